@@ -221,6 +221,7 @@ impl Run {
             // The other half of these bits numbers the connection; who sees one half learns nothing of the other.
             TimestampOffset::Connection => self.chance.scatter(flow.hash) >> 32,
             TimestampOffset::Zero => u64::from(self.ticks(decoy, now).wrapping_neg()),
+            TimestampOffset::One => u64::from(1_u32.wrapping_sub(self.ticks(decoy, now))),
         };
         (wide & 0xffff_ffff) as u32
     }
@@ -413,8 +414,15 @@ impl HalfOpen {
         }
         match stack.rules.tcp.mss_rule {
             MssRule::Own => stack.rules.tcp.mss,
-            MssRule::Least => stack.rules.tcp.mss.min(self.mss),
+            MssRule::Least | MssRule::LeastNamed => self.least_mss(stack),
         }
+    }
+
+    /// The smaller of both segment sizes, as far as the stack looks at the client's.
+    fn least_mss(&self, stack: &Stack) -> u16 {
+        let rules = &stack.rules.tcp;
+        let named = self.offered.has(Offered::MSS);
+        if rules.mss_rule == MssRule::LeastNamed && !named { rules.mss } else { rules.mss.min(self.mss) }
     }
 
     fn own_window(&self, stack: &Stack) -> u16 {
@@ -430,14 +438,18 @@ impl HalfOpen {
             _ if stamped => rules.window_timestamps,
             _ => rules.window,
         };
-        let mss = rules.mss.min(self.mss).max(1);
+        let mss = self.least_mss(stack).max(1);
+        let segment = mss.saturating_sub(if stamped { 12 } else { 0 }).max(1);
         match rule {
             WindowRule::Constant(window) => window,
             WindowRule::TimesMss(times) => times.saturating_mul(mss),
-            WindowRule::TimesMssLessTimestamps(times) => {
-                times.saturating_mul(mss.saturating_sub(if stamped { 12 } else { 0 }))
-            }
+            WindowRule::TimesMssLessTimestamps(times) => times.saturating_mul(segment),
             WindowRule::MultipleOfMssUpTo(most) => most / mss * mss,
+            WindowRule::BufferRoundedUp(octets) => {
+                let whole = octets.div_ceil(segment.into()).saturating_mul(segment.into());
+                let shift = if scaled { rules.window_scale.min(14) } else { 0 };
+                u16::try_from(whole >> shift).unwrap_or(u16::MAX / segment * segment)
+            }
         }
     }
 }
