@@ -106,6 +106,8 @@ pub enum IdRule {
     SecondHost,
     /// A counter for each peer, by one.
     Peer,
+    /// An echo reply's is the request's, since the datagram is sent back as it came (lwIP); elsewhere zero.
+    Request,
 }
 
 /// How initial sequence numbers grow (fidelity: nmap's SP, GCD and ISR).
@@ -144,6 +146,11 @@ pub enum IsnClass {
         /// Random part of each increment, in steps, at most.
         jitter: u32,
     },
+    /// Grows with each connection by the ticks since the decoy's boot (lwIP).
+    Uptime {
+        /// Ticks a second.
+        per_second: u32,
+    },
     /// Grows with each connection only.
     Count {
         /// Increment.
@@ -163,6 +170,9 @@ pub struct Timestamps {
     pub hz: u32,
     /// Where the clock starts.
     pub offset: TimestampOffset,
+    /// The SYN-ACK echoes zero instead of the client's value (Windows before Vista).
+    #[serde(default)]
+    pub echo_zero: bool,
 }
 
 /// Where a timestamp clock starts.
@@ -261,6 +271,9 @@ pub enum WindowRule {
     TimesMssLessTimestamps(u16),
     /// The largest multiple of the smaller of both segment sizes that is at most this.
     MultipleOfMssUpTo(u16),
+    /// The smallest multiple of what a segment carries (the smaller of both segment sizes, less the 12 octets of a
+    /// timestamp where there is one) that is at least this: 4.4BSD rounds its receive buffer so.
+    MultipleOfSegmentAtLeast(u16),
 }
 
 /// How a SYN with ECE and CWR is answered.
