@@ -255,8 +255,10 @@ pub struct SynException {
 pub enum MssRule {
     /// The stack's own.
     Own,
-    /// The smaller of its own and the client's.
+    /// The smaller of its own and the client's, which is 536 where the client names none.
     Least,
+    /// The smaller of its own and the client's; its own where the client names none.
+    LeastNamed,
 }
 
 /// A window as it stands in a SYN-ACK.

@@ -418,8 +418,15 @@ impl HalfOpen {
         }
         match stack.rules.tcp.mss_rule {
             MssRule::Own => stack.rules.tcp.mss,
-            MssRule::Least => stack.rules.tcp.mss.min(self.mss),
+            MssRule::Least | MssRule::LeastNamed => self.least_mss(stack),
         }
+    }
+
+    /// The smaller of both segment sizes, as far as the stack looks at the client's.
+    fn least_mss(&self, stack: &Stack) -> u16 {
+        let rules = &stack.rules.tcp;
+        let named = self.offered.has(Offered::MSS);
+        if rules.mss_rule == MssRule::LeastNamed && !named { rules.mss } else { rules.mss.min(self.mss) }
     }
 
     fn own_window(&self, stack: &Stack) -> u16 {
@@ -435,7 +442,7 @@ impl HalfOpen {
             _ if stamped => rules.window_timestamps,
             _ => rules.window,
         };
-        let mss = rules.mss.min(self.mss).max(1);
+        let mss = self.least_mss(stack).max(1);
         let segment = mss.saturating_sub(if stamped { 12 } else { 0 }).max(1);
         match rule {
             WindowRule::Constant(window) => window,
