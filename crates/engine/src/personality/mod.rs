@@ -273,9 +273,9 @@ pub enum WindowRule {
     TimesMssLessTimestamps(u16),
     /// The largest multiple of the smaller of both segment sizes that is at most this.
     MultipleOfMssUpTo(u16),
-    /// The smallest multiple of what a segment carries (the smaller of both segment sizes, less the 12 octets of a
-    /// timestamp where there is one) that is at least this: 4.4BSD rounds its receive buffer so.
-    MultipleOfSegmentAtLeast(u16),
+    /// A buffer of so many octets, rounded up to a multiple of the smaller of both segment sizes (less the 12 octets of
+    /// a timestamp) and shifted by the scale; what does not fit the field is the largest multiple that does.
+    BufferRoundedUp(u32),
 }
 
 /// How a SYN with ECE and CWR is answered.

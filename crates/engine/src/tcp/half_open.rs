@@ -449,7 +449,11 @@ impl HalfOpen {
             WindowRule::TimesMss(times) => times.saturating_mul(mss),
             WindowRule::TimesMssLessTimestamps(times) => times.saturating_mul(segment),
             WindowRule::MultipleOfMssUpTo(most) => most / mss * mss,
-            WindowRule::MultipleOfSegmentAtLeast(least) => least.div_ceil(segment).saturating_mul(segment),
+            WindowRule::BufferRoundedUp(octets) => {
+                let whole = octets.div_ceil(segment.into()).saturating_mul(segment.into());
+                let shift = if scaled { rules.window_scale.min(14) } else { 0 };
+                u16::try_from(whole >> shift).unwrap_or(u16::MAX / segment * segment)
+            }
         }
     }
 }
