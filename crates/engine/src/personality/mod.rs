@@ -20,7 +20,8 @@ pub struct Personality {
     pub name: String,
     /// For people: `Linux 6.1 to 6.18`.
     pub title: String,
-    /// Coarse kind, for the coherence check: `linux`, `windows`, `apple`, `android`, `bsd`, `cisco`, `printer`, `rtos`.
+    /// Coarse kind, for the coherence check: `linux`, `windows`, `apple`, `android`, `bsd`, `solaris`, `cisco`, `printer`,
+    /// `rtos`.
     pub family: String,
     /// The IPv4 header.
     pub ip: Ip,
@@ -187,6 +188,8 @@ pub enum TimestampOffset {
     Connection,
     /// At zero with each connection: the SYN-ACK carries zero.
     Zero,
+    /// At one with each connection: the SYN-ACK carries one.
+    One,
 }
 
 /// Answers to a SYN.

@@ -225,6 +225,7 @@ impl Run {
             // The other half of these bits numbers the connection; who sees one half learns nothing of the other.
             TimestampOffset::Connection => self.chance.scatter(flow.hash) >> 32,
             TimestampOffset::Zero => u64::from(self.ticks(decoy, now).wrapping_neg()),
+            TimestampOffset::One => u64::from(1_u32.wrapping_sub(self.ticks(decoy, now))),
         };
         (wide & 0xffff_ffff) as u32
     }
