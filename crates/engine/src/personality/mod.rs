@@ -107,6 +107,8 @@ pub enum IdRule {
     SecondHost,
     /// A counter for each peer, by one.
     Peer,
+    /// An echo reply's is the request's, since the datagram is sent back as it came (lwIP); elsewhere zero.
+    Request,
 }
 
 /// How initial sequence numbers grow (fidelity: nmap's SP, GCD and ISR).
@@ -145,6 +147,11 @@ pub enum IsnClass {
         /// Random part of each increment, in steps, at most.
         jitter: u32,
     },
+    /// Grows with each connection by the ticks since the decoy's boot (lwIP).
+    Uptime {
+        /// Ticks a second.
+        per_second: u32,
+    },
     /// Grows with each connection only.
     Count {
         /// Increment.
@@ -164,6 +171,9 @@ pub struct Timestamps {
     pub hz: u32,
     /// Where the clock starts.
     pub offset: TimestampOffset,
+    /// The SYN-ACK echoes zero instead of the client's value (Windows before Vista).
+    #[serde(default)]
+    pub echo_zero: bool,
 }
 
 /// Where a timestamp clock starts.

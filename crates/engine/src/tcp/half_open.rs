@@ -14,7 +14,7 @@ use crate::{
     fleet::{DecoyView, Fleet},
     ipv4::Delivery,
     isn,
-    personality::{Ecn, Layout, LayoutOption, MssRule, Offered, TimestampOffset, WindowRule},
+    personality::{Ecn, IsnClass, Layout, LayoutOption, MssRule, Offered, TimestampOffset, WindowRule},
     stack::{Exception, Shape, Stack},
     timer::TimerId,
 };
@@ -207,11 +207,15 @@ impl Run {
     }
 
     fn initial_number(&mut self, decoy: &DecoyView<'_>, now: u64, flow: &Flow, peer: u32) -> u32 {
-        let utc = self.clock.utc(now).0;
+        let class = decoy.stack.rules.isn.class;
+        let utc = match class {
+            IsnClass::Uptime { .. } => self.clock.uptime(decoy.spec.seed, now),
+            _ => self.clock.utc(now).0,
+        };
         let mut nobody = isn::History::default();
         let history = self.peers.get_mut(peer).map_or(&mut nobody, |peer| &mut peer.isn);
         let keyed = self.chance.scatter(flow.hash);
-        isn::next(decoy.stack.rules.isn.class, history, now, utc, keyed, &mut self.chance)
+        isn::next(class, history, now, utc, keyed, &mut self.chance)
     }
 
     fn stamp_offset(&self, decoy: &DecoyView<'_>, now: u64, flow: &Flow) -> u32 {
@@ -233,7 +237,8 @@ impl Run {
         let layout = half.layout(stack);
         let stamped = layout.set().has(Offered::TIMESTAMPS);
         let stamp = if stamped { self.ticks(decoy, now).wrapping_add(half.stamp_offset) } else { 0 };
-        let offer = Offer { mss: half.own_mss(stack), scale: rules.tcp.window_scale, stamp, echo: half.stamp };
+        let echo = if rules.timestamps.echo_zero { 0 } else { half.stamp };
+        let offer = Offer { mss: half.own_mss(stack), scale: rules.tcp.window_scale, stamp, echo };
         lay_out(layout, offer, &mut options);
         let ecn = match rules.tcp.ecn {
             _ if !half.ecn => Flags::NONE,
