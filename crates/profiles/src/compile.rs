@@ -96,6 +96,7 @@ fn one_decoy(source: Arc<SourceFile>, directory: &Path, profile: Located<String>
         state_dir: None,
         sensor: "check".to_owned(),
         user: None,
+        workers: 1,
         networks: vec![network],
         allow: Vec::new(),
         notify: Vec::new(),
