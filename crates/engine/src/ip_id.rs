@@ -18,7 +18,7 @@ pub(crate) fn next(rule: IdRule, host: &mut Host, own: &mut u16, chance: &mut Ch
         *counter
     };
     match rule {
-        IdRule::Zero => 0,
+        IdRule::Zero | IdRule::Request => 0,
         IdRule::Constant(id) => id,
         IdRule::Random => chance.next_u16(),
         IdRule::Flow | IdRule::Peer => count(own, 1),

@@ -21,7 +21,8 @@ const MAX_DRAWS: u32 = 200;
 /// Bounds are drawn in by this much, in eighths of a power of two, since the measuring side sees other times than we.
 const MARGIN: f64 = 1.5;
 
-/// The next number. `flow` is a keyed hash of the connection's addresses and ports.
+/// The next number. `flow` is a keyed hash of the connection's addresses and ports; `utc` is the time since the
+/// decoy's boot instead for the class that counts from there.
 pub(crate) fn next(class: IsnClass, history: &mut History, now: u64, utc: u64, flow: u64, chance: &mut Chance) -> u32 {
     let first = !history.started;
     let elapsed = now.saturating_sub(history.at);
@@ -40,6 +41,10 @@ pub(crate) fn next(class: IsnClass, history: &mut History, now: u64, utc: u64, f
             let random = if jitter == 0 { 0 } else { chance.below(jitter.saturating_add(1)) };
             let steps = low(u64::try_from(steps).unwrap_or(0)).wrapping_add(random).max(1);
             history.last.wrapping_add(steps.wrapping_mul(step))
+        }
+        IsnClass::Uptime { per_second } => {
+            let ticks = u128::from(utc) * u128::from(per_second) / 1_000_000_000;
+            history.last.wrapping_add(low(u64::try_from(ticks).unwrap_or(0)))
         }
         IsnClass::Count { step } => history.last.wrapping_add(step),
         IsnClass::Constant(isn) => isn,

@@ -69,3 +69,14 @@ fn low_rates_come_out_as_well() {
     let (all, good) = (isns.windows(6).skip(6).count(), isns.windows(6).skip(6).filter(inside).count());
     assert!(good * 100 >= all * 98, "{good} of {all}");
 }
+
+#[test]
+fn numbers_that_grow_by_the_uptime_grow_ever_faster() {
+    let class = IsnClass::Uptime { per_second: 2 };
+    let mut chance = Chance::new([1; 32]);
+    let mut history = History::default();
+    let minute = 60_000_000_000;
+    let isns = [1, 1, 2, 10].map(|minutes| next(class, &mut history, 0, minutes * minute, 0, &mut chance));
+    let steps: Vec<u32> = isns.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
+    assert_eq!(steps, [120, 240, 1200]);
+}

@@ -20,7 +20,8 @@ pub struct Personality {
     pub name: String,
     /// For people: `Linux 6.1 to 6.18`.
     pub title: String,
-    /// Coarse kind, for the coherence check: `linux`, `windows`, `apple`, `android`, `bsd`, `cisco`, `printer`, `rtos`.
+    /// Coarse kind, for the coherence check: `linux`, `windows`, `apple`, `android`, `bsd`, `solaris`, `cisco`, `printer`,
+    /// `rtos`.
     pub family: String,
     /// The IPv4 header.
     pub ip: Ip,
@@ -106,6 +107,8 @@ pub enum IdRule {
     SecondHost,
     /// A counter for each peer, by one.
     Peer,
+    /// An echo reply's is the request's, since the datagram is sent back as it came (lwIP); elsewhere zero.
+    Request,
 }
 
 /// How initial sequence numbers grow (fidelity: nmap's SP, GCD and ISR).
@@ -144,6 +147,11 @@ pub enum IsnClass {
         /// Random part of each increment, in steps, at most.
         jitter: u32,
     },
+    /// Grows with each connection by the ticks since the decoy's boot (lwIP).
+    Uptime {
+        /// Ticks a second.
+        per_second: u32,
+    },
     /// Grows with each connection only.
     Count {
         /// Increment.
@@ -163,6 +171,9 @@ pub struct Timestamps {
     pub hz: u32,
     /// Where the clock starts.
     pub offset: TimestampOffset,
+    /// The SYN-ACK echoes zero instead of the client's value (Windows before Vista).
+    #[serde(default)]
+    pub echo_zero: bool,
 }
 
 /// Where a timestamp clock starts.
@@ -177,6 +188,8 @@ pub enum TimestampOffset {
     Connection,
     /// At zero with each connection: the SYN-ACK carries zero.
     Zero,
+    /// At one with each connection: the SYN-ACK carries one.
+    One,
 }
 
 /// Answers to a SYN.
@@ -245,8 +258,10 @@ pub struct SynException {
 pub enum MssRule {
     /// The stack's own.
     Own,
-    /// The smaller of its own and the client's.
+    /// The smaller of its own and the client's, which is 536 where the client names none.
     Least,
+    /// The smaller of its own and the client's; its own where the client names none.
+    LeastNamed,
 }
 
 /// A window as it stands in a SYN-ACK.
@@ -261,6 +276,9 @@ pub enum WindowRule {
     TimesMssLessTimestamps(u16),
     /// The largest multiple of the smaller of both segment sizes that is at most this.
     MultipleOfMssUpTo(u16),
+    /// A buffer of so many octets, rounded up to a multiple of the smaller of both segment sizes (less the 12 octets of
+    /// a timestamp) and shifted by the scale; what does not fit the field is the largest multiple that does.
+    BufferRoundedUp(u32),
 }
 
 /// How a SYN with ECE and CWR is answered.
