@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod fidelity;
 mod fuzz;
 mod summary;
 mod test;
@@ -18,6 +19,8 @@ cargo xtask test                            install what is missing, then run ev
 cargo xtask tools                           only install what the tests need
 cargo xtask bench [--full]                  figures of this machine beside those of its kernel, about five minutes
 cargo xtask soak                            the tests that take too long for every day
+cargo xtask fidelity [--sample N] [--seed S] [--whole] [--routed] [--two-scanners]
+                                            how many fingerprints of the installed nmap decoys can be taken for
 cargo xtask fuzz [TARGET] [--seconds N]     run one fuzz target, or all of them one after another (60 s each)
 ";
 
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["tools"] => tools::install().map_err(|lacking| lacking.to_string()),
         ["bench", options @ ..] => bench::run(options),
+        ["fidelity", options @ ..] => fidelity::run(options),
         ["soak"] => test::soak(),
         ["fuzz", options @ ..] => fuzz::run(options),
         ["help" | "--help" | "-h"] => {
