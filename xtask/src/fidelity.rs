@@ -1,6 +1,7 @@
 use crate::{cargo, shown, tools};
 
-const USAGE: &str = "usage: cargo xtask fidelity [--sample N] [--seed S] [--whole] [--line=N] [--routed] [--two-scanners]";
+const USAGE: &str =
+    "usage: cargo xtask fidelity [--sample N] [--seed S] [--whole] [--line=N] [--routed] [--two-scanners]";
 
 /// `cargo xtask fidelity`: builds everything in release mode and hands over to an example of `testkit`, which imports
 /// fingerprints of the installed nmap, puts decoys on a network and has nmap look at them.

@@ -22,17 +22,12 @@ const SEED: u64 = 1337;
 #[test]
 fn nmap_takes_decoys_for_what_its_database_says() {
     let chaff = PathBuf::from(env!("CARGO_BIN_EXE_chaff"));
-    let setup = Setup {
-        import: build_import(&chaff),
-        chaff,
-        database: DATABASE.into(),
-        routed: false,
-        two_scanners: false,
-    };
+    let setup =
+        Setup { import: build_import(&chaff), chaff, database: DATABASE.into(), routed: false, two_scanners: false };
     let seed = seed(SEED);
     println!("CHAFF_SEED={seed}");
     alone("nmap_takes_decoys_for_what_its_database_says", || {
-        let (all, _) = setup.fingerprints();
+        let all = setup.fingerprints();
         let outcomes = setup.scan(&fidelity::sample(all, SAMPLE, seed), |_| {});
         let named = outcomes.iter().filter(|outcome| outcome.class.is_exact()).count();
         let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.class.is_exact()).collect();

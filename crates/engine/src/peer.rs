@@ -17,7 +17,7 @@ pub(crate) struct Peer {
     pub(crate) isn: History,
     /// Identifications for this peer alone.
     pub(crate) ids: PeerIds,
-    /// Which of the personality's exceptions have been left unanswered once (`every-second`), a bit for each.
+    /// Which of the personality's exceptions have left a SYN unanswered (`every-second`), a bit for each.
     pub(crate) unanswered: u16,
     /// ICMP errors sent to this peer.
     pub(crate) errors: Bucket,

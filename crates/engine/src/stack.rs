@@ -52,6 +52,7 @@ pub(crate) struct Exception {
     pub(crate) reserved: bool,
     pub(crate) urgent: bool,
     pub(crate) answer: Taken,
+    pub(crate) every_second: bool,
 }
 
 /// What becomes of a SYN to which an exception applies.
@@ -59,7 +60,6 @@ pub(crate) struct Exception {
 pub(crate) enum Taken {
     Accept,
     Silent,
-    EverySecond,
     Reply(Box<Told>),
 }
 
@@ -186,9 +186,9 @@ fn exception(rule: &personality::SynException) -> Option<Exception> {
         answer: match &rule.answer {
             SynAnswer::Accept => Taken::Accept,
             SynAnswer::Silent => Taken::Silent,
-            SynAnswer::EverySecond => Taken::EverySecond,
             SynAnswer::Reply(reply) => Taken::Reply(told(reply)?),
         },
+        every_second: rule.every_second,
     })
 }
 

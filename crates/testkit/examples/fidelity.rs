@@ -1,7 +1,10 @@
 //! `cargo xtask fidelity`: imports fingerprints of the installed nmap, puts a decoy on a network for each, and has nmap
 //! look at them, once. What it prints of the database is for the screen, not for the repository.
 
-use std::{collections::BTreeMap, path::{Path, PathBuf}, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use chaff_testkit::fidelity::{self, Class, DATABASE, Fingerprint, Outcome, Setup};
 
@@ -20,7 +23,7 @@ fn main() {
         routed: has("--routed"),
         two_scanners: has("--two-scanners"),
     };
-    let (all, notes) = setup.fingerprints();
+    let all = setup.fingerprints();
     let lines: Vec<usize> = words.iter().filter_map(|word| word.strip_prefix("--line=")?.parse().ok()).collect();
     let (seed, count) = (number("--seed", 1), usize::try_from(number("--sample", 40)).unwrap_or(40));
     let wanted = match () {
@@ -36,21 +39,19 @@ fn main() {
         let exact = chunk.iter().filter(|outcome| outcome.class.is_exact()).count();
         eprintln!("{done}: {exact} of {}, {:.0} s", chunk.len(), begun.elapsed().as_secs_f64());
     });
-    report(&outcomes, &notes);
+    report(&outcomes);
 }
 
 /// Totals, and what was not named, with the reason.
-fn report(outcomes: &[Outcome], notes: &[(Fingerprint, String)]) {
+fn report(outcomes: &[Outcome]) {
     let failed: Vec<&Outcome> = outcomes.iter().filter(|outcome| !outcome.class.is_exact()).collect();
     for outcome in &failed {
         let Outcome { fingerprint: Fingerprint { line, name }, class, why, .. } = outcome;
         println!("{class}: line {line}, {name}: {why}");
     }
-    let scanned: BTreeMap<usize, bool> = outcomes.iter().map(|o| (o.fingerprint.line, o.class.is_exact())).collect();
-    let contradictions = notes.iter().filter(|(fingerprint, _)| scanned.contains_key(&fingerprint.line));
-    for (Fingerprint { line, name }, note) in contradictions {
-        let named = if scanned.get(line) == Some(&true) { "named all the same" } else { "not named" };
-        println!("contradicts itself, {named}: line {line}, {name}: {note}");
+    for outcome in outcomes.iter().filter(|outcome| !outcome.note.is_empty()) {
+        let Outcome { fingerprint: Fingerprint { line, name }, class, note, .. } = outcome;
+        println!("importer's note ({class}): line {line}, {name}: {note}");
     }
     let totals = fidelity::totals(outcomes);
     let order = [Class::Exact, Class::ExactMany, Class::First, Class::Guess, Class::OtherHundred, Class::Miss];

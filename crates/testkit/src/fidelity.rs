@@ -71,6 +71,8 @@ pub struct Outcome {
     pub hundred: usize,
     /// What did not fit, in words.
     pub why: String,
+    /// What the importer said that cannot be shown.
+    pub note: String,
 }
 
 /// Decoys that live at once: the kernel's neighbour table is one for all namespaces, and small.
@@ -104,26 +106,19 @@ impl fmt::Display for Class {
 }
 
 impl Setup {
-    /// All fingerprints of the database, and of those that contradict themselves what is done about it.
+    /// All fingerprints of the database.
     ///
     /// # Panics
     /// When `nmap-import` cannot be run.
     #[must_use]
-    pub fn fingerprints(&self) -> (Vec<Fingerprint>, Vec<(Fingerprint, String)>) {
+    pub fn fingerprints(&self) -> Vec<Fingerprint> {
+        let fingerprint = |line: &str| {
+            let (number, name) = line.split_once('\t')?;
+            Some(Fingerprint { line: number.parse().ok()?, name: name.to_owned() })
+        };
         let out = self.run_import(&["--list"]);
-        let mut all = Vec::new();
-        let mut notes: Vec<(Fingerprint, String)> = Vec::new();
-        for line in out.lines() {
-            match line.split_once('\t') {
-                Some(("", note)) => notes.extend(all.last().cloned().map(|last| (last, note.to_owned()))),
-                Some((number, name)) => {
-                    let line = number.parse().unwrap_or_else(|_| panic!("no line number: {line}"));
-                    all.push(Fingerprint { line, name: name.to_owned() });
-                }
-                None => panic!("nmap-import --list printed {line}"),
-            }
-        }
-        (all, notes)
+        let read = |line| fingerprint(line).unwrap_or_else(|| panic!("nmap-import --list printed {line}"));
+        out.lines().map(read).collect()
     }
 
     /// Scans decoys that wear these fingerprints, each once; `each` hears of every chunk.
@@ -136,11 +131,14 @@ impl Setup {
             let folder = tempfile::tempdir().expect("a temporary folder");
             let network = Network::new();
             let scanners = Scanners::new(self, &network);
-            self.write_personalities(fleet, folder.path());
+            let notes = self.write_personalities(fleet, folder.path());
             let _chaff = Chaff::start(&self.chaff, &network, folder.path(), &config(fleet));
             for (index, chunk) in fleet.chunks(AT_ONCE).enumerate() {
                 let first = index * AT_ONCE;
-                let seen = self.look(&scanners, chunk, first, folder.path());
+                let mut seen = self.look(&scanners, chunk, first, folder.path());
+                for outcome in &mut seen {
+                    outcome.note = notes.get(&outcome.fingerprint.line).cloned().unwrap_or_default();
+                }
                 each(&seen);
                 outcomes.extend(seen);
             }
@@ -158,9 +156,8 @@ impl Setup {
             running.into_iter().map(|scan| scan.join().expect("nmap ended well")).collect()
         });
         let judged = |reports: &Reports| {
-            let one = |(fingerprint, address): (&Fingerprint, &String)| {
-                self.judge(fingerprint, reports.get(address), folder)
-            };
+            let one =
+                |(fingerprint, address): (&Fingerprint, &String)| self.judge(fingerprint, reports.get(address), folder);
             chunk.iter().zip(&addresses).map(one).collect::<Vec<_>>()
         };
         reports.iter().flat_map(judged).collect()
@@ -180,7 +177,7 @@ impl Setup {
             None => Class::Miss,
         };
         let why = if class.is_exact() { String::new() } else { self.differences(fingerprint, report, folder) };
-        Outcome { fingerprint: fingerprint.clone(), class, hundred: hundred.len(), why }
+        Outcome { fingerprint: fingerprint.clone(), class, hundred: hundred.len(), why, note: String::new() }
     }
 
     /// Where what nmap saw and the fingerprint differ.
@@ -195,12 +192,27 @@ impl Setup {
         said.lines().map(str::trim).collect::<Vec<_>>().join("; ")
     }
 
-    fn write_personalities(&self, fleet: &[Fingerprint], folder: &Path) {
+    /// Imports them, and returns what of which line cannot be shown.
+    fn write_personalities(&self, fleet: &[Fingerprint], folder: &Path) -> BTreeMap<usize, String> {
         let out = folder.join("personalities");
         let mut words = vec!["--out-dir".to_owned(), out.display().to_string()];
         words.extend(fleet.iter().flat_map(|f| ["--line".to_owned(), f.line.to_string()]));
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let _ = self.run_import(&words);
+        let said = self.run_import(&words);
+        let mut notes: BTreeMap<usize, String> = BTreeMap::new();
+        let mut files = fleet.iter();
+        let mut last = 0;
+        for line in said.lines() {
+            match line.strip_prefix('\t') {
+                Some(note) => {
+                    let all = notes.entry(last).or_default();
+                    all.push_str(if all.is_empty() { "" } else { "; " });
+                    all.push_str(note);
+                }
+                None => last = files.next().map_or(0, |fingerprint| fingerprint.line),
+            }
+        }
+        notes
     }
 
     fn run_import(&self, words: &[&str]) -> String {

@@ -159,7 +159,13 @@ fn icmp(entry: &Entry, ttl: &ttl::Found, source: &str, notes: &mut Vec<String>) 
     }
     let altered = quoted != Quoted { padded: quoted.padded, ..Quoted::default() };
     quoted.checksum = match () {
-        () if may(entry, "U1", "RIPCK", "G") => if altered { QuotedSum::Valid } else { QuotedSum::Same },
+        () if may(entry, "U1", "RIPCK", "G") => {
+            if altered {
+                QuotedSum::Valid
+            } else {
+                QuotedSum::Same
+            }
+        }
         () if may(entry, "U1", "RIPCK", "Z") => QuotedSum::Zero,
         () => QuotedSum::Wrong,
     };

@@ -17,8 +17,7 @@ pub(crate) struct Entry {
 }
 
 /// The tests that a fingerprint may have, in nmap's order.
-pub(crate) const TESTS: [&str; 13] =
-    ["SEQ", "OPS", "WIN", "ECN", "T1", "T2", "T3", "T4", "T5", "T6", "T7", "U1", "IE"];
+pub(crate) const TESTS: [&str; 13] = ["SEQ", "OPS", "WIN", "ECN", "T1", "T2", "T3", "T4", "T5", "T6", "T7", "U1", "IE"];
 
 impl Entry {
     /// The expression of an attribute; `None` where the fingerprint says nothing of it.
@@ -87,7 +86,8 @@ fn test(line: &str) -> Result<(String, Test), String> {
     }
     let mut attributes = Test::new();
     for part in inside.split('%').filter(|part| !part.is_empty()) {
-        let (key, value) = part.split_once('=').ok_or_else(|| format!("expected `NAME=VALUE` in {name}, found `{part}`"))?;
+        let (key, value) =
+            part.split_once('=').ok_or_else(|| format!("expected `NAME=VALUE` in {name}, found `{part}`"))?;
         attributes.insert(key.into(), value.into());
     }
     Ok((name.into(), attributes))
@@ -111,8 +111,7 @@ pub(crate) fn raw(text: &str, name: &str) -> Result<Entry, String> {
 
 /// All tests that nmap printed, in its order.
 pub(crate) fn observed(text: &str) -> Vec<(String, Test)> {
-    let wrapped: String =
-        text.lines().filter_map(|line| line.trim().strip_prefix("OS:")).map(str::trim_end).collect();
+    let wrapped: String = text.lines().filter_map(|line| line.trim().strip_prefix("OS:")).map(str::trim_end).collect();
     let joined = if wrapped.is_empty() {
         text.lines().map(str::trim).filter(|line| line.ends_with(')')).collect()
     } else {

@@ -109,7 +109,10 @@ fn values(alternative: &str) -> Vec<String> {
     if let Some((before, rest)) = alternative.split_once('[') {
         let Some((inside, after)) = rest.split_once(']') else { return Vec::new() };
         let (insides, afters) = (candidates(inside), values(after));
-        return insides.iter().flat_map(|inside| afters.iter().map(move |after| format!("{before}{inside}{after}"))).collect();
+        return insides
+            .iter()
+            .flat_map(|inside| afters.iter().map(move |after| format!("{before}{inside}{after}")))
+            .collect();
     }
     let parsed = |text: &str| u64::from_str_radix(text, 16).ok();
     if let Some(bound) = alternative.strip_prefix('<').and_then(parsed) {

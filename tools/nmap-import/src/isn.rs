@@ -18,6 +18,8 @@ const MOST: u32 = 0x140;
 const RANDOM: u32 = 0xf8;
 /// A common divisor above this divides the deviation.
 const LARGE: u32 = 9;
+/// Ranges wider than this hold several hosts, or several systems.
+const USUAL_WIDTH: u32 = 24;
 /// Below so many steps in a tenth of a second every set of five is tried.
 const SMALL: u32 = 12;
 
@@ -34,10 +36,9 @@ pub(crate) fn class(entry: &Entry) -> Option<IsnClass> {
     }
     let (deviations, rates) = (runs(&expression::numbers(sp, MOST)), runs(&expression::numbers(isr, MOST)));
     for step in steps(gcd) {
-        let most = (1..=16).take_while(|times| accepts_gcd(gcd, step * times)).last().unwrap_or(1);
         for &rate in &rates {
             for &deviation in &deviations {
-                let found = fitted(step, most, rate, deviation);
+                let found = fitted(gcd, step, rate, deviation);
                 if found.is_some() {
                     return found;
                 }
@@ -60,6 +61,14 @@ fn bounded(
 
 fn accepts_gcd(gcd: &str, value: u32) -> bool {
     expression::accepts(gcd, &format!("{value:X}"))
+}
+
+/// Up to which multiple of a divisor all are accepted.
+fn multiples(gcd: &str, step: u32) -> u32 {
+    (1..=16)
+        .take_while(|times| step.checked_mul(*times).is_some_and(|divisor| accepts_gcd(gcd, divisor)))
+        .last()
+        .unwrap_or(1)
 }
 
 /// Divisors to try, the smallest first.
@@ -89,8 +98,18 @@ fn runs(numbers: &[u32]) -> Vec<(u32, u32)> {
 }
 
 /// A generator for one divisor and one range of each.
-fn fitted(step: u32, most: u32, rate: (u32, u32), deviation: (u32, u32)) -> Option<IsnClass> {
+fn fitted(gcd: &str, step: u32, rate: (u32, u32), deviation: (u32, u32)) -> Option<IsnClass> {
+    let most = multiples(gcd, step);
     let unit = if step > LARGE { f64::from(step) } else { 1.0 };
+    // Where a wide range holds what random numbers give, they are the likeliest source of it.
+    let random = (both(rate, (0x102, 0x110)), both(deviation, (0xf8, 0x108)));
+    if let ((low, high), (calm, wild)) = random
+        && high >= low + 6
+        && wild >= calm + 6
+        && step <= LARGE
+    {
+        return Some(bounded(rate_of(rate, (low, high)), rate_of(deviation, (calm, wild)), step, (1, most), None));
+    }
     let middle = |(low, high): (u32, u32)| f64::from(low + high) / 2.0;
     let ratio = 2f64.powf((middle(deviation) - middle(rate)) / 8.0) * unit;
     // Uniform numbers have a deviation of 0.58 times their mean; rejection reaches what is not far from that.
@@ -98,7 +117,22 @@ fn fitted(step: u32, most: u32, rate: (u32, u32), deviation: (u32, u32)) -> Opti
         return Some(bounded(rate, deviation, step, (1, most), None));
     }
     let pattern = pattern(step, most, rate, deviation)?;
+    let [first, rest @ ..] = pattern;
+    if first > 1 && rest.iter().all(|other| *other == first) && accepts_gcd(gcd, step * first) {
+        // A step that never varies is the divisor itself: as one of it, it stays that where SYNs are farther apart.
+        let step = step * first;
+        return Some(bounded(rate, deviation, step, (1, multiples(gcd, step)), Some([1; 5])));
+    }
     Some(bounded(rate, deviation, step, (1, most), Some(pattern)))
+}
+
+fn both(a: (u32, u32), b: (u32, u32)) -> (u32, u32) {
+    (a.0.max(b.0), a.1.min(b.1))
+}
+
+/// The range itself if it is of the usual width, else the part of it that suits.
+fn rate_of(range: (u32, u32), part: (u32, u32)) -> (u32, u32) {
+    if range.1 - range.0 <= USUAL_WIDTH { range } else { part }
 }
 
 /// Five increments, in steps, as near to the middle of both ranges as there are.
@@ -110,7 +144,9 @@ fn pattern(step: u32, most: u32, rate: (u32, u32), deviation: (u32, u32)) -> Opt
     };
     let off = |pattern: &[u32; 5]| {
         let seen = measured(pattern, step);
-        let far = |value: u32, (low, high): (u32, u32)| (f64::from(2 * value) - f64::from(low + high)).abs() / f64::from(high - low + 1);
+        let far = |value: u32, (low, high): (u32, u32)| {
+            (f64::from(2 * value) - f64::from(low + high)).abs() / f64::from(high - low + 1)
+        };
         // Of two that are as near, the one with the smaller divisor keeps it when it is scaled.
         far(seen.rate, rate).max(far(seen.deviation, deviation)) + f64::from(seen.divisor / step) * 0.05
     };
@@ -154,7 +190,8 @@ fn stretched(step: u32, rate: (u32, u32), deviation: (u32, u32)) -> Vec<[u32; 5]
         [-1.789, 0.447, 0.447, 0.447, 0.447],
     ];
     let unit = if step > LARGE { 1.0 } else { f64::from(step) };
-    let grid = |(low, high): (u32, u32)| (0..=12).map(move |i| f64::from(low) + f64::from(high - low) * f64::from(i) / 12.0);
+    let grid =
+        |(low, high): (u32, u32)| (0..=12).map(move |i| f64::from(low) + f64::from(high - low) * f64::from(i) / 12.0);
     let mut patterns = Vec::new();
     for rate in grid(rate) {
         for deviation in grid(deviation) {

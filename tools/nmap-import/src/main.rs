@@ -48,9 +48,12 @@ struct Options {
     /// Where the files go: `line-N.toml`, and for raw fingerprints the name of their file
     #[arg(long, value_name = "DIR", required_unless_present_any = ["list", "against"])]
     out_dir: Option<PathBuf>,
-    /// Lists the database instead: line and name of each fingerprint, and below it what of it cannot be shown
+    /// Lists the database instead: line and name of each fingerprint
     #[arg(long, requires = "db")]
     list: bool,
+    /// With --list: imports each, and says below it what of it cannot be shown; takes a minute
+    #[arg(long, requires = "list")]
+    check: bool,
     /// Says instead in what nmap's output in FILE differs from the fingerprint of --line
     #[arg(long, value_name = "FILE", requires = "line")]
     against: Option<PathBuf>,
@@ -70,7 +73,7 @@ fn run(options: &Options) -> Result<(), String> {
     let entries = options.db.as_deref().map(database::read).transpose()?.unwrap_or_default();
     let db = options.db.as_deref().map_or_else(String::new, |db| db.display().to_string());
     if options.list {
-        list(&entries);
+        list(&entries, options.check);
         return Ok(());
     }
     let mut chosen = Vec::new();
@@ -110,9 +113,12 @@ fn run(options: &Options) -> Result<(), String> {
     Ok(())
 }
 
-fn list(entries: &[Entry]) {
+fn list(entries: &[Entry], check: bool) {
     for entry in entries {
         println!("{}\t{}", entry.line, entry.name);
+        if !check {
+            continue;
+        }
         let compiled = compile::compile(entry, "", "");
         for note in compiled.notes.iter().chain(&check::check(entry, &compiled.personality)) {
             println!("\t{note}");
@@ -146,8 +152,12 @@ fn no_such_line(db: &str, entries: &[Entry], line: usize) -> String {
 
 fn no_such_name(db: &str, entries: &[Entry], name: &str) -> String {
     let lower = name.to_lowercase();
-    let near: Vec<&str> =
-        entries.iter().map(|entry| entry.name.as_str()).filter(|other| other.to_lowercase().contains(&lower)).take(3).collect();
+    let near: Vec<&str> = entries
+        .iter()
+        .map(|entry| entry.name.as_str())
+        .filter(|other| other.to_lowercase().contains(&lower))
+        .take(3)
+        .collect();
     let hint = if near.is_empty() { String::new() } else { format!("; there is `{}`", near.join("`, `")) };
     format!("{db}: no fingerprint is named `{name}`{hint}")
 }

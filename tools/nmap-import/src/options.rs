@@ -80,7 +80,8 @@ pub(crate) fn stamp(options: &[LayoutOption]) -> Option<bool> {
 
 /// What a probe's options offer.
 pub(crate) fn offered(hex: &str) -> Offered {
-    let octets: Vec<u8> = (0..hex.len() / 2).filter_map(|i| u8::from_str_radix(hex.get(2 * i..2 * i + 2)?, 16).ok()).collect();
+    let octets: Vec<u8> =
+        (0..hex.len() / 2).filter_map(|i| u8::from_str_radix(hex.get(2 * i..2 * i + 2)?, 16).ok()).collect();
     let mut rest = &octets[..];
     let mut set = Offered::NONE;
     while let [kind, after @ ..] = rest {

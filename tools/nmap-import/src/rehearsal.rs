@@ -93,7 +93,8 @@ impl Rehearsal {
         let now = 1_000_000 * MS;
         let engine = Engine::new(spec, [seed; 32], now, UtcNanos(1_800_000_000_000 * MS));
         let number = u32::from(seed).wrapping_mul(0x9e37_79b9).wrapping_add(0x1234_5678) | 0x100;
-        let mut rehearsal = Self { engine, now, wake: None, port: 40_000, seq: number, ack: number.rotate_left(13) | 1 };
+        let mut rehearsal =
+            Self { engine, now, wake: None, port: 40_000, seq: number, ack: number.rotate_left(13) | 1 };
         rehearsal.settle();
         // The port scan before.
         for port in [OPEN, CLOSED] {
@@ -175,20 +176,23 @@ impl Rehearsal {
             tests.push(("WIN".into(), of('W', &|answer| format!("{:X}", answer.window))));
         }
         let no = || Test::from([("R".to_owned(), "N".to_owned())]);
-        tests.push(("ECN".into(), ecn.map_or_else(no, |answer| {
-            let mut test = self.common(&answer, distance);
-            let (ece, cwr) = (answer.flags.has(Flags::ECE), answer.flags.has(Flags::CWR));
-            let letter = match (ece, cwr) {
-                (true, false) => "Y",
-                (false, false) => "N",
-                (true, true) => "S",
-                (false, true) => "O",
-            };
-            test.insert("CC".into(), letter.into());
-            test.insert("W".into(), format!("{:X}", answer.window));
-            test.insert("O".into(), option_text(&answer.options));
-            test
-        })));
+        tests.push((
+            "ECN".into(),
+            ecn.map_or_else(no, |answer| {
+                let mut test = self.common(&answer, distance);
+                let (ece, cwr) = (answer.flags.has(Flags::ECE), answer.flags.has(Flags::CWR));
+                let letter = match (ece, cwr) {
+                    (true, false) => "Y",
+                    (false, false) => "N",
+                    (true, true) => "S",
+                    (false, true) => "O",
+                };
+                test.insert("CC".into(), letter.into());
+                test.insert("W".into(), format!("{:X}", answer.window));
+                test.insert("O".into(), option_text(&answer.options));
+                test
+            }),
+        ));
         let t1 = syns.first().and_then(Option::as_ref);
         tests.push(("T1".into(), t1.map_or_else(no, |answer| self.numbers(answer, distance))));
         for (n, answer) in (2..).zip(odds) {
@@ -200,31 +204,38 @@ impl Rehearsal {
             });
             tests.push((format!("T{n}"), test));
         }
-        tests.push(("U1".into(), unreachable.map_or_else(no, |mut test| {
-            relocate(&mut test, distance);
-            test
-        })));
-        tests.push(("IE".into(), match echoes {
-            [Some((first, first_code)), Some((second, second_code))] => {
-                let dfi = match (first.df, second.df) {
-                    (false, false) => "N",
-                    (true, false) => "S",
-                    (true, true) => "Y",
-                    (false, true) => "O",
-                };
-                let cd = match (first_code, second_code) {
-                    (0, 0) => "Z".to_owned(),
-                    (9, 0) => "S".to_owned(),
-                    (a, b) if a == b => format!("{a:X}"),
-                    _ => "O".to_owned(),
-                };
-                let mut test = Test::from([("R".into(), "Y".into()), ("DFI".into(), dfi.into()), ("CD".into(), cd)]);
-                test.insert("T".into(), first.ttl.to_string());
+        tests.push((
+            "U1".into(),
+            unreachable.map_or_else(no, |mut test| {
                 relocate(&mut test, distance);
                 test
-            }
-            _ => no(),
-        }));
+            }),
+        ));
+        tests.push((
+            "IE".into(),
+            match echoes {
+                [Some((first, first_code)), Some((second, second_code))] => {
+                    let dfi = match (first.df, second.df) {
+                        (false, false) => "N",
+                        (true, false) => "S",
+                        (true, true) => "Y",
+                        (false, true) => "O",
+                    };
+                    let cd = match (first_code, second_code) {
+                        (0, 0) => "Z".to_owned(),
+                        (9, 0) => "S".to_owned(),
+                        (a, b) if a == b => format!("{a:X}"),
+                        _ => "O".to_owned(),
+                    };
+                    let mut test =
+                        Test::from([("R".into(), "Y".into()), ("DFI".into(), dfi.into()), ("CD".into(), cd)]);
+                    test.insert("T".into(), first.ttl.to_string());
+                    relocate(&mut test, distance);
+                    test
+                }
+                _ => no(),
+            },
+        ));
         tests
     }
 
@@ -304,7 +315,15 @@ impl Rehearsal {
     }
 
     /// Sends a segment; a connection that it opens is reset at once, as the scanner's kernel does.
-    fn segment(&mut self, port: u16, flags: Flags, window: u16, df: bool, reserved: u8, options: &[u8]) -> Option<Answer> {
+    fn segment(
+        &mut self,
+        port: u16,
+        flags: Flags,
+        window: u16,
+        df: bool,
+        reserved: u8,
+        options: &[u8],
+    ) -> Option<Answer> {
         let header = tcp::Header {
             source: self.port,
             destination: port,
@@ -321,7 +340,8 @@ impl Rehearsal {
         let frames = self.exchange(ipv4::TCP, 0, df, 0x3c1d, 50, &body);
         let answer = frames.iter().find_map(|frame| tcp_answer(frame))?;
         if answer.flags.has(Flags::SYN) {
-            let reset = tcp::Header { seq: self.seq.wrapping_add(1), flags: Flags::RST, window: 0, options: &[], ..header };
+            let reset =
+                tcp::Header { seq: self.seq.wrapping_add(1), flags: Flags::RST, window: 0, options: &[], ..header };
             let mut body = Vec::new();
             reset.emit(SCANNER.1, DECOY.1, &[], &mut body);
             let _ = self.exchange(ipv4::TCP, 0, true, 0, 64, &body);
@@ -481,6 +501,7 @@ fn option_text(options: &[u8]) -> String {
 }
 
 fn octets(hex: &str) -> Vec<u8> {
-    let pairs = (0..hex.len() / 2).map(|i| hex.get(2 * i..2 * i + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()));
+    let pairs =
+        (0..hex.len() / 2).map(|i| hex.get(2 * i..2 * i + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()));
     pairs.flatten().collect()
 }

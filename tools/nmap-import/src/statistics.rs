@@ -94,8 +94,10 @@ fn class(ids: &[u16]) -> Option<Class> {
     if ids.iter().all(|id| *id == 0) {
         return Some(Class::Zero);
     }
-    let steps: Vec<u32> =
-        ids.windows(2).filter_map(|pair| if let [a, b] = pair { Some(u32::from(*b).wrapping_sub(u32::from(*a))) } else { None }).collect();
+    let steps: Vec<u32> = ids
+        .windows(2)
+        .filter_map(|pair| if let [a, b] = pair { Some(u32::from(*b).wrapping_sub(u32::from(*a))) } else { None })
+        .collect();
     if ids.len() > 2 && steps.iter().any(|step| *step > 20_000) {
         return Some(Class::Random);
     }

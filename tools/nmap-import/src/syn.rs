@@ -55,7 +55,10 @@ pub(crate) fn syns(entry: &Entry, ttl: &Found, sparse: bool, source: &str) -> Sy
     let all = chosen.iter().filter_map(|chosen| chosen.options.as_ref());
     let mss = most_frequent(all.clone().filter_map(|options| options::mss(options)), |mss| *mss != ETHERNET_MSS);
     let scale = most_frequent(all.filter_map(|options| options::scale(options)), |scale| *scale > 14);
-    let own = Own { mss: mss.filter(|mss| *mss >= 64).unwrap_or(ETHERNET_MSS), scale: scale.filter(|s| *s <= 14).unwrap_or(0) };
+    let own = Own {
+        mss: mss.filter(|mss| *mss >= 64).unwrap_or(ETHERNET_MSS),
+        scale: scale.filter(|s| *s <= 14).unwrap_or(0),
+    };
     let ecn_chosen = Chosen { options: read(entry, "ECN", "O"), window: window(entry, "ECN", "W") };
 
     let stamped = |chosen: &&Chosen| chosen.options.as_ref().is_some_and(|options| options::stamp(options).is_some());
@@ -70,7 +73,7 @@ pub(crate) fn syns(entry: &Entry, ttl: &Found, sparse: bool, source: &str) -> Sy
         window_timestamps: WindowRule::Constant(with),
         window: WindowRule::Constant(without.unwrap_or(first)),
         window_unscaled: None,
-        layouts: layouts(&chosen, &ecn_chosen, own),
+        layouts: layouts(&chosen, &ecn_chosen, own, stamps),
         exceptions: Vec::new(),
         ecn: ecn(entry),
     };
@@ -101,7 +104,7 @@ fn chosen(entry: &Entry) -> (Stamps, Vec<Chosen>, u8) {
     });
     let (stamps, picked, timed) = tried
         .reduce(|best, other| if other.2.count_ones() > best.2.count_ones() { other } else { best })
-        .unwrap_or((Stamps::Any, vec![None; 6], 63));
+        .unwrap_or_else(|| (Stamps::Any, vec![None; 6], 63));
     let windows = (1..=6).map(|n| window(entry, "WIN", &format!("W{n}")));
     let chosen = picked.into_iter().zip(windows).map(|(options, window)| Chosen { options, window }).collect();
     (stamps, chosen, timed)
@@ -146,7 +149,8 @@ fn pick(these: &[Options], stamps: Stamps, all: &[Vec<Options>]) -> Option<Optio
 
 /// What nmap makes of the timestamps of a subset: the last that is lacking or zero decides.
 fn timestamps_fit(stamps: Stamps, picked: &[Option<Options>], subset: u8) -> bool {
-    let answered = picked.iter().enumerate().filter(|(index, _)| subset & (1 << index) != 0).map(|(_, options)| options);
+    let answered =
+        picked.iter().enumerate().filter(|(index, _)| subset & (1 << index) != 0).map(|(_, options)| options);
     let mut said = None;
     for options in answered.flatten() {
         match options::stamp(options) {
@@ -174,25 +178,36 @@ fn timestamps(stamps: Stamps, source: &str) -> Timestamps {
         Stamps::Ticking(0xA) => (1_000, TimestampOffset::Boot),
         Stamps::Ticking(code @ 3..0x1C) => (1 << code, TimestampOffset::Boot),
         // The increments of random values would be folded at half of all numbers, so the highest stays below its middle.
-        Stamps::Ticking(0x22..) => (1_000, TimestampOffset::Leap { per_second: 14_400_000_000 }),
+        Stamps::Ticking(0x22..) => (1_000, TimestampOffset::Leap { per_second: 13_000_000_000 }),
         Stamps::Ticking(code) => (1_000, TimestampOffset::Leap { per_second: 1 << code }),
     };
     Timestamps { source: source.into(), hz, offset }
 }
 
 /// The layouts that the probes show, each for what it offers.
-fn layouts(chosen: &[Chosen], ecn: &Chosen, own: Own) -> Vec<LayoutRule> {
+fn layouts(chosen: &[Chosen], ecn: &Chosen, own: Own, stamps: Stamps) -> Vec<LayoutRule> {
     let of = |index: usize| chosen.get(index).and_then(|chosen| chosen.options.as_ref());
-    let full = of(0).or(of(1)).or(of(4)).or(of(5)).or(ecn.options.as_ref());
-    let fallback = vec![LayoutOption::MaxSegmentSizeOf(own.mss)];
-    let mut rules = vec![LayoutRule { offered: Offered::ALL, options: options::layout(full.unwrap_or(&fallback), own) }];
+    let full = [0, 1, 4, 5].into_iter().find_map(of);
+    // Where no option is told of, there may still be timestamps to show.
+    let mut fallback = vec![LayoutOption::MaxSegmentSizeOf(own.mss)];
+    if matches!(stamps, Stamps::Ticking(_) | Stamps::Zero) {
+        let stamp = LayoutOption::TimestampsOf { value: stamps != Stamps::Zero, echo: true };
+        fallback.extend([LayoutOption::Nop, LayoutOption::Nop, stamp]);
+    } else if let Some(options) = &ecn.options {
+        fallback.clone_from(options);
+    }
+    let mut rules =
+        vec![LayoutRule { offered: Offered::ALL, options: options::layout(full.unwrap_or(&fallback), own) }];
     let further = [(2, of(2)), (3, of(3)), (5, of(5))];
     for (index, options) in further {
         let (Some(options), Some(probe)) = (options, probes::SEQUENCE.get(index)) else { continue };
         rules.push(LayoutRule { offered: options::offered(probe.options), options: options::layout(options, own) });
     }
     if let Some(options) = &ecn.options {
-        rules.push(LayoutRule { offered: options::offered(probes::ECN.options), options: options::layout(options, own) });
+        rules.push(LayoutRule {
+            offered: options::offered(probes::ECN.options),
+            options: options::layout(options, own),
+        });
     }
     rules
 }
@@ -203,7 +218,8 @@ fn modelled(tcp: &Tcp, probe: &Syn) -> (Options, u16) {
     let listed = |set: Offered| tcp.layouts.iter().find(|rule| rule.offered == set).map(|rule| &rule.options);
     let full = listed(Offered::ALL).cloned().unwrap_or_default();
     let layout = listed(offered).cloned().unwrap_or_else(|| full.restricted_to(offered));
-    let client = probe.options.find("0204").and_then(|at| u16::from_str_radix(probe.options.get(at + 4..at + 8)?, 16).ok());
+    let client =
+        probe.options.find("0204").and_then(|at| u16::from_str_radix(probe.options.get(at + 4..at + 8)?, 16).ok());
     let mss = match tcp.mss_rule {
         MssRule::Own => tcp.mss,
         MssRule::Least => tcp.mss.min(client.unwrap_or(536)),
@@ -211,7 +227,7 @@ fn modelled(tcp: &Tcp, probe: &Syn) -> (Options, u16) {
     let filled = layout.0.iter().map(|option| match option {
         LayoutOption::MaxSegmentSize => LayoutOption::MaxSegmentSizeOf(mss),
         LayoutOption::WindowScale => LayoutOption::WindowScaleOf(tcp.window_scale),
-        LayoutOption::Timestamps => LayoutOption::TimestampsOf { value: true, echo: true },
+        LayoutOption::Timestamps => LayoutOption::TimestampsOf { value: true, echo: offered.has(Offered::TIMESTAMPS) },
         other => *other,
     });
     let options: Options = filled.collect();
@@ -220,7 +236,8 @@ fn modelled(tcp: &Tcp, probe: &Syn) -> (Options, u16) {
 }
 
 fn misfits(tcp: &Tcp, chosen: &[Chosen]) -> usize {
-    let wrong = |(probe, chosen): &(&Syn, &Chosen)| chosen.options.as_ref().is_some_and(|o| *o != modelled(tcp, probe).0);
+    let wrong =
+        |(probe, chosen): &(&Syn, &Chosen)| chosen.options.as_ref().is_some_and(|o| *o != modelled(tcp, probe).0);
     probes::SEQUENCE.iter().zip(chosen).filter(wrong).count()
 }
 
@@ -239,6 +256,7 @@ fn exception(tcp: &Tcp, probe: &Syn, chosen: &Chosen) -> (SynException, bool) {
         reserved: false,
         urgent: false,
         answer: SynAnswer::Accept,
+        every_second: false,
     };
     let needed = exception.options.is_some() || exception.window.is_some();
     (exception, needed)
@@ -256,20 +274,24 @@ fn sequence(
     let (mut exception, mut needed) = exception(tcp, probe, chosen);
     (exception.reserved, exception.urgent) = (quirk(entry, "T1", 'R'), quirk(entry, "T1", 'U'));
     needed |= exception.reserved || exception.urgent;
+    exception.every_second = !answered_at_once;
+    let is_first = probe.window == 1;
+    // A number that the client chose, where numbers are said to grow: only the first SYN can be answered so, late.
+    let copied = !may(entry, "T1", "S", "O") && !may(entry, "T1", "S", "Z") && !may(entry, "SEQ", "GCD", "0");
+    let speaks = is_first || !copied || entry.get("SEQ", "GCD").is_none();
     let is_syn_ack = may(entry, "T1", "F", "AS") && may(entry, "T1", "S", "O") && may(entry, "T1", "A", "S+");
     if entry.silent("T1") {
         exception.answer = SynAnswer::Silent;
-    } else if !is_syn_ack {
+    } else if !is_syn_ack && speaks {
+        exception.every_second |= copied && entry.get("SEQ", "GCD").is_some();
         let mut reply = odd::reply(entry, "T1", own, None);
         let (options, window) = modelled(tcp, probe);
         let options = chosen.options.clone().unwrap_or(options);
         reply.options = Some(Layout(options)).filter(|layout| !layout.0.is_empty());
         reply.window = chosen.window.unwrap_or(window);
         exception.answer = SynAnswer::Reply(reply);
-    } else if !answered_at_once {
-        exception.answer = SynAnswer::EverySecond;
     }
-    (needed || exception.answer != SynAnswer::Accept).then_some(exception)
+    (needed || exception.every_second || exception.answer != SynAnswer::Accept).then_some(exception)
 }
 
 fn congestion(entry: &Entry, tcp: &Tcp, own: Own, chosen: &Chosen, ttl: &Found) -> Option<SynException> {
@@ -310,7 +332,9 @@ pub(crate) fn syn_fin(entry: &Entry, own: Own, ttl: &Found) -> Answer {
         && may(entry, "T3", "S", "O")
         && may(entry, "T3", "A", "S+")
         && may(entry, "T3", "Q", "")
-        && may(entry, "T3", "RD", "0");
+        && may(entry, "T3", "RD", "0")
+        // Where T1 shows a number that no generator makes, T3 needs one of its own.
+        && may(entry, "T1", "S", "O");
     if answer != Answer::Silent && is_syn_ack { Answer::Accept } else { answer }
 }
 

@@ -24,7 +24,8 @@ const QUOTED: std::ops::RangeInclusive<i16> = -60..=60;
 
 /// Finds them.
 pub(crate) fn find(entry: &Entry) -> Found {
-    let known = || TESTS.iter().copied().filter(|test| entry.get(test, "T").is_some() || entry.get(test, "TG").is_some());
+    let known =
+        || TESTS.iter().copied().filter(|test| entry.get(test, "T").is_some() || entry.get(test, "TG").is_some());
     let answered = entry.tests.contains_key("U1") && !entry.silent("U1");
     if answered {
         let mut offsets: Vec<i16> = QUOTED.collect();
@@ -58,7 +59,8 @@ fn all(
         (count, std::cmp::Reverse(place))
     })?;
     let of = |test: &&'static str| {
-        let fitting = if fits(test, *common) { Some(*common) } else { ordered.iter().copied().find(|ttl| fits(test, *ttl)) };
+        let fitting =
+            if fits(test, *common) { Some(*common) } else { ordered.iter().copied().find(|ttl| fits(test, *ttl)) };
         Some((*test, fitting?))
     };
     tests.iter().map(of).collect()

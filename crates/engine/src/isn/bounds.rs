@@ -8,6 +8,8 @@ pub(crate) struct Bounds {
     rate: (f64, f64),
     /// Variance of the rates.
     variance: (f64, f64),
+    /// The lowest rate and variance without any margin.
+    least: (f64, f64),
     /// The middle of the deviation.
     deviation: f64,
     /// More than the largest rate that fits.
@@ -27,6 +29,11 @@ const FEW: u32 = 48;
 /// width, since the measuring side sees other times than we.
 const MARGIN: f64 = 2.0;
 const MARGIN_PART: f64 = 0.3;
+/// What is left of that margin where uniform numbers hardly come so high.
+const LEAST_MARGIN: f64 = 1.03;
+/// Mean and deviation of increments, as parts of the largest, that rejection still finds.
+const HIGH_MEAN: f64 = 0.72;
+const HIGH_DEVIATION: f64 = 0.38;
 /// nmap sends its SYNs a tenth of a second apart and never faster. Uniform numbers that follow one another faster are
 /// not bounded, since for them the rate would mean smaller and smaller increments, which no system shows.
 const FASTEST_NS: u64 = 60_000_000;
@@ -43,14 +50,18 @@ impl Bounds {
     pub(crate) fn of(class: IsnClass) -> Option<Self> {
         let IsnClass::Bounded { rate, deviation, step, divisor, pattern } = class else { return None };
         let step = step.max(1);
+        let whole_rate = rate;
         let rate = drawn_in(rate);
         let (low, high) = drawn_in(deviation);
         let unit = if step > LARGE_DIVISOR { f64::from(step) } else { 1.0 };
         let low = if deviation.0 == 0 { 0.0 } else { low * unit };
         let high = high * unit;
+        let least = power(f64::from(deviation.0) - 0.5) * unit;
+        let lowest_rate = power(f64::from(whole_rate.0) - 0.5);
         Some(Self {
             rate,
             variance: (low * low, high * high),
+            least: (lowest_rate * LEAST_MARGIN, least * least * LEAST_MARGIN),
             deviation: (low + high) / 2.0,
             reach: rate.1 + high,
             step,
@@ -70,36 +81,47 @@ impl Bounds {
     fn drawn(&self, history: &mut History, elapsed: u64, chance: &mut Chance) -> u32 {
         let seconds = (elapsed.max(1_000_000) as f64) / 1e9;
         let reach = (self.reach * seconds).max(1.0) / f64::from(self.step);
-        let multiples = (u32::MAX / self.step).max(1);
+        // Increments go both ways, up to half of all numbers: farther is nearer on the other side.
+        let multiples = ((u32::MAX / 2) / self.step).max(1);
         // Where the rate is low, a uniform number would never fit: the increment is drawn around where it must lie.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 1 and 2^28
         let span = (self.reach < UNIFORM && reach < f64::from(multiples / 4)).then_some(reach as u32);
         if elapsed > PAUSE_NS {
             history.known = 0;
         }
-        let unjudged = elapsed > PAUSE_NS || elapsed < FASTEST_NS;
+        let unjudged = !(FASTEST_NS..=PAUSE_NS).contains(&elapsed);
         if unjudged && span.is_none() {
-            return history.last.wrapping_add(chance.below(multiples).wrapping_mul(self.step));
+            return step_from(history.last, chance.below(multiples).wrapping_mul(self.step), chance);
         }
         let elapsed = elapsed.clamp(1_000_000, FORGET_NS);
-        let mut best = (f64::INFINITY, 0, 0);
+        let reachable = self.within_reach(elapsed as f64 / 1e9);
+        let mut best = (f64::INFINITY, 0);
         for _ in 0..MAX_DRAWS {
             let multiple = match span {
                 Some(span) => 1 + chance.below(span.max(1)),
                 None => chance.below(multiples),
             };
-            let increment = multiple.wrapping_mul(self.step);
-            let folded = increment.min(increment.wrapping_neg()) / self.step;
-            let miss = self.miss(folded, elapsed, history);
+            let miss = reachable.miss(multiple, elapsed, history);
             if miss < best.0 {
-                best = (miss, increment, folded);
+                best = (miss, multiple);
             }
             if miss <= 0.0 {
                 break;
             }
         }
-        history.push(best.2, elapsed);
-        history.last.wrapping_add(best.1)
+        history.push(best.1, elapsed);
+        let increment = best.1.wrapping_mul(self.step);
+        if span.is_some() { history.last.wrapping_add(increment) } else { step_from(history.last, increment, chance) }
+    }
+
+    /// The bounds, with less of a margin where 32-bit numbers so far apart hardly come so high.
+    fn within_reach(&self, seconds: f64) -> Self {
+        let most = f64::from(u32::MAX / 2) / seconds;
+        let (mean, deviation) = (most * HIGH_MEAN, most * HIGH_DEVIATION);
+        let mut reachable = *self;
+        reachable.rate.0 = self.rate.0.min(mean.max(self.least.0));
+        reachable.variance.0 = self.variance.0.min((deviation * deviation).max(self.least.1));
+        reachable
     }
 
     /// Numbers that grow with time, five increments in a row always as the bounds want them. After a pause the pattern
@@ -216,6 +238,11 @@ impl History {
         self.spans = [u32::try_from(elapsed).unwrap_or(u32::MAX), a, b, c];
         self.known = (self.known + 1).min(4);
     }
+}
+
+/// One increment up or down.
+fn step_from(last: u32, increment: u32, chance: &mut Chance) -> u32 {
+    if chance.next_u32() & 1 == 0 { last.wrapping_add(increment) } else { last.wrapping_sub(increment) }
 }
 
 fn outside(value: f64, (low, high): (f64, f64)) -> f64 {

@@ -6,8 +6,7 @@ const MS: u64 = 1_000_000;
 
 /// nmap's arithmetic on six numbers (fidelity: ISR, SP and GCD), from its documentation.
 fn measure(isns: &[u32], spacing_ms: u64) -> (f64, f64, u32) {
-    let steps: Vec<u32> =
-        isns.windows(2).map(|w| w[1].wrapping_sub(w[0])).map(|d| d.min(d.wrapping_neg())).collect();
+    let steps: Vec<u32> = isns.windows(2).map(|w| w[1].wrapping_sub(w[0])).map(|d| d.min(d.wrapping_neg())).collect();
     let gcd = steps.iter().fold(0, |a, &b| divisor(a, b));
     let rates: Vec<f64> = steps.iter().map(|&d| f64::from(d) * 1000.0 / spacing_ms as f64).collect();
     let mean = rates.iter().sum::<f64>() / rates.len() as f64;

@@ -22,7 +22,8 @@ pub enum LayoutOption {
     MaxSegmentSizeOf(u16),
     /// `ws=3`: a window scale that is always this.
     WindowScaleOf(u8),
-    /// `ts=00`, `ts=01`, `ts=10`: timestamps of which the value, the echo or both are zero where a 0 stands.
+    /// `ts=00`, `ts=01`, `ts=10`: timestamps of which the value, the echo or both are zero where a 0 stands; `ts=11`:
+    /// neither is, even where the client offered none.
     TimestampsOf {
         /// The value is the clock's; else zero.
         value: bool,
@@ -168,6 +169,7 @@ fn with_value(word: &str) -> Option<LayoutOption> {
         ("ws", shift) => shift.parse().ok().map(LayoutOption::WindowScaleOf),
         ("ts", "00") => Some(LayoutOption::TimestampsOf { value: false, echo: false }),
         ("ts", "01") => Some(LayoutOption::TimestampsOf { value: false, echo: true }),
+        ("ts", "11") => Some(LayoutOption::TimestampsOf { value: true, echo: true }),
         ("ts", "10") => Some(LayoutOption::TimestampsOf { value: true, echo: false }),
         _ => None,
     }

@@ -139,6 +139,9 @@ pub struct SynException {
     /// What becomes of such a SYN.
     #[serde(default)]
     pub answer: SynAnswer,
+    /// Of two such SYNs of one peer only the second is answered.
+    #[serde(default)]
+    pub every_second: bool,
 }
 
 /// What becomes of a SYN to which an exception applies.
@@ -150,8 +153,6 @@ pub enum SynAnswer {
     Accept,
     /// Nothing comes back.
     Silent,
-    /// Of two such SYNs of one peer the second is accepted, and nothing comes back for the first.
-    EverySecond,
     /// A segment, and no connection.
     Reply(Reply),
 }

@@ -166,4 +166,3 @@ pub enum TimestampOffset {
         per_second: u64,
     },
 }
-

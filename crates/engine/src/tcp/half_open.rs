@@ -90,12 +90,15 @@ impl Run {
     ) -> Verdict {
         let arrival = delivery.arrival;
         let mut half = HalfOpen::new(flow, arrival.source, segment, &decoy.stack.exceptions);
-        match half.exception(decoy.stack).map(|exception| &exception.answer) {
-            None | Some(Taken::Accept) => {}
-            Some(Taken::Silent) => return Verdict::Observed,
-            Some(Taken::EverySecond) if self.left_unanswered(decoy, &half) => return Verdict::Observed,
-            Some(Taken::EverySecond) => {}
-            Some(Taken::Reply(told)) => return self.reply(decoy, delivery, segment, flow, told, true),
+        if let Some(exception) = half.exception(decoy.stack) {
+            if exception.every_second && self.left_unanswered(decoy, &half) {
+                return Verdict::Observed;
+            }
+            match &exception.answer {
+                Taken::Accept => {}
+                Taken::Silent => return Verdict::Observed,
+                Taken::Reply(told) => return self.reply(decoy, delivery, segment, flow, told, true),
+            }
         }
         self.make_room(decoy.index);
         let Some(peer) = self.peer(decoy, flow.remote) else { return Verdict::Dropped(DropReason::Limit) };
@@ -242,8 +245,9 @@ impl Run {
             TimestampOffset::Zero => u64::from(self.ticks(decoy, now).wrapping_neg()),
             TimestampOffset::Leap { per_second } => {
                 let way = u128::from(now) * u128::from(per_second) / 1_000_000_000;
-                // Up to a twelfth of a second's way more: less than nmap's SYNs are apart.
-                let more = u128::from(self.chance.scatter(flow.hash) >> 32) * u128::from(per_second / 12) >> 32;
+                // A random part as large as leaves every step below half of all numbers, beyond which it would seem smaller.
+                let room = (1u64 << 31).saturating_sub(per_second.saturating_mul(15) / 100).clamp(1 << 24, 1 << 30);
+                let more = (u128::from(self.chance.scatter(flow.hash) >> 32) * u128::from(room)) >> 32;
                 u64::try_from((way + more) & 0xffff_ffff).unwrap_or(0)
             }
         };
@@ -483,7 +487,9 @@ pub(super) fn lay_out(layout: &Layout, offer: Offer, options: &mut OptionList) {
             LayoutOption::MaxSegmentSizeOf(size) => TcpOption::MaxSegmentSize(size),
             LayoutOption::WindowScaleOf(shift) => TcpOption::WindowScale(shift),
             LayoutOption::TimestampsOf { value, echo } => {
-                TcpOption::Timestamps(if value { offer.stamp } else { 0 }, if echo { offer.echo } else { 0 })
+                // Where the client gave nothing to echo, there is only the own clock.
+                let given = if offer.echo == 0 { offer.stamp } else { offer.echo };
+                TcpOption::Timestamps(if value { offer.stamp } else { 0 }, if echo { given } else { 0 })
             }
         });
     }

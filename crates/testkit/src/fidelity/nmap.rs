@@ -54,7 +54,15 @@ fn report(host: &str) -> Option<(String, Report)> {
 fn attribute(element: &str, name: &str) -> Option<String> {
     let begin = format!("{name}=\"");
     let value = element.split_once(&begin)?.1.split('"').next()?;
-    let replaced = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#45;", "-"), ("&#xa;", "\n"), ("&amp;", "&")];
+    let replaced = [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&apos;", "'"),
+        ("&#45;", "-"),
+        ("&#xa;", "\n"),
+        ("&amp;", "&"),
+    ];
     Some(replaced.iter().fold(value.to_owned(), |text, (from, to)| text.replace(from, to)))
 }
 
