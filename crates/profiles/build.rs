@@ -17,12 +17,12 @@ fn main() {
     fs::write(out.join("catalogue.rs"), code).expect("the output folder can be written");
 }
 
-/// Writes one list, ordered by name, so that the same files give the same binary.
+/// Writes one list, ordered by name (as it is looked up, without the ending), so that the same files give the same binary.
 fn list(folder: &Path, name: &str, code: &mut String) {
     let entries = fs::read_dir(folder).map(|e| e.filter_map(Result::ok).map(|e| e.path()).collect::<Vec<_>>());
     let mut files = entries.unwrap_or_default();
     files.retain(|p| p.extension().is_some_and(|e| e == "toml"));
-    files.sort();
+    files.sort_by(|a, b| a.file_stem().cmp(&b.file_stem()));
     writeln!(code, "pub(crate) static {}: &[(&str, &str)] = &[", name.to_uppercase()).expect("a string takes all");
     for file in files {
         println!("cargo::rerun-if-changed={}", file.display());

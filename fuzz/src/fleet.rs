@@ -102,6 +102,7 @@ fn personality(open: bool) -> Personality {
             } else {
                 TimestampOffset::Leap { per_second: 8_589_934_592 }
             },
+            echo_zero: false,
         },
         tcp: tcp(open),
         open: open_port(open),

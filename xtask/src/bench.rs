@@ -1,16 +1,13 @@
 use crate::{cargo, shown, tools};
 
-/// `cargo xtask bench [--full]`: builds everything in release mode and hands over to the bench of `testkit`, which
-/// makes the lab, the load and the table.
-pub(crate) fn run(options: &[&str]) -> Result<(), String> {
-    if options.iter().any(|option| *option != "--full") {
-        return Err("usage: cargo xtask bench [--full]".into());
-    }
+/// `cargo xtask bench [PART…]`: builds everything in release mode and hands over to the bench of `testkit`, which
+/// makes the lab, the load and the table, and knows its parts.
+pub(crate) fn run(parts: &[&str]) -> Result<(), String> {
     tools::install().map_err(|lacking| lacking.to_string())?;
     let mut build = cargo();
     build.args(["build", "--release", "-p", "chaff", "-p", "chaff-testkit", "--bins", "--examples"]);
     let mut bench = cargo();
-    bench.args(["run", "--quiet", "--release", "-p", "chaff-testkit", "--example", "bench", "--"]).args(options);
+    bench.args(["run", "--quiet", "--release", "-p", "chaff-testkit", "--example", "bench", "--"]).args(parts);
     for command in [&mut build, &mut bench] {
         eprintln!("── {}", shown(command));
         let ended = command.status().map_err(|error| format!("cannot run cargo: {error}"))?;

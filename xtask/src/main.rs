@@ -17,7 +17,8 @@ use std::{
 const HELP: &str = "\
 cargo xtask test                            install what is missing, then run every check; the last line is the sum
 cargo xtask tools                           only install what the tests need
-cargo xtask bench [--full]                  figures of this machine beside those of its kernel, about five minutes
+cargo xtask bench [PART...]                 figures of this machine beside those of its kernel, some ten minutes; PART is
+                                            memory, rates, latency, alarm or instructions
 cargo xtask soak                            the tests that take too long for every day
 cargo xtask fidelity [--sample N] [--seed S] [--whole] [--routed] [--two-scanners]
                                             how many fingerprints of the installed nmap decoys can be taken for
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["test"] => test::run(),
         ["tools"] => tools::install().map_err(|lacking| lacking.to_string()),
-        ["bench", options @ ..] => bench::run(options),
+        ["bench", parts @ ..] => bench::run(parts),
         ["fidelity", options @ ..] => fidelity::run(options),
         ["soak"] => test::soak(),
         ["fuzz", options @ ..] => fuzz::run(options),

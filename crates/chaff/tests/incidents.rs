@@ -1,12 +1,18 @@
 //! What the defender is told: one incident for each intruder, at once, with the right counts, and nothing about the
 //! ordinary life of a network.
 
-use std::{net::Ipv4Addr, path::Path, time::Duration};
+use std::{
+    net::Ipv4Addr,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use chaff_testkit::{
+    load::{self, Generator, Kind, Target},
     network::{Network, alone, run, run_any},
     process::Chaff,
 };
+use chaff_wire::Mac;
 use serde_json::Value;
 
 /// Two hundred decoys.
@@ -25,6 +31,8 @@ ports     = { "22/tcp" = "open", "default/tcp" = "closed" }
 
 /// An alarm is told within this time.
 const ALARM_LIMIT: Duration = Duration::from_secs(1);
+/// An incident's counts are those of the scan within this time of its first packet, or of its latest.
+const COUNTS_LIMIT: Duration = Duration::from_secs(1);
 
 fn with_fleet(name: &str, test: impl FnOnce(&Network, &Chaff)) {
     alone(name, || {
@@ -49,7 +57,7 @@ fn one_scan_is_one_incident_with_the_counts_right() {
             [one] => number(one, "decoys") == 200 && number(one, "ports") == 5 && number(one, "observations") >= 1200,
             _ => false,
         };
-        let incidents = chaff.wait_for_incidents(Duration::from_secs(5), complete);
+        let incidents = chaff.wait_for_incidents(COUNTS_LIMIT, complete);
         let incident = &incidents[0];
         assert_eq!(incident["source"]["ip"], "10.0.0.5", "{incident:#}");
         assert_eq!(incident["network"], "office", "{incident:#}");
@@ -57,6 +65,29 @@ fn one_scan_is_one_incident_with_the_counts_right() {
         assert!(incident["tools"].to_string().contains("nmap"), "{incident:#}");
         assert!(incident["techniques"].to_string().contains("T1046"), "{incident:#}");
         assert!(number(incident, "first_alarm_ms") < 1000, "{incident:#}");
+    });
+}
+
+#[test]
+fn the_counts_are_right_within_a_second_of_the_first_packet() {
+    with_fleet("the_counts_are_right_within_a_second_of_the_first_packet", |network, chaff| {
+        // A SYN to each of five ports of all 200, from an address whose kernel is not there to answer, so that what is
+        // sent is all that there is to count.
+        let intruder = Target { mac: Mac(network.atk.link("atk0").mac().unwrap()), ip: Ipv4Addr::new(10, 0, 0, 77) };
+        let decoys: Vec<Target> = chaff.roster().iter().map(|decoy| Target { mac: decoy.mac, ip: decoy.ip }).collect();
+        let frames: Vec<Vec<u8>> = [21, 22, 80, 443, 445]
+            .into_iter()
+            .flat_map(|port| load::frames(Kind::Syn, intruder, &decoys, port, decoys.len(), u32::from(port)))
+            .collect();
+        let generator = Generator::open(&network.atk, "atk0").unwrap();
+        let begun = Instant::now();
+        generator.run(Kind::Syn, &frames, 20_000).unwrap();
+        let right = |incidents: &[Value]| match incidents {
+            [one] => ["decoys", "ports", "observations"].map(|key| number(one, key)) == [200, 5, 1000],
+            _ => false,
+        };
+        let incidents = chaff.wait_for_incidents(COUNTS_LIMIT.saturating_sub(begun.elapsed()), right);
+        assert_eq!(incidents[0]["title"], "port scan of 200 decoys from 10.0.0.77", "{:#}", incidents[0]);
     });
 }
 

@@ -261,7 +261,7 @@ fn one_decoys_card_does_not_answer_for_another() {
         let roster = chaff.roster();
         let other = roster[3].ip.to_string();
         let target: std::net::IpAddr = other.parse().unwrap();
-        network.atk.link("atk0").neighbour(target, roster[0].mac.0).unwrap();
+        network.atk.link("atk0").neighbours([(target, roster[0].mac.0)]).unwrap();
         let out = run_any(&network.atk, 20, "ping", &["-n", "-c", "3", "-i", "0.1", "-W", "1", &other]);
         let text = String::from_utf8_lossy(&out.stdout);
         assert!(text.contains("100% packet loss"), "{text}");

@@ -15,7 +15,7 @@ use crate::{
     engine::{Run, sight, source},
     fleet::DecoyView,
     ipv4::Delivery,
-    personality::{CodeRule, DfRule, QuotedSum},
+    personality::{CodeRule, DfRule, IdRule, QuotedSum},
     visitor,
 };
 
@@ -94,7 +94,8 @@ impl Run {
             DfRule::Set => true,
             DfRule::Inverted => !ip.df,
         };
-        let id = self.next_id(decoy, arrival.now, ip.source.into(), arrival.source, rules.ip_id.echo);
+        let counted = self.next_id(decoy, arrival.now, ip.source.into(), arrival.source, rules.ip_id.echo);
+        let id = if rules.ip_id.echo == IdRule::Request { ip.id } else { counted };
         let mut options = [0; 40];
         let options = recorded_route(ip.options, decoy.v4(), &mut options);
         let header = ipv4::Header {

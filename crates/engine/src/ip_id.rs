@@ -33,7 +33,7 @@ const SMALL_STEP: u16 = 20_000;
 /// The next identification.
 pub(crate) fn next(rule: IdRule, host: &mut Counters, own: &mut PeerIds, now: u64, chance: &mut Chance) -> u16 {
     let (number, step, seat) = match rule {
-        IdRule::Zero => return 0,
+        IdRule::Zero | IdRule::Request => return 0,
         IdRule::Constant(id) => return id,
         IdRule::Random => return random(own, chance),
         IdRule::Flow | IdRule::Peer => {

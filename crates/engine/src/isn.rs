@@ -38,7 +38,8 @@ impl Generator {
         Self { class, bounds: Bounds::of(class) }
     }
 
-    /// The next number. `flow` is a keyed hash of the connection's addresses and ports.
+    /// The next number. `flow` is a keyed hash of the connection's addresses and ports; `utc` is the time since the
+    /// decoy's boot instead for the class that counts from there.
     pub(crate) fn next(&self, history: &mut History, now: u64, utc: u64, flow: u64, chance: &mut Chance) -> u32 {
         let elapsed = now.saturating_sub(history.at);
         if !history.started {
@@ -57,6 +58,10 @@ impl Generator {
                 let random = if jitter == 0 { 0 } else { chance.below(jitter.saturating_add(1)) };
                 let steps = low(u64::try_from(steps).unwrap_or(0)).wrapping_add(random).max(1);
                 history.last.wrapping_add(steps.wrapping_mul(step))
+            }
+            (IsnClass::Uptime { per_second }, _) => {
+                let ticks = u128::from(utc) * u128::from(per_second) / 1_000_000_000;
+                history.last.wrapping_add(low(u64::try_from(ticks).unwrap_or(0)))
             }
             (IsnClass::Count { step }, _) => history.last.wrapping_add(step),
             (IsnClass::Constant(isn), _) => isn,

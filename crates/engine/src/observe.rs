@@ -1,4 +1,4 @@
-//! Observations, folded at the source: the first of its like goes out at once, what follows within a second is counted.
+//! Observations, folded at the source: the first of its like goes out at once, what follows soon after is counted.
 //!
 //! A scan of a /16 thus costs the hub a few rows for each decoy, not one for each packet. Credentials and requests are
 //! never folded while the budget lasts; a flood from invented sources is counted under no source at all.
@@ -12,9 +12,10 @@ use hashbrown::HashTable;
 
 use crate::{arena::Arena, chance::Chance, clock::Clock, outbox::Outbox};
 
-/// How long like observations are folded: short enough that counts are fresh, long enough that a scan costs little.
-const WINDOW_NS: u64 = 1_000_000_000;
-/// Folds in progress: one for each of (source, decoy, kind) that was active within a second. About 6 MiB when full.
+/// How long like observations are folded: short enough that the counts of a scan stand in the store within a second of its
+/// first packet, long enough that a scan costs little.
+const WINDOW_NS: u64 = 500_000_000;
+/// Folds in progress: one for each of (source, decoy, kind) that was active within the window. About 6 MiB when full.
 const MAX_FOLDS: usize = 65_536;
 /// Ports kept in one fold: more than that and it goes out early.
 const MAX_PORTS: usize = 1_024;
@@ -24,6 +25,8 @@ const MAX_PORTS_IN_ALL: usize = 1 << 20;
 const BURST: u64 = 131_072;
 /// Observations a second after that, what a hub stores without falling behind.
 const PER_SECOND: u64 = 10_000;
+/// A budget that is not spent is filled up this often; one that is spent, with each question.
+const REFILL_NS: u64 = 1_000_000_000;
 
 /// Folds that go out a second: what waits goes on counting, so a scan of a whole /16 that lasts costs no more rows than
 /// a hub stores at its leisure.
@@ -239,7 +242,7 @@ impl Observer {
         }
     }
 
-    /// Sends what a fold has counted and starts its next second.
+    /// Sends what a fold has counted and starts its next window.
     fn flush(&mut self, index: u32, now: u64, chance: &mut Chance, out: &mut Outbox) {
         let extra = u32::try_from(core::mem::take(&mut self.uncounted)).unwrap_or(u32::MAX);
         let Some(fold) = self.folds.get_mut(index) else { return };
@@ -304,7 +307,7 @@ impl Observer {
             let earned = now.saturating_sub(self.refilled) / PER_TOKEN;
             self.spent = self.spent.saturating_sub(earned);
             self.refilled = self.refilled.saturating_add(earned * PER_TOKEN);
-        } else if now.saturating_sub(self.refilled) > WINDOW_NS {
+        } else if now.saturating_sub(self.refilled) > REFILL_NS {
             let earned = now.saturating_sub(self.refilled) / PER_TOKEN;
             self.spent = self.spent.saturating_sub(earned);
             self.refilled = now;

@@ -172,22 +172,27 @@ impl<'a> Link<'a> {
         self.namespace.add_route(message, || format!("add the route to {destination} on {}", self.name))
     }
 
-    /// Fixes whose card an address is at, so that no ARP is needed.
+    /// Fixes at which cards addresses are, so that no ARP is needed. Such entries count against no limit of the kernel's
+    /// neighbour table.
     ///
     /// # Errors
     ///
     /// When there is no such interface.
-    pub fn neighbour(&self, ip: IpAddr, mac: [u8; 6]) -> Result<(), Error> {
-        let mut message = NeighbourMessage::default();
-        message.header.family = family(ip);
-        message.header.ifindex = self.index()?;
-        message.header.state = NeighbourState::Permanent;
-        message.attributes.push(NeighbourAttribute::Destination(ip.into()));
-        message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.to_vec()));
-        let flags = NLM_F_CREATE | NLM_F_REPLACE;
-        self.namespace.netlink().change(RouteNetlinkMessage::NewNeighbour(message), flags, || {
-            format!("add the neighbour {ip} to {}", self.name)
-        })
+    pub fn neighbours(&self, known: impl IntoIterator<Item = (IpAddr, [u8; 6])>) -> Result<(), Error> {
+        let index = self.index()?;
+        for (ip, mac) in known {
+            let mut message = NeighbourMessage::default();
+            message.header.family = family(ip);
+            message.header.ifindex = index;
+            message.header.state = NeighbourState::Permanent;
+            message.attributes.push(NeighbourAttribute::Destination(ip.into()));
+            message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.to_vec()));
+            let flags = NLM_F_CREATE | NLM_F_REPLACE;
+            self.namespace.netlink().change(RouteNetlinkMessage::NewNeighbour(message), flags, || {
+                format!("add the neighbour {ip} to {}", self.name)
+            })?;
+        }
+        Ok(())
     }
 
     /// Sets the hardware address.

@@ -100,7 +100,7 @@ fn a_link_takes_mac_mtu_and_neighbours() {
     let mtu = a.enter(|| std::fs::read_to_string("/proc/thread-self/net/dev").unwrap()).unwrap();
     assert!(mtu.contains("e0:"), "the interface is in this namespace alone: {mtu}");
     assert!(a.link("e0").set_mtu(10).unwrap_err().to_string().contains("set the MTU of e0 to 10"));
-    b.link("e0").neighbour(Ipv4Addr::new(10, 20, 0, 1).into(), mac).unwrap();
+    b.link("e0").neighbours([(Ipv4Addr::new(10, 20, 0, 1).into(), mac)]).unwrap();
     let arp = b.enter(|| std::fs::read_to_string("/proc/thread-self/net/arp").unwrap()).unwrap();
     assert!(arp.contains("10.20.0.1") && arp.contains("02:00:00:00:00:17"), "{arp}");
     talk(&b, &a, "10.20.0.1");

@@ -35,8 +35,21 @@ fn every_profile_compiles_and_is_coherent() {
     let profiles: BTreeSet<_> = fleet.profiles.iter().map(|p| p.name.as_str()).collect();
     assert_eq!(profiles, names(Folder::Devices).collect());
     assert!(profiles.len() >= 12);
-    let systems: BTreeSet<_> = fleet.personalities.iter().map(|p| p.name.as_str()).collect();
-    assert_eq!(systems, names(Folder::Systems).collect(), "every personality has a device");
+}
+
+#[test]
+fn every_personality_fits_a_device() {
+    for system in names(Folder::Systems) {
+        let fits = |device: &str| {
+            let text = format!(
+                "[[network]]\nname = \"office\"\ninterface = \"eth1\"\nsubnet = \"10.20.0.0/16\"\n\
+                 [[network.decoys]]\nprofile = \"{device}\"\npersonality = \"{system}\"\naddresses = [\"10.20.0.9\"]\n"
+            );
+            let config = chaff_config::parse(&SourceFile::new("chaff.toml", text), Path::new("")).unwrap();
+            chaff_profiles::compile(&config, &[7; 32]).is_ok()
+        };
+        assert!(names(Folder::Devices).any(fits), "no device of the catalogue can run {system}");
+    }
 }
 
 #[test]
@@ -89,6 +102,26 @@ fn every_file_names_its_source() {
             let kinds = ["measured:", "code:", "rfc:", "vendor:", "published:", "fitted:"];
             let named = kinds.iter().any(|k| text.contains(&format!("\nsource = \"{k}")));
             assert!(named, "{}", path.display());
+        }
+    }
+}
+
+/// Whoever doubts a value must find it: a file of the published source, and the line in it.
+#[test]
+fn code_is_named_by_file_and_line() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../profiles/systems");
+    let place = |word: &str| {
+        let (file, line) = word.rsplit_once(':').unwrap_or_default();
+        file.contains('.') && !line.is_empty() && line.bytes().all(|b| b.is_ascii_digit())
+    };
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let sources = text.lines().filter_map(|line| line.strip_prefix("source = "));
+        let parts = sources.flat_map(|source| source.trim_matches('"').split("; "));
+        for part in parts.filter(|part| part.starts_with("code:")) {
+            let named = part.split([' ', ',', '(', ')']).any(place);
+            assert!(named, "{} names no line: {part}", path.display());
         }
     }
 }

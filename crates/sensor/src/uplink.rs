@@ -53,12 +53,11 @@ impl Uplink {
         self.close_at.get_or_insert(now + GATHER);
     }
 
-    /// Reads and sends what can be read and sent now. When `idle`, nothing is waited for.
+    /// Sends what can be sent now. When `idle`, nothing is waited for.
     pub(crate) fn service(&mut self, now: u64, idle: bool) {
         if idle || self.close_at.is_some_and(|at| at <= now) {
             self.outbox.close();
             self.close_at = None;
-            self.receive();
         }
         self.send();
     }
@@ -83,7 +82,8 @@ impl Uplink {
         self.outbox.save();
     }
 
-    fn receive(&mut self) {
+    /// Reads what the hub has said; to be called when its socket has something to read.
+    pub(crate) fn receive(&mut self) {
         let mut message = [0; LONGEST_MESSAGE];
         for _ in 0..MESSAGES_AT_ONCE {
             let Ok((_, length)) = rustix::net::recv(&self.socket, &mut message[..], RecvFlags::DONTWAIT) else {

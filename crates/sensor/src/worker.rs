@@ -28,8 +28,9 @@ use crate::{
 /// enough that the first answer of a burst leaves within 100 µs.
 const FRAMES_AT_ONCE: usize = 64;
 
-/// How often the supervisor is listened to while packets keep coming.
-const LISTEN_EVERY: u64 = SECOND / 20;
+/// Batches in a row after which the supervisor and the hub are listened to while packets keep coming: some 50 ms of full
+/// ones. A lone packet is thus not followed by calls that bring nothing, which would keep its sender from the processor.
+const BATCHES_IN_A_ROW: u32 = 128;
 
 /// How long the hub may take to acknowledge the last observations before they are left in the spool.
 const FAREWELL: u64 = SECOND / 2;
@@ -161,7 +162,7 @@ impl<S: Stack> Worker<S> {
 
     /// Works until the supervisor closes `control`.
     fn serve(&mut self, control: &OwnedFd) -> Result<(), WorkerError> {
-        let mut listened = 0;
+        let mut batches = 0;
         loop {
             let handled = self.receive();
             let now = self.clock.now();
@@ -174,11 +175,13 @@ impl<S: Stack> Worker<S> {
                 self.report_losses();
                 self.look_at_links()?;
             }
-            if handled > 0 && now - listened < LISTEN_EVERY {
+            let idle = handled == 0;
+            batches += 1;
+            if !idle && batches < BATCHES_IN_A_ROW {
                 continue;
             }
-            listened = now;
-            let until = if handled > 0 { now } else { self.next_deadline(now) };
+            batches = 0;
+            let until = if idle { self.next_deadline(now) } else { now };
             if self.wait(control, until.saturating_sub(now))? {
                 return Ok(());
             }
@@ -240,7 +243,7 @@ impl<S: Stack> Worker<S> {
     }
 
     /// Sleeps for `timeout` nanoseconds at most; says whether the supervisor wants the end.
-    fn wait(&self, control: &OwnedFd, timeout: u64) -> Result<bool, WorkerError> {
+    fn wait(&mut self, control: &OwnedFd, timeout: u64) -> Result<bool, WorkerError> {
         let hub = if self.uplink.is_blocked() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
         let mut fds = Vec::with_capacity(self.links.len() + 2);
         fds.push(PollFd::new(control, PollFlags::IN));
@@ -252,8 +255,12 @@ impl<S: Stack> Worker<S> {
         }
         let mut ready = fds.iter().map(PollFd::revents);
         let ended = ready.next().is_some_and(|flags| !flags.is_empty());
-        let trouble = ready.skip(1).any(|flags| flags.contains(PollFlags::ERR));
+        let told = ready.next().is_some_and(|flags| flags.contains(PollFlags::IN));
+        let trouble = ready.any(|flags| flags.contains(PollFlags::ERR));
         drop(fds);
+        if told {
+            self.uplink.receive();
+        }
         if trouble {
             self.look_at_links()?;
         }
@@ -314,6 +321,7 @@ impl<S: Stack> Worker<S> {
             }
             let flags = if self.uplink.is_blocked() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
             let _ = poll(&mut [PollFd::new(&self.uplink, flags)], Some(&timespec(end - now)));
+            self.uplink.receive();
         }
         self.uplink.save();
     }

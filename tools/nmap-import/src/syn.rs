@@ -77,8 +77,11 @@ pub(crate) fn syns(entry: &Entry, ttl: &Found, sparse: bool, source: &str) -> Sy
         exceptions: Vec::new(),
         ecn: ecn(entry),
     };
-    if misfits(&Tcp { mss_rule: MssRule::Least, ..tcp.clone() }, &chosen) < misfits(&tcp, &chosen) {
-        tcp.mss_rule = MssRule::Least;
+    for mss_rule in [MssRule::Least, MssRule::LeastNamed] {
+        let other = Tcp { mss_rule, ..tcp.clone() };
+        if misfits(&other, &chosen) < misfits(&tcp, &chosen) {
+            tcp = other;
+        }
     }
     let mut exceptions = Vec::new();
     for (index, (probe, chosen)) in probes::SEQUENCE.iter().zip(&chosen).enumerate() {
@@ -181,7 +184,7 @@ fn timestamps(stamps: Stamps, source: &str) -> Timestamps {
         Stamps::Ticking(0x22..) => (1_000, TimestampOffset::Leap { per_second: 13_000_000_000 }),
         Stamps::Ticking(code) => (1_000, TimestampOffset::Leap { per_second: 1 << code }),
     };
-    Timestamps { source: source.into(), hz, offset }
+    Timestamps { source: source.into(), hz, offset, echo_zero: false }
 }
 
 /// The layouts that the probes show, each for what it offers.
@@ -223,6 +226,7 @@ fn modelled(tcp: &Tcp, probe: &Syn) -> (Options, u16) {
     let mss = match tcp.mss_rule {
         MssRule::Own => tcp.mss,
         MssRule::Least => tcp.mss.min(client.unwrap_or(536)),
+        MssRule::LeastNamed => tcp.mss.min(client.unwrap_or(tcp.mss)),
     };
     let filled = layout.0.iter().map(|option| match option {
         LayoutOption::MaxSegmentSize => LayoutOption::MaxSegmentSizeOf(mss),

@@ -148,3 +148,13 @@ fn the_clock_of_rfc_6528_runs_between_connections() {
     let b = generator.next(&mut history, 0, 64_000, 99, &mut chance);
     assert_eq!(b.wrapping_sub(a), 1000);
 }
+
+#[test]
+fn numbers_that_grow_by_the_uptime_grow_ever_faster() {
+    let (generator, mut chance) = (Generator::new(IsnClass::Uptime { per_second: 2 }), Chance::new([1; 32]));
+    let mut history = History::default();
+    let minute = 60_000_000_000;
+    let isns = [1, 1, 2, 10].map(|minutes| generator.next(&mut history, 0, minutes * minute, 0, &mut chance));
+    let steps: Vec<u32> = isns.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
+    assert_eq!(steps, [120, 240, 1200]);
+}

@@ -22,7 +22,8 @@ pub struct Personality {
     pub name: String,
     /// For people: `Linux 6.1 to 6.18`.
     pub title: String,
-    /// Coarse kind, for the coherence check: `linux`, `windows`, `apple`, `android`, `bsd`, `cisco`, `printer`, `rtos`.
+    /// Coarse kind, for the coherence check: `linux`, `windows`, `apple`, `android`, `bsd`, `solaris`, `cisco`, `printer`,
+    /// `rtos`.
     pub family: String,
     /// The IPv4 header.
     pub ip: Ip,
@@ -163,8 +164,10 @@ pub enum SynAnswer {
 pub enum MssRule {
     /// The stack's own.
     Own,
-    /// The smaller of its own and the client's.
+    /// The smaller of its own and the client's, which is 536 where the client names none.
     Least,
+    /// The smaller of its own and the client's; its own where the client names none.
+    LeastNamed,
 }
 
 /// A window as it stands in a SYN-ACK.
@@ -179,6 +182,9 @@ pub enum WindowRule {
     TimesMssLessTimestamps(u16),
     /// The largest multiple of the smaller of both segment sizes that is at most this.
     MultipleOfMssUpTo(u16),
+    /// A buffer of so many octets, rounded up to a multiple of the smaller of both segment sizes (less the 12 octets of
+    /// a timestamp) and shifted by the scale; what does not fit the field is the largest multiple that does.
+    BufferRoundedUp(u32),
 }
 
 /// How a SYN with ECE and CWR is answered.

@@ -44,6 +44,8 @@ pub enum IdRule {
     SecondHost,
     /// A counter for each peer, by one.
     Peer,
+    /// An echo reply's is the request's, since the datagram is sent back as it came (lwIP); elsewhere zero.
+    Request,
     /// One of the decoy's counters, where the rules above do not say it.
     Counter {
         /// 0 to 2. Rules that name the same number share the counter; the words above use number 0, `second-host` 1.
@@ -127,6 +129,11 @@ pub enum IsnClass {
         /// Random part of each increment, in steps, at most.
         jitter: u32,
     },
+    /// Grows with each connection by the ticks since the decoy's boot (lwIP).
+    Uptime {
+        /// Ticks a second.
+        per_second: u32,
+    },
     /// Grows with each connection only.
     Count {
         /// Increment.
@@ -146,6 +153,9 @@ pub struct Timestamps {
     pub hz: u32,
     /// Where the clock starts.
     pub offset: TimestampOffset,
+    /// The SYN-ACK echoes zero instead of the client's value (Windows before Vista).
+    #[serde(default)]
+    pub echo_zero: bool,
 }
 
 /// Where a timestamp clock starts.
@@ -160,6 +170,8 @@ pub enum TimestampOffset {
     Connection,
     /// At zero with each connection: the SYN-ACK carries zero.
     Zero,
+    /// At one with each connection: the SYN-ACK carries one.
+    One,
     /// So much farther with each second, and a little at random, in each connection (nmap: TS=20 to 22).
     Leap {
         /// Ticks a second between connections.

@@ -14,7 +14,7 @@ use crate::{
     fleet::{DecoyView, Fleet},
     ipv4::Delivery,
     isn,
-    personality::{Ecn, Layout, LayoutOption, MssRule, Offered, TimestampOffset, WindowRule},
+    personality::{Ecn, IsnClass, Layout, LayoutOption, MssRule, Offered, TimestampOffset, WindowRule},
     stack::{Exception, Shape, Stack, Taken},
     timer::TimerId,
 };
@@ -229,7 +229,10 @@ impl Run {
     }
 
     pub(super) fn initial_number(&mut self, decoy: &DecoyView<'_>, now: u64, flow: &Flow, peer: u32) -> u32 {
-        let utc = self.clock.utc(now).0;
+        let utc = match decoy.stack.rules.isn.class {
+            IsnClass::Uptime { .. } => self.clock.uptime(decoy.spec.seed, now),
+            _ => self.clock.utc(now).0,
+        };
         let mut nobody = isn::History::default();
         let history = self.peers.get_mut(peer).map_or(&mut nobody, |peer| &mut peer.isn);
         let keyed = self.chance.scatter(flow.hash);
@@ -243,6 +246,7 @@ impl Run {
             // The other half of these bits numbers the connection; who sees one half learns nothing of the other.
             TimestampOffset::Connection => self.chance.scatter(flow.hash) >> 32,
             TimestampOffset::Zero => u64::from(self.ticks(decoy, now).wrapping_neg()),
+            TimestampOffset::One => u64::from(1_u32.wrapping_sub(self.ticks(decoy, now))),
             TimestampOffset::Leap { per_second } => {
                 let way = u128::from(now) * u128::from(per_second) / 1_000_000_000;
                 // A random part as large as leaves every step below half of all numbers, beyond which it would seem smaller.
@@ -262,7 +266,8 @@ impl Run {
         let layout = half.layout(stack);
         let stamped = layout.set().has(Offered::TIMESTAMPS);
         let stamp = if stamped { self.ticks(decoy, now).wrapping_add(half.stamp_offset) } else { 0 };
-        let offer = Offer { mss: half.own_mss(stack), scale: rules.tcp.window_scale, stamp, echo: half.stamp };
+        let echo = if rules.timestamps.echo_zero { 0 } else { half.stamp };
+        let offer = Offer { mss: half.own_mss(stack), scale: rules.tcp.window_scale, stamp, echo };
         lay_out(layout, offer, &mut options);
         let ecn = match rules.tcp.ecn {
             _ if !half.ecn => Flags::NONE,
@@ -445,8 +450,15 @@ impl HalfOpen {
         }
         match stack.rules.tcp.mss_rule {
             MssRule::Own => stack.rules.tcp.mss,
-            MssRule::Least => stack.rules.tcp.mss.min(self.mss),
+            MssRule::Least | MssRule::LeastNamed => self.least_mss(stack),
         }
+    }
+
+    /// The smaller of both segment sizes, as far as the stack looks at the client's.
+    fn least_mss(&self, stack: &Stack) -> u16 {
+        let rules = &stack.rules.tcp;
+        let named = self.offered.has(Offered::MSS);
+        if rules.mss_rule == MssRule::LeastNamed && !named { rules.mss } else { rules.mss.min(self.mss) }
     }
 
     fn own_window(&self, stack: &Stack) -> u16 {
@@ -462,14 +474,18 @@ impl HalfOpen {
             _ if stamped => rules.window_timestamps,
             _ => rules.window,
         };
-        let mss = rules.mss.min(self.mss).max(1);
+        let mss = self.least_mss(stack).max(1);
+        let segment = mss.saturating_sub(if stamped { 12 } else { 0 }).max(1);
         match rule {
             WindowRule::Constant(window) => window,
             WindowRule::TimesMss(times) => times.saturating_mul(mss),
-            WindowRule::TimesMssLessTimestamps(times) => {
-                times.saturating_mul(mss.saturating_sub(if stamped { 12 } else { 0 }))
-            }
+            WindowRule::TimesMssLessTimestamps(times) => times.saturating_mul(segment),
             WindowRule::MultipleOfMssUpTo(most) => most / mss * mss,
+            WindowRule::BufferRoundedUp(octets) => {
+                let whole = octets.div_ceil(segment.into()).saturating_mul(segment.into());
+                let shift = if scaled { rules.window_scale.min(14) } else { 0 };
+                u16::try_from(whole >> shift).unwrap_or(u16::MAX / segment * segment)
+            }
         }
     }
 }

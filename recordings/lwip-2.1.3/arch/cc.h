@@ -1,0 +1,1 @@
+/* Nothing about this machine needs to be said. */
