@@ -7,6 +7,7 @@ use hashbrown::HashTable;
 
 use crate::{
     chance::Chance,
+    ip_id::Counters,
     part::Fellows,
     spec::{DecoySpec, FleetSpec, NetworkSpec, ProfileSpec},
     stack::Stack,
@@ -15,10 +16,8 @@ use crate::{
 /// What a decoy that was touched remembers of itself; a row of zeros until then, so untouched rows cost no memory page.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Host {
-    /// Next value of the host's identification counter, once `counting`.
-    pub(crate) id: u16,
-    pub(crate) second_id: u16,
-    pub(crate) counting: bool,
+    /// Identification counters.
+    pub(crate) ids: Counters,
     /// ICMP errors: spent tokens and when they were last refilled, in milliseconds.
     pub(crate) errors: Bucket,
     /// Resets of closed ports.

@@ -155,7 +155,7 @@ impl Run {
         self.neighbour_used(decoy, now, peer, remote, mac);
         let Some(host) = self.hosts.of(decoy.index) else { return 0 };
         let Some(peer) = self.peers.get_mut(peer) else { return 0 };
-        crate::ip_id::next(rule, host, &mut peer.id, &mut self.chance)
+        crate::ip_id::next(rule, &mut host.ids, &mut peer.ids, now, &mut self.chance)
     }
 }
 

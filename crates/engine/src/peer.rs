@@ -5,7 +5,9 @@ use core::net::IpAddr;
 use chaff_wire::Mac;
 use hashbrown::HashTable;
 
-use crate::{arena::Arena, chance::Chance, fleet::Bucket, isn::History, part::Share, timer::TimerId};
+use crate::{
+    arena::Arena, chance::Chance, fleet::Bucket, ip_id::PeerIds, isn::History, part::Share, timer::TimerId,
+};
 
 /// Pairs of decoy and remote address that are remembered at once: a sweep of a /16 by one intruder. About 7 MiB.
 const MAX_PEERS: usize = 65_536;
@@ -15,8 +17,10 @@ pub(crate) struct Peer {
     pub(crate) decoy: u32,
     pub(crate) remote: IpAddr,
     pub(crate) isn: History,
-    /// Identification counter for this peer alone.
-    pub(crate) id: u16,
+    /// Identifications for this peer alone.
+    pub(crate) ids: PeerIds,
+    /// Which of the personality's exceptions have left a SYN unanswered (`every-second`), a bit for each.
+    pub(crate) unanswered: u16,
     /// ICMP errors sent to this peer.
     pub(crate) errors: Bucket,
     pub(crate) neighbour: Neighbour,
@@ -94,7 +98,8 @@ impl Peers {
             decoy,
             remote,
             isn: History::default(),
-            id: chance.next_u16(),
+            ids: PeerIds::new(chance.next_u16()),
+            unanswered: 0,
             errors: Bucket::default(),
             neighbour,
             verify_due: 0,

@@ -4,6 +4,7 @@
 
 pub mod capture;
 pub mod chance;
+pub mod fidelity;
 pub mod fixture;
 pub mod forwarder;
 pub mod link;

@@ -287,6 +287,18 @@ impl Run {
         header: &chaff_wire::tcp::Header<'_>,
         data: &[u8],
     ) {
+        Self::emit_with_ttl(out, decoy, to, (id, df, decoy.stack.rules.ip.ttl), header, data);
+    }
+
+    /// The same for an answer that may have a time to live of its own.
+    fn emit_with_ttl(
+        out: &mut Outbox,
+        decoy: &DecoyView<'_>,
+        to: (IpAddr, Mac),
+        (id, df, ttl): (u16, bool, u8),
+        header: &chaff_wire::tcp::Header<'_>,
+        data: &[u8],
+    ) {
         // Nothing reaches a connection over IPv6 yet; what it sends there would be written here.
         let (own, IpAddr::V4(remote)) = (decoy.v4(), to.0) else { return };
         let ip = ipv4::Header {
@@ -295,7 +307,7 @@ impl Run {
             df,
             mf: false,
             offset: 0,
-            ttl: decoy.stack.rules.ip.ttl,
+            ttl,
             protocol: ipv4::TCP,
             source: own,
             destination: remote,
