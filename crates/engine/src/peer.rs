@@ -5,9 +5,7 @@ use core::net::IpAddr;
 use chaff_wire::Mac;
 use hashbrown::HashTable;
 
-use crate::{
-    arena::Arena, chance::Chance, fleet::Bucket, ip_id::PeerIds, isn::History, part::Share, timer::TimerId,
-};
+use crate::{arena::Arena, chance::Chance, fleet::Bucket, ip_id::PeerIds, isn::History, part::Share, timer::TimerId};
 
 /// Pairs of decoy and remote address that are remembered at once: a sweep of a /16 by one intruder. About 7 MiB.
 const MAX_PEERS: usize = 65_536;
