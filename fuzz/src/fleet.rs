@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use chaff_engine::{
     personality::{
-        AckRule, Answer, Arp, ClosedPort, CodeRule, ConnectionRules, DfRule, Ecn, Fragments, Icmp, IdRule, Ip, IpId,
-        Isn, IsnClass, LayoutRule, MssRule, OpenPort, Overlap, Personality, Quoted, Reply, SeqRule, Tcp,
-        TimestampOffset, Timestamps, WindowRule,
+        AckRule, Answer, Arp, ClosedPort, CodeRule, ConnectionRules, DfRule, Ecn, Fragments, Icmp, IdRule, IdSeat,
+        IdStep, Ip, IpId, Isn, IsnClass, LayoutRule, MssRule, OpenPort, Overlap, Personality, Quoted, QuotedSum, Reply,
+        SeqRule, SynAnswer, SynException, Tcp, TimestampOffset, Timestamps, UnansweredSyn, WindowRule,
     },
-    spec::{ChaffSpec, DecoySpec, FleetSpec, NetworkSpec, Port, PortTable, ProfileSpec},
+    spec::{ChaffSpec, DecoySpec, FleetSpec, NetworkSpec, PartSpec, Port, PortTable, ProfileSpec},
 };
 use chaff_wire::Mac;
 
@@ -63,6 +63,7 @@ pub fn fleet() -> FleetSpec {
             .collect(),
         decoys: decoys.collect(),
         chaff: ChaffSpec { packets_per_second: 10 },
+        part: PartSpec::default(),
     }
 }
 
@@ -82,12 +83,27 @@ fn personality(open: bool) -> Personality {
         ip_id: ip_id(open),
         isn: Isn {
             source: source(),
-            class: if open { IsnClass::Rfc6528 { tick_ns: 64 } } else { IsnClass::Count { step: 64_000 } },
+            class: if open {
+                IsnClass::Rfc6528 { tick_ns: 64 }
+            } else {
+                IsnClass::Bounded {
+                    rate: (151, 161),
+                    deviation: (12, 22),
+                    step: 64_000,
+                    divisor: (1, 1),
+                    pattern: Some([1, 1, 1, 1, 2]),
+                }
+            },
         },
         timestamps: Timestamps {
             source: source(),
             hz: 1000,
-            offset: if open { TimestampOffset::Connection } else { TimestampOffset::Boot },
+            offset: if open {
+                TimestampOffset::Connection
+            } else {
+                TimestampOffset::Leap { per_second: 8_589_934_592 }
+            },
+            echo_zero: false,
         },
         tcp: tcp(open),
         open: open_port(open),
@@ -130,7 +146,10 @@ fn ip_id(open: bool) -> IpId {
         reset: rule(IdRule::Random, IdRule::HostSwapped),
         data: rule(IdRule::Flow, IdRule::HostRandomStep),
         echo: rule(IdRule::Peer, IdRule::SecondHost),
-        error: rule(IdRule::Constant(7), IdRule::Host),
+        error: rule(
+            IdRule::Constant(7),
+            IdRule::Counter { number: 2, step: IdStep::Hundreds, seat: IdSeat::High },
+        ),
         udp: rule(IdRule::Peer, IdRule::Host),
     }
 }
@@ -149,9 +168,32 @@ fn tcp(open: bool) -> Tcp {
         window: if open { WindowRule::TimesMss(44) } else { WindowRule::Constant(8192) },
         window_unscaled: None,
         layouts: LAYOUTS.into_iter().map(|(offered, options)| layout(offered, options)).collect(),
-        exceptions: Vec::new(),
+        exceptions: if open { Vec::new() } else { exceptions() },
         ecn: if open { Ecn::Accept } else { Ecn::Off },
     }
+}
+
+/// SYNs that are not answered as the rules say: as they come in a script's options.
+fn exceptions() -> Vec<SynException> {
+    let exception = |offered: &str, answer: SynAnswer, every_second: bool| SynException {
+        offered: offered.into(),
+        offered_window: None,
+        options: Some("mss=265,ws=3,ts=01".parse().expect("a layout")),
+        window: Some(1),
+        mss: None,
+        ttl: Some(32),
+        df: Some(true),
+        reserved: true,
+        urgent: true,
+        answer,
+        every_second,
+    };
+    let Answer::Reply(told) = reply("RA", SeqRule::Initial, AckRule::Fresh) else { return Vec::new() };
+    vec![
+        exception("", SynAnswer::Accept, true),
+        exception("020405b4", SynAnswer::Reply(told), false),
+        exception("02040218", SynAnswer::Silent, false),
+    ]
 }
 
 fn reply(flags: &str, seq: SeqRule, ack: AckRule) -> Answer {
@@ -163,6 +205,8 @@ fn reply(flags: &str, seq: SeqRule, ack: AckRule) -> Answer {
         df: true,
         options: None,
         text: String::new(),
+        data: "00ff".into(),
+        ttl: None,
         reserved: false,
         urgent: false,
     })
@@ -197,6 +241,7 @@ fn closed_port(open: bool) -> ClosedPort {
         xmas: refuse(),
         syn_fin: refuse(),
         per_second: if open { 0 } else { 200 },
+        unanswered: vec![UnansweredSyn { offered: "0402".into() }],
     }
 }
 
@@ -216,7 +261,21 @@ fn icmp(open: bool) -> Icmp {
         error_df: false,
         error_unused: 0,
         quote: if open { 548 } else { 28 },
-        quoted: Quoted::default(),
+        quoted: if open {
+            Quoted::default()
+        } else {
+            Quoted {
+                length: 20,
+                length_swapped: true,
+                id_swapped: true,
+                checksum: QuotedSum::Valid,
+                udp_checksum: QuotedSum::Value(1),
+                ttl: 255,
+                data_wrong: true,
+                padded: true,
+                ..Quoted::default()
+            }
+        },
         burst: 6,
         per_second: 1,
         per_peer: open,

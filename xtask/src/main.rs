@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod fidelity;
 mod fuzz;
 mod summary;
 mod test;
@@ -19,6 +20,8 @@ cargo xtask tools                           only install what the tests need
 cargo xtask bench [PART...]                 figures of this machine beside those of its kernel, some ten minutes; PART is
                                             memory, rates, latency, alarm or instructions
 cargo xtask soak                            the tests that take too long for every day
+cargo xtask fidelity [--sample N] [--seed S] [--whole] [--routed] [--two-scanners]
+                                            how many fingerprints of the installed nmap decoys can be taken for
 cargo xtask fuzz [TARGET] [--seconds N]     run one fuzz target, or all of them one after another (60 s each)
 ";
 
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["tools"] => tools::install().map_err(|lacking| lacking.to_string()),
         ["bench", parts @ ..] => bench::run(parts),
+        ["fidelity", options @ ..] => fidelity::run(options),
         ["soak"] => test::soak(),
         ["fuzz", options @ ..] => fuzz::run(options),
         ["help" | "--help" | "-h"] => {

@@ -7,6 +7,8 @@ use hashbrown::HashTable;
 
 use crate::{
     chance::Chance,
+    ip_id::Counters,
+    part::Fellows,
     spec::{DecoySpec, FleetSpec, NetworkSpec, ProfileSpec},
     stack::Stack,
 };
@@ -14,10 +16,8 @@ use crate::{
 /// What a decoy that was touched remembers of itself; a row of zeros until then, so untouched rows cost no memory page.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Host {
-    /// Next value of the host's identification counter, once `counting`.
-    pub(crate) id: u16,
-    pub(crate) second_id: u16,
-    pub(crate) counting: bool,
+    /// Identification counters.
+    pub(crate) ids: Counters,
     /// ICMP errors: spent tokens and when they were last refilled, in milliseconds.
     pub(crate) errors: Bucket,
     /// Resets of closed ports.
@@ -91,6 +91,8 @@ pub(crate) struct Fleet {
     pub(crate) profiles: Vec<ProfileSpec>,
     decoys: Vec<DecoySpec>,
     by_address: HashTable<u32>,
+    /// All decoys of the sensor, where others than these exist.
+    pub(crate) fellows: Fellows,
     key: u64,
 }
 
@@ -105,7 +107,7 @@ pub(crate) struct DecoyView<'a> {
 }
 
 impl Fleet {
-    pub(crate) fn new(spec: FleetSpec, chance: &mut Chance) -> Self {
+    pub(crate) fn new(spec: FleetSpec, fellows: Fellows, chance: &mut Chance) -> Self {
         let stacks = spec.personalities.into_iter().map(Stack::new).collect();
         let key = chance.next_u64();
         let mut fleet = Self {
@@ -115,6 +117,7 @@ impl Fleet {
             profiles: spec.profiles,
             by_address: HashTable::with_capacity(spec.decoys.len()),
             decoys: spec.decoys,
+            fellows,
             key,
         };
         for index in 0..fleet.decoys.len() {

@@ -164,32 +164,62 @@ fn quote(decoy: &DecoyView<'_>, ip: &ipv4::Datagram<'_>) -> Vec<u8> {
     quoted.extend_from_slice(ip.payload);
     quoted.truncate(usize::from(rules.quote).max(ip.header.len() + 8));
     let mangle = rules.quoted;
+    if mangle.padded {
+        quoted.resize(usize::from(rules.quote).max(quoted.len()), 0);
+    }
     let mut put = |at: usize, octets: &[u8]| {
         if let Some(place) = quoted.get_mut(at..at + octets.len()) {
             place.copy_from_slice(octets);
         }
     };
-    if mangle.length != 0 {
-        put(2, &ip.total_length.wrapping_add_signed(mangle.length).to_be_bytes());
+    if mangle.length != 0 || mangle.length_swapped {
+        let length = ip.total_length.wrapping_add_signed(mangle.length);
+        put(2, &if mangle.length_swapped { length.to_le_bytes() } else { length.to_be_bytes() });
     }
-    if mangle.id_zero {
-        put(4, &[0, 0]);
+    match mangle.id {
+        Some(id) => put(4, &id.to_be_bytes()),
+        None if mangle.id_zero => put(4, &[0, 0]),
+        None if mangle.id_swapped => put(4, &ip.id.to_le_bytes()),
+        None => {}
     }
     if mangle.ttl != 0 {
         put(8, &[ip.ttl.wrapping_sub(mangle.ttl)]);
     }
-    match mangle.checksum {
-        QuotedSum::Same => {}
-        QuotedSum::Zero => put(10, &[0, 0]),
-        QuotedSum::Wrong => put(10, &(!checksum::of(ip.header) ^ 0x5a5a).to_be_bytes()),
-    }
     let udp_sum = ip.header.len() + 6;
     match mangle.udp_checksum {
-        QuotedSum::Same => {}
+        QuotedSum::Same | QuotedSum::Valid => {}
         QuotedSum::Zero => put(udp_sum, &[0, 0]),
         QuotedSum::Wrong => put(udp_sum, &[0x5a, 0x5a]),
+        QuotedSum::Value(value) => put(udp_sum, &value.to_be_bytes()),
+    }
+    if let (true, Some(octet)) = (mangle.data_wrong, quoted.get_mut(ip.header.len() + 8)) {
+        *octet = !*octet;
+    }
+    let sum = match mangle.checksum {
+        QuotedSum::Same => return quoted,
+        QuotedSum::Zero => 0,
+        QuotedSum::Value(value) => value,
+        QuotedSum::Valid => header_sum(&quoted, ip.header.len()),
+        QuotedSum::Wrong => match header_sum(&quoted, ip.header.len()) ^ 0x5a5a {
+            0 => 0x5a5a,
+            wrong => wrong,
+        },
+    };
+    if let Some(place) = quoted.get_mut(10..12) {
+        place.copy_from_slice(&sum.to_be_bytes());
     }
     quoted
+}
+
+/// The checksum that makes the header at the start of `quoted` right.
+fn header_sum(quoted: &[u8], length: usize) -> u16 {
+    let mut header = [0; 60];
+    let (Some(from), Some(to)) = (quoted.get(..length), header.get_mut(..length)) else { return 0 };
+    to.copy_from_slice(from);
+    if let Some(sum) = to.get_mut(10..12) {
+        sum.fill(0);
+    }
+    checksum::of(to)
 }
 
 /// The record-route option of a request with the decoy's own address filled in (RFC 1122 §3.2.2.6); nothing else is

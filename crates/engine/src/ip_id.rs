@@ -1,38 +1,126 @@
 //! IPv4 identification by the personality's rules.
 
-use crate::{chance::Chance, fleet::Host, personality::IdRule};
+use crate::{
+    chance::Chance,
+    personality::{IdRule, IdSeat, IdStep},
+};
 
+/// A decoy's counters; a row of zeros until the first is used.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counters {
+    values: [u16; 3],
+    /// When each was used last, in milliseconds and never zero once it was.
+    used_ms: [u32; 3],
+}
+
+/// What is kept for one peer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PeerIds {
+    /// The peer's own counter.
+    counter: u16,
+    /// The last random number, and whether it was one small step from the one before.
+    random: u16,
+    near: bool,
+}
+
+/// After a pause of this length a real host's other traffic has moved its counters, so they may be found elsewhere.
+const PAUSE_MS: u32 = 600;
 /// The steps of a counter that grows at random (nmap's class RI starts above 1,000).
 const RANDOM_STEP: (u32, u32) = (1_001, 500);
+/// A step that nmap takes for part of a sequence; what is larger is random.
+const SMALL_STEP: u16 = 20_000;
 
-/// The next identification. `own` is the counter of the flow or the peer, for the rules that count there.
-pub(crate) fn next(rule: IdRule, host: &mut Host, own: &mut u16, chance: &mut Chance) -> u16 {
-    if !host.counting {
-        host.counting = true;
-        // Low enough that a scan of a thousand ports does not wrap it.
-        host.id = 1_000 + (chance.below(40_000) & 0xffff) as u16;
-        host.second_id = host.id.wrapping_add(0x4000);
-    }
-    let count = |counter: &mut u16, step: u16| {
-        *counter = counter.wrapping_add(step);
-        *counter
+/// The next identification.
+pub(crate) fn next(rule: IdRule, host: &mut Counters, own: &mut PeerIds, now: u64, chance: &mut Chance) -> u16 {
+    let (number, step, seat) = match rule {
+        IdRule::Zero | IdRule::Request => return 0,
+        IdRule::Constant(id) => return id,
+        IdRule::Random => return random(own, chance),
+        IdRule::Flow | IdRule::Peer => {
+            own.counter = own.counter.wrapping_add(1);
+            return own.counter;
+        }
+        IdRule::Host => (0, IdStep::One, IdSeat::Any),
+        IdRule::HostSwapped => (0, IdStep::Swapped, IdSeat::Any),
+        IdRule::HostRandomStep => (0, IdStep::Random, IdSeat::Any),
+        IdRule::SecondHost => (1, IdStep::One, IdSeat::Any),
+        IdRule::Counter { number, step, seat } => (number, step, seat),
     };
-    match rule {
-        IdRule::Zero | IdRule::Request => 0,
-        IdRule::Constant(id) => id,
-        IdRule::Random => chance.next_u16(),
-        IdRule::Flow | IdRule::Peer => count(own, 1),
-        IdRule::Host => count(&mut host.id, 1),
-        IdRule::HostSwapped => {
-            if host.id & 0xff >= 0xf0 {
-                host.id &= 0xff00;
-            }
-            count(&mut host.id, 1).swap_bytes()
-        }
-        IdRule::HostRandomStep => {
-            let step = RANDOM_STEP.0 + chance.below(RANDOM_STEP.1);
-            count(&mut host.id, (step & 0xffff) as u16)
-        }
-        IdRule::SecondHost => count(&mut host.second_id, 1),
+    host.count(number, step, seat, now, chance)
+}
+
+impl PeerIds {
+    pub(crate) fn new(counter: u16) -> Self {
+        Self { counter, ..Self::default() }
     }
 }
+
+impl Counters {
+    fn count(&mut self, number: u8, step: IdStep, seat: IdSeat, now: u64, chance: &mut Chance) -> u16 {
+        let now_ms = ((now / 1_000_000) & 0xffff_ffff) as u32 | 1;
+        let place = usize::from(number.min(2));
+        let (Some(value), Some(used_ms)) = (self.values.get_mut(place), self.used_ms.get_mut(place)) else { return 0 };
+        if *used_ms == 0 {
+            *value = chance.next_u16();
+        }
+        let paused = *used_ms == 0 || now_ms.wrapping_sub(*used_ms) > PAUSE_MS;
+        *used_ms = now_ms;
+        *value = match step {
+            _ if paused => seated(*value, step, seat, chance),
+            IdStep::One | IdStep::Swapped => value.wrapping_add(1),
+            IdStep::Random => value.wrapping_add(((RANDOM_STEP.0 + chance.below(RANDOM_STEP.1)) & 0xffff) as u16),
+            IdStep::Hundreds => value.wrapping_add(((101 + 2 * chance.below(400)) & 0xffff) as u16),
+        };
+        if step == IdStep::Swapped { value.swap_bytes() } else { *value }
+    }
+}
+
+/// The value after `value` and a pause: the next, unless that is outside of its seat or so close to the end that it
+/// would wrap in a scan, which a person who watches one counter takes for traffic with others.
+fn seated(value: u16, step: IdStep, seat: IdSeat, chance: &mut Chance) -> u16 {
+    let scatter = (chance.next_u32() & 0x0fff) as u16;
+    match step {
+        IdStep::Swapped => {
+            // Sent in the other order, the low octet decides where the number lies.
+            let (page, low) = (value & 0xff00, value & 0x00ff);
+            match seat {
+                IdSeat::Any if low < 0xd0 => value.wrapping_add(1),
+                IdSeat::Low if low < 0x60 => value.wrapping_add(1),
+                IdSeat::High if (0x90..0xd8).contains(&low) => value.wrapping_add(1),
+                IdSeat::Any | IdSeat::Low => page.wrapping_add(0x101),
+                IdSeat::High => page.wrapping_add(0x190),
+            }
+        }
+        IdStep::One | IdStep::Random | IdStep::Hundreds => {
+            let room = if step == IdStep::One { 0x200 } else { 0x6000 };
+            match seat {
+                IdSeat::Any if value < 0xff00 - room => value.wrapping_add(1),
+                IdSeat::Low if value < 0x8000 - room => value.wrapping_add(1),
+                IdSeat::High if (0x9000..0xff00 - room).contains(&value) => value.wrapping_add(1),
+                IdSeat::Any | IdSeat::Low => 0x100 + scatter,
+                IdSeat::High => 0x9000 + (scatter & 0x7ff),
+            }
+        }
+    }
+}
+
+/// Uniform, but never two small steps in a row.
+fn random(own: &mut PeerIds, chance: &mut Chance) -> u16 {
+    let near = |id: u16| id >= own.random && id - own.random <= SMALL_STEP;
+    let mut id = chance.next_u16();
+    if own.near && near(id) {
+        // The numbers below the last, or more than a small step above it, each as likely.
+        let others = u16::MAX - SMALL_STEP;
+        let behind = (chance.below(u32::from(others)) & 0xffff) as u16;
+        id = own.random.wrapping_sub(1).wrapping_sub(behind % others.max(1));
+        if near(id) {
+            id = own.random.wrapping_sub(1);
+        }
+    }
+    own.near = near(id);
+    own.random = id;
+    id
+}
+
+#[cfg(test)]
+mod tests;

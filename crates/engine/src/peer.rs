@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use chaff_wire::Mac;
 use hashbrown::HashTable;
 
-use crate::{arena::Arena, chance::Chance, fleet::Bucket, isn::History, timer::TimerId};
+use crate::{arena::Arena, chance::Chance, fleet::Bucket, ip_id::PeerIds, isn::History, part::Share, timer::TimerId};
 
 /// Pairs of decoy and remote address that are remembered at once: a sweep of a /16 by one intruder. About 7 MiB.
 const MAX_PEERS: usize = 65_536;
@@ -15,8 +15,10 @@ pub(crate) struct Peer {
     pub(crate) decoy: u32,
     pub(crate) remote: IpAddr,
     pub(crate) isn: History,
-    /// Identification counter for this peer alone.
-    pub(crate) id: u16,
+    /// Identifications for this peer alone.
+    pub(crate) ids: PeerIds,
+    /// Which of the personality's exceptions have left a SYN unanswered (`every-second`), a bit for each.
+    pub(crate) unanswered: u16,
     /// ICMP errors sent to this peer.
     pub(crate) errors: Bucket,
     pub(crate) neighbour: Neighbour,
@@ -49,11 +51,13 @@ pub(crate) enum NeighbourState {
 pub(crate) struct Peers {
     peers: Arena<Peer>,
     index: HashTable<u32>,
+    limit: usize,
 }
 
 impl Peers {
-    pub(crate) fn new() -> Self {
-        Self { peers: Arena::new(MAX_PEERS), index: HashTable::new() }
+    pub(crate) fn new(share: Share) -> Self {
+        let limit = share.of(MAX_PEERS);
+        Self { peers: Arena::new(limit), index: HashTable::new(), limit }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -73,7 +77,7 @@ impl Peers {
     pub(crate) fn meet(&mut self, decoy: u32, remote: IpAddr, chance: &mut Chance) -> Option<(u32, TimerId)> {
         if let Some(index) = self.find(decoy, remote, chance) {
             // The order of use matters only when places run out.
-            if self.peers.len() > MAX_PEERS / 2 {
+            if self.peers.len() > self.limit / 2 {
                 self.peers.touch(index);
             }
             return Some((index, TimerId::NONE));
@@ -92,7 +96,8 @@ impl Peers {
             decoy,
             remote,
             isn: History::default(),
-            id: chance.next_u16(),
+            ids: PeerIds::new(chance.next_u16()),
+            unanswered: 0,
             errors: Bucket::default(),
             neighbour,
             verify_due: 0,

@@ -1,12 +1,15 @@
 //! A personality compiled for use on the packet path: flags parsed, layouts laid out for each of the sixteen sets that a
 //! client can offer, exceptions decoded.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
 use chaff_wire::tcp::Flags;
 
-use crate::personality::{self, Answer, Layout, Offered, Personality, Reply};
+use crate::{
+    isn::Generator,
+    personality::{self, Answer, Layout, Offered, Personality, Reply, SynAnswer},
+};
 
 /// What is wrong with a personality that its types cannot say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,9 @@ pub(crate) struct Stack {
     pub(crate) exceptions: Vec<Exception>,
     pub(crate) open: Odd,
     pub(crate) closed: Odd,
+    /// Options of SYNs that closed ports leave unanswered.
+    pub(crate) unanswered: Vec<Vec<u8>>,
+    pub(crate) isn: Generator,
 }
 
 /// A [`SynException`](personality::SynException) with its octets.
@@ -41,6 +47,28 @@ pub(crate) struct Exception {
     pub(crate) options: Option<Layout>,
     pub(crate) window: Option<u16>,
     pub(crate) mss: Option<u16>,
+    pub(crate) ttl: Option<u8>,
+    pub(crate) df: Option<bool>,
+    pub(crate) reserved: bool,
+    pub(crate) urgent: bool,
+    pub(crate) answer: Taken,
+    pub(crate) every_second: bool,
+}
+
+/// What becomes of a SYN to which an exception applies.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    Accept,
+    Silent,
+    Reply(Box<Told>),
+}
+
+/// A [`Reply`] with flags and data as octets.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) flags: Flags,
+    pub(crate) data: Vec<u8>,
+    pub(crate) reply: Reply,
 }
 
 /// Answers to segments outside of a connection, by shape.
@@ -64,7 +92,7 @@ pub(crate) enum Shape {
 pub(crate) enum Response {
     Silent,
     Accept,
-    Reply(Flags, Reply),
+    Reply(Box<Told>),
 }
 
 impl Shape {
@@ -100,8 +128,7 @@ impl Stack {
         let response = |answer: &Answer| match answer {
             Answer::Silent => Response::Silent,
             Answer::Accept => Response::Accept,
-            Answer::Reply(reply) => Flags::from_letters(&reply.flags)
-                .map_or(Response::Silent, |flags| Response::Reply(flags, reply.clone())),
+            Answer::Reply(reply) => told(reply).map_or(Response::Silent, Response::Reply),
         };
         let open = Odd([
             Response::Accept,
@@ -113,7 +140,7 @@ impl Stack {
             response(&open.syn_ack),
             response(&open.fin_ack),
         ]);
-        let closed = Odd([
+        let closed_odd = Odd([
             response(&closed.syn),
             response(&closed.null),
             response(&closed.fin),
@@ -125,7 +152,9 @@ impl Stack {
         ]);
         let exceptions = rules.tcp.exceptions.iter().filter_map(exception).collect();
         let layouts = layouts(&rules.tcp);
-        Self { rules, layouts, exceptions, open, closed }
+        let unanswered = rules.closed.unanswered.iter().filter_map(|syn| octets(&syn.offered)).collect();
+        let isn = Generator::new(rules.isn.class);
+        Self { rules, layouts, exceptions, open, closed: closed_odd, unanswered, isn }
     }
 
     pub(crate) fn layout(&self, offered: Offered) -> &Layout {
@@ -150,7 +179,23 @@ fn exception(rule: &personality::SynException) -> Option<Exception> {
         options: rule.options.clone(),
         window: rule.window,
         mss: rule.mss,
+        ttl: rule.ttl,
+        df: rule.df,
+        reserved: rule.reserved,
+        urgent: rule.urgent,
+        answer: match &rule.answer {
+            SynAnswer::Accept => Taken::Accept,
+            SynAnswer::Silent => Taken::Silent,
+            SynAnswer::Reply(reply) => Taken::Reply(told(reply)?),
+        },
+        every_second: rule.every_second,
     })
+}
+
+fn told(reply: &Reply) -> Option<Box<Told>> {
+    let mut data = reply.text.as_bytes().to_vec();
+    data.extend(octets(&reply.data)?);
+    Some(Box::new(Told { flags: Flags::from_letters(&reply.flags)?, data, reply: reply.clone() }))
 }
 
 /// Hexadecimal digits, blanks allowed between pairs.
@@ -194,6 +239,9 @@ impl Personality {
                 Answer::Reply(reply) if Flags::from_letters(&reply.flags).is_none() => {
                     return flaw(key, "`flags` may hold the letters F S R P A U E C only");
                 }
+                Answer::Reply(reply) if octets(&reply.data).is_none() => {
+                    return flaw(key, "`data` must be pairs of hexadecimal digits");
+                }
                 Answer::Accept if key.starts_with("closed") => {
                     return flaw(key, "a closed port cannot accept");
                 }
@@ -209,7 +257,11 @@ impl Personality {
             }
         }
         if self.tcp.exceptions.iter().any(|rule| exception(rule).is_none()) {
-            return flaw("tcp.exceptions", "`offered` must be pairs of hexadecimal digits");
+            let what = "`offered` and `data` must be pairs of hexadecimal digits, `flags` letters of F S R P A U E C";
+            return flaw("tcp.exceptions", what);
+        }
+        if self.closed.unanswered.iter().any(|syn| octets(&syn.offered).is_none()) {
+            return flaw("closed.unanswered", "`offered` must be pairs of hexadecimal digits");
         }
         if self.tcp.mss < 64 {
             return flaw("tcp.mss", "a segment size below 64 octets cannot carry a connection");

@@ -4,6 +4,7 @@
 
 pub mod capture;
 pub mod chance;
+pub mod fidelity;
 pub mod fixture;
 pub mod forwarder;
 pub mod link;
@@ -11,6 +12,7 @@ pub mod load;
 pub mod memory;
 pub mod neighbourhood;
 pub mod network;
+pub mod prober;
 pub mod process;
 pub mod rig;
 pub mod script;

@@ -18,6 +18,18 @@ pub enum LayoutOption {
     Nop,
     /// `eol`
     End,
+    /// `mss=1460`: a segment size that is always this.
+    MaxSegmentSizeOf(u16),
+    /// `ws=3`: a window scale that is always this.
+    WindowScaleOf(u8),
+    /// `ts=00`, `ts=01`, `ts=10`: timestamps of which the value, the echo or both are zero where a 0 stands; `ts=11`:
+    /// neither is, even where the client offered none.
+    TimestampsOf {
+        /// The value is the clock's; else zero.
+        value: bool,
+        /// The echo is the client's value; else zero.
+        echo: bool,
+    },
 }
 
 /// The options of a segment in order, in p0f's words: `mss,sok,ts,nop,ws`.
@@ -77,10 +89,10 @@ impl Offered {
 
     fn of(option: LayoutOption) -> Option<Self> {
         match option {
-            LayoutOption::MaxSegmentSize => Some(Self::MSS),
+            LayoutOption::MaxSegmentSize | LayoutOption::MaxSegmentSizeOf(_) => Some(Self::MSS),
             LayoutOption::SackPermitted => Some(Self::SACK),
-            LayoutOption::Timestamps => Some(Self::TIMESTAMPS),
-            LayoutOption::WindowScale => Some(Self::SCALE),
+            LayoutOption::Timestamps | LayoutOption::TimestampsOf { .. } => Some(Self::TIMESTAMPS),
+            LayoutOption::WindowScale | LayoutOption::WindowScaleOf(_) => Some(Self::SCALE),
             LayoutOption::Nop | LayoutOption::End => None,
         }
     }
@@ -110,10 +122,10 @@ impl Layout {
     #[must_use]
     pub fn length(&self) -> usize {
         let octets = |option: &LayoutOption| match option {
-            LayoutOption::MaxSegmentSize => 4,
-            LayoutOption::WindowScale => 3,
+            LayoutOption::MaxSegmentSize | LayoutOption::MaxSegmentSizeOf(_) => 4,
+            LayoutOption::WindowScale | LayoutOption::WindowScaleOf(_) => 3,
             LayoutOption::SackPermitted => 2,
-            LayoutOption::Timestamps => 10,
+            LayoutOption::Timestamps | LayoutOption::TimestampsOf { .. } => 10,
             LayoutOption::Nop | LayoutOption::End => 1,
         };
         self.0.iter().map(octets).sum()
@@ -132,7 +144,8 @@ pub struct BadLayout(pub String);
 
 impl fmt::Display for BadLayout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown option `{}`, expected `mss`, `ws`, `sok`, `ts`, `nop` or `eol`", self.0)
+        let words = "`mss`, `ws`, `sok`, `ts`, `nop` or `eol`, with a value as in `mss=1460`, `ws=3` or `ts=01`";
+        write!(f, "unknown option `{}`, expected {words}", self.0)
     }
 }
 
@@ -142,18 +155,38 @@ impl FromStr for Layout {
     fn from_str(text: &str) -> Result<Self, BadLayout> {
         let words = text.split(',').map(str::trim).filter(|w| !w.is_empty());
         let option = |word: &str| {
-            let found = WORDS.iter().find(|(_, w)| *w == word);
-            found.map(|(o, _)| *o).ok_or_else(|| BadLayout(word.into()))
+            let found = WORDS.iter().find(|(_, w)| *w == word).map(|(o, _)| *o);
+            found.or_else(|| with_value(word)).ok_or_else(|| BadLayout(word.into()))
         };
         words.map(option).collect::<Result<Vec<_>, _>>().map(Self)
+    }
+}
+
+/// `mss=1460` and its like.
+fn with_value(word: &str) -> Option<LayoutOption> {
+    match word.split_once('=')? {
+        ("mss", size) => size.parse().ok().map(LayoutOption::MaxSegmentSizeOf),
+        ("ws", shift) => shift.parse().ok().map(LayoutOption::WindowScaleOf),
+        ("ts", "00") => Some(LayoutOption::TimestampsOf { value: false, echo: false }),
+        ("ts", "01") => Some(LayoutOption::TimestampsOf { value: false, echo: true }),
+        ("ts", "11") => Some(LayoutOption::TimestampsOf { value: true, echo: true }),
+        ("ts", "10") => Some(LayoutOption::TimestampsOf { value: true, echo: false }),
+        _ => None,
     }
 }
 
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, option) in self.0.iter().enumerate() {
-            let word = WORDS.iter().find(|(o, _)| o == option).map_or("", |(_, w)| w);
-            write!(f, "{}{word}", if i == 0 { "" } else { "," })?;
+            if i > 0 {
+                f.write_str(",")?;
+            }
+            match option {
+                LayoutOption::MaxSegmentSizeOf(size) => write!(f, "mss={size}")?,
+                LayoutOption::WindowScaleOf(shift) => write!(f, "ws={shift}")?,
+                LayoutOption::TimestampsOf { value, echo } => write!(f, "ts={}{}", u8::from(*value), u8::from(*echo))?,
+                plain => f.write_str(WORDS.iter().find(|(o, _)| o == plain).map_or("", |(_, w)| w))?,
+            }
         }
         Ok(())
     }

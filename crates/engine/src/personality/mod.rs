@@ -6,10 +6,12 @@
 //! until nmap names the system, its database unread).
 
 mod layout;
+mod numbers;
 
 use alloc::{string::String, vec::Vec};
 
 pub use layout::{BadLayout, Layout, LayoutOption, Offered};
+pub use numbers::{IdRule, IdSeat, IdStep, IpId, Isn, IsnClass, TimestampOffset, Timestamps};
 use serde::{Deserialize, Serialize};
 
 /// A stack.
@@ -63,133 +65,6 @@ pub struct Ip {
     pub df: bool,
     /// Don't-fragment on UDP.
     pub df_udp: bool,
-}
-
-/// Which generator numbers which datagrams.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct IpId {
-    /// Where these values come from.
-    pub source: String,
-    /// SYN-ACK.
-    pub syn_ack: IdRule,
-    /// RST and other answers outside of a connection.
-    pub reset: IdRule,
-    /// Segments of a connection.
-    pub data: IdRule,
-    /// ICMP echo and timestamp replies.
-    pub echo: IdRule,
-    /// ICMP errors.
-    pub error: IdRule,
-    /// UDP.
-    pub udp: IdRule,
-}
-
-/// One generator of IPv4 identifications (fidelity: nmap's TI, CI, II and SS).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum IdRule {
-    /// Always zero.
-    Zero,
-    /// Always this.
-    Constant(u16),
-    /// Uniform.
-    Random,
-    /// Starts anywhere in each connection, then grows by one.
-    Flow,
-    /// The decoy's one counter, by one (nmap: I). Rules with the same word share the counter.
-    Host,
-    /// The decoy's one counter, in the other octet order, by one (nmap: BI).
-    HostSwapped,
-    /// The decoy's one counter, by random steps (nmap: RI).
-    HostRandomStep,
-    /// A second counter of the decoy, by one, far from the first (nmap: SS=O).
-    SecondHost,
-    /// A counter for each peer, by one.
-    Peer,
-    /// An echo reply's is the request's, since the datagram is sent back as it came (lwIP); elsewhere zero.
-    Request,
-}
-
-/// How initial sequence numbers grow (fidelity: nmap's SP, GCD and ISR).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Isn {
-    /// Where these values come from.
-    pub source: String,
-    /// The generator.
-    pub class: IsnClass,
-}
-
-/// A generator of initial sequence numbers. State is kept for each decoy and remote address.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
-pub enum IsnClass {
-    /// A keyed hash of the connection plus a clock (RFC 6528).
-    Rfc6528 {
-        /// Nanoseconds of one step of the clock: 64 in Linux, 4,000 in RFC 9293.
-        tick_ns: u32,
-    },
-    /// Unpredictable, but such that five consecutive increments stay inside these bounds, in nmap's units of
-    /// eighths of a power of two: rate a second and standard deviation.
-    Bounded {
-        /// Lowest and highest mean rate (nmap's ISR).
-        rate: (u16, u16),
-        /// Lowest and highest deviation (nmap's SP).
-        deviation: (u16, u16),
-    },
-    /// Grows with time.
-    Clock {
-        /// Steps a second.
-        per_second: u32,
-        /// Size of a step: every difference is a multiple of it.
-        step: u32,
-        /// Random part of each increment, in steps, at most.
-        jitter: u32,
-    },
-    /// Grows with each connection by the ticks since the decoy's boot (lwIP).
-    Uptime {
-        /// Ticks a second.
-        per_second: u32,
-    },
-    /// Grows with each connection only.
-    Count {
-        /// Increment.
-        step: u32,
-    },
-    /// Always this.
-    Constant(u32),
-}
-
-/// TCP timestamps (RFC 7323) as the stack makes them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Timestamps {
-    /// Where these values come from.
-    pub source: String,
-    /// Ticks a second; 0: the option is never sent.
-    pub hz: u32,
-    /// Where the clock starts.
-    pub offset: TimestampOffset,
-    /// The SYN-ACK echoes zero instead of the client's value (Windows before Vista).
-    #[serde(default)]
-    pub echo_zero: bool,
-}
-
-/// Where a timestamp clock starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TimestampOffset {
-    /// At boot: the value tells the uptime.
-    Boot,
-    /// Anywhere, the same for the same pair of addresses.
-    Peer,
-    /// Anywhere, for each connection.
-    Connection,
-    /// At zero with each connection: the SYN-ACK carries zero.
-    Zero,
-    /// At one with each connection: the SYN-ACK carries one.
-    One,
 }
 
 /// Answers to a SYN.
@@ -250,6 +125,37 @@ pub struct SynException {
     /// Segment size in the answer, if it differs.
     #[serde(default)]
     pub mss: Option<u16>,
+    /// Initial time to live of the answer, if it differs.
+    #[serde(default)]
+    pub ttl: Option<u8>,
+    /// Don't-fragment of the answer, if it differs.
+    #[serde(default)]
+    pub df: Option<bool>,
+    /// A bit of the reserved four is set (nmap: Q=R).
+    #[serde(default)]
+    pub reserved: bool,
+    /// The urgent pointer is set without its flag (nmap: Q=U).
+    #[serde(default)]
+    pub urgent: bool,
+    /// What becomes of such a SYN.
+    #[serde(default)]
+    pub answer: SynAnswer,
+    /// Of two such SYNs of one peer only the second is answered.
+    #[serde(default)]
+    pub every_second: bool,
+}
+
+/// What becomes of a SYN to which an exception applies.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SynAnswer {
+    /// It is accepted: a SYN-ACK.
+    #[default]
+    Accept,
+    /// Nothing comes back.
+    Silent,
+    /// A segment, and no connection.
+    Reply(Reply),
 }
 
 /// Which segment size a SYN-ACK names.
@@ -342,6 +248,17 @@ pub struct ClosedPort {
     /// Answers a second for one decoy at most; 0: no limit.
     #[serde(default)]
     pub per_second: u16,
+    /// SYNs with exactly these options that are not answered, while others are.
+    #[serde(default)]
+    pub unanswered: Vec<UnansweredSyn>,
+}
+
+/// A SYN that a closed port does not answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct UnansweredSyn {
+    /// The client's options, hexadecimal, padding included.
+    pub offered: String,
 }
 
 /// What comes back.
@@ -377,6 +294,12 @@ pub struct Reply {
     /// Data of the segment (some stacks explain their reset).
     #[serde(default)]
     pub text: String,
+    /// Further data after the text, hexadecimal, where it is no text.
+    #[serde(default)]
+    pub data: String,
+    /// Initial time to live, if it differs.
+    #[serde(default)]
+    pub ttl: Option<u8>,
     /// A bit of the reserved four is set (nmap: Q=R).
     #[serde(default)]
     pub reserved: bool,
@@ -399,6 +322,8 @@ pub enum SeqRule {
     Rfc9293,
     /// Something else, as if new (O).
     Fresh,
+    /// The next initial sequence number.
+    Initial,
 }
 
 /// Acknowledgment field of a [`Reply`].
@@ -527,14 +452,24 @@ pub enum DfRule {
 pub struct Quoted {
     /// Added to the total length (nmap: RIPL).
     pub length: i16,
+    /// The total length is in the other octet order.
+    pub length_swapped: bool,
     /// Identification is zero (RID=0).
     pub id_zero: bool,
+    /// Identification is in the other octet order (RID).
+    pub id_swapped: bool,
+    /// Identification is always this (RID).
+    pub id: Option<u16>,
     /// Checksum of the IP header (RIPCK).
     pub checksum: QuotedSum,
     /// Checksum of the UDP header (RUCK).
     pub udp_checksum: QuotedSum,
     /// Subtracted from the time to live.
     pub ttl: u8,
+    /// An octet of the data is wrong (RUD=I).
+    pub data_wrong: bool,
+    /// Zeros follow a datagram that is shorter than what is quoted at most (IPL).
+    pub padded: bool,
 }
 
 /// What a quoted checksum looks like.
@@ -548,6 +483,10 @@ pub enum QuotedSum {
     Zero,
     /// Wrong (I).
     Wrong,
+    /// Made anew over the header as it is quoted, so that it is right (G).
+    Valid,
+    /// This.
+    Value(u16),
 }
 
 /// Reassembly (RFC 791 §3.2, RFC 815).

@@ -15,7 +15,7 @@ use crate::{
     ipv4::Delivery,
     isn,
     personality::{Ecn, IsnClass, Layout, LayoutOption, MssRule, Offered, TimestampOffset, WindowRule},
-    stack::{Exception, Shape, Stack},
+    stack::{Exception, Shape, Stack, Taken},
     timer::TimerId,
 };
 
@@ -23,6 +23,8 @@ use crate::{
 const DEFAULT_MSS: u16 = 536;
 /// No exception.
 const NO_EXCEPTION: u8 = u8::MAX;
+/// The highest of the four reserved bits.
+pub(super) const RESERVED: u8 = 8;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HalfOpen {
@@ -87,10 +89,20 @@ impl Run {
         flow: Flow,
     ) -> Verdict {
         let arrival = delivery.arrival;
+        let mut half = HalfOpen::new(flow, arrival.source, segment, &decoy.stack.exceptions);
+        if let Some(exception) = half.exception(decoy.stack) {
+            if exception.every_second && self.left_unanswered(decoy, &half) {
+                return Verdict::Observed;
+            }
+            match &exception.answer {
+                Taken::Accept => {}
+                Taken::Silent => return Verdict::Observed,
+                Taken::Reply(told) => return self.reply(decoy, delivery, segment, flow, told, true),
+            }
+        }
         self.make_room(decoy.index);
         let Some(peer) = self.peer(decoy, flow.remote) else { return Verdict::Dropped(DropReason::Limit) };
         let number = self.initial_number(decoy, arrival.now, &flow, peer);
-        let mut half = HalfOpen::new(flow, arrival.source, segment, &decoy.stack.exceptions);
         half.isn = Seq(number);
         half.sent_at = arrival.now;
         half.stamp_offset = self.stamp_offset(decoy, arrival.now, &flow);
@@ -206,16 +218,25 @@ impl Run {
         Self::emit_segment(&mut self.out, decoy, to, id, decoy.stack.rules.ip.df, &header, &[]);
     }
 
-    fn initial_number(&mut self, decoy: &DecoyView<'_>, now: u64, flow: &Flow, peer: u32) -> u32 {
-        let class = decoy.stack.rules.isn.class;
-        let utc = match class {
+    /// Whether this SYN is the first of two, of which only the second is answered.
+    fn left_unanswered(&mut self, decoy: &DecoyView<'_>, half: &HalfOpen) -> bool {
+        let bit = 1u16.checked_shl(u32::from(half.exception)).unwrap_or(0);
+        let Some(peer) = self.peer(decoy, half.flow.remote).and_then(|peer| self.peers.get_mut(peer)) else {
+            return true;
+        };
+        peer.unanswered ^= bit;
+        peer.unanswered & bit != 0
+    }
+
+    pub(super) fn initial_number(&mut self, decoy: &DecoyView<'_>, now: u64, flow: &Flow, peer: u32) -> u32 {
+        let utc = match decoy.stack.rules.isn.class {
             IsnClass::Uptime { .. } => self.clock.uptime(decoy.spec.seed, now),
             _ => self.clock.utc(now).0,
         };
         let mut nobody = isn::History::default();
         let history = self.peers.get_mut(peer).map_or(&mut nobody, |peer| &mut peer.isn);
         let keyed = self.chance.scatter(flow.hash);
-        isn::next(class, history, now, utc, keyed, &mut self.chance)
+        decoy.stack.isn.next(history, now, utc, keyed, &mut self.chance)
     }
 
     fn stamp_offset(&self, decoy: &DecoyView<'_>, now: u64, flow: &Flow) -> u32 {
@@ -226,6 +247,13 @@ impl Run {
             TimestampOffset::Connection => self.chance.scatter(flow.hash) >> 32,
             TimestampOffset::Zero => u64::from(self.ticks(decoy, now).wrapping_neg()),
             TimestampOffset::One => u64::from(1_u32.wrapping_sub(self.ticks(decoy, now))),
+            TimestampOffset::Leap { per_second } => {
+                let way = u128::from(now) * u128::from(per_second) / 1_000_000_000;
+                // A random part as large as leaves every step below half of all numbers, beyond which it would seem smaller.
+                let room = (1u64 << 31).saturating_sub(per_second.saturating_mul(15) / 100).clamp(1 << 24, 1 << 30);
+                let more = (u128::from(self.chance.scatter(flow.hash) >> 32) * u128::from(room)) >> 32;
+                u64::try_from((way + more) & 0xffff_ffff).unwrap_or(0)
+            }
         };
         (wide & 0xffff_ffff) as u32
     }
@@ -233,6 +261,7 @@ impl Run {
     fn send_syn_ack(&mut self, decoy: &DecoyView<'_>, now: u64, half: &HalfOpen, peer: Option<u32>) {
         let stack = decoy.stack;
         let rules = &stack.rules;
+        let exception = half.exception(stack);
         let mut options = OptionList::new();
         let layout = half.layout(stack);
         let stamped = layout.set().has(Offered::TIMESTAMPS);
@@ -252,10 +281,10 @@ impl Run {
             destination: half.flow.remote_port,
             seq: half.isn.0,
             ack: half.irs.plus(1).0,
-            reserved: 0,
+            reserved: if exception.is_some_and(|e| e.reserved) { RESERVED } else { 0 },
             flags: Flags::SYN.with(Flags::ACK).with(ecn),
             window: half.own_window(stack),
-            urgent: 0,
+            urgent: u16::from(exception.is_some_and(|e| e.urgent)),
             options: options.as_octets(),
         };
         let id = match peer {
@@ -263,7 +292,9 @@ impl Run {
             None => self.next_id(decoy, now, half.flow.remote, half.mac, rules.ip_id.syn_ack),
         };
         let to = (half.flow.remote, half.mac);
-        Self::emit_segment(&mut self.out, decoy, to, id, rules.ip.df, &header, &[]);
+        let df = exception.and_then(|e| e.df).unwrap_or(rules.ip.df);
+        let ttl = exception.and_then(|e| e.ttl).unwrap_or(rules.ip.ttl);
+        Self::emit_with_ttl(&mut self.out, decoy, to, (id, df, ttl), &header, &[]);
     }
 
     fn agree(&self, decoy: &DecoyView<'_>, now: u64, index: u32) -> Option<Agreed> {
@@ -461,7 +492,7 @@ impl HalfOpen {
 
 /// Fills a layout with values.
 pub(super) fn lay_out(layout: &Layout, offer: Offer, options: &mut OptionList) {
-    for option in &layout.0 {
+    for &option in &layout.0 {
         options.push(match option {
             LayoutOption::MaxSegmentSize => TcpOption::MaxSegmentSize(offer.mss),
             LayoutOption::WindowScale => TcpOption::WindowScale(offer.scale),
@@ -469,6 +500,13 @@ pub(super) fn lay_out(layout: &Layout, offer: Offer, options: &mut OptionList) {
             LayoutOption::Timestamps => TcpOption::Timestamps(offer.stamp, offer.echo),
             LayoutOption::Nop => TcpOption::Nop,
             LayoutOption::End => TcpOption::End,
+            LayoutOption::MaxSegmentSizeOf(size) => TcpOption::MaxSegmentSize(size),
+            LayoutOption::WindowScaleOf(shift) => TcpOption::WindowScale(shift),
+            LayoutOption::TimestampsOf { value, echo } => {
+                // Where the client gave nothing to echo, there is only the own clock.
+                let given = if offer.echo == 0 { offer.stamp } else { offer.echo };
+                TcpOption::Timestamps(if value { offer.stamp } else { 0 }, if echo { given } else { 0 })
+            }
         });
     }
 }

@@ -9,7 +9,7 @@ use chaff_wire::{
 use super::{
     Flow,
     connection::{Stamps, stamp_of},
-    half_open::{Offer, lay_out},
+    half_open::{Offer, RESERVED, lay_out},
     seq::Seq,
 };
 use crate::{
@@ -17,8 +17,8 @@ use crate::{
     engine::Run,
     fleet::DecoyView,
     ipv4::Delivery,
-    personality::{AckRule, Reply, SeqRule},
-    stack::{Response, Shape},
+    personality::{AckRule, SeqRule},
+    stack::{Response, Shape, Told},
 };
 
 /// How many answers of closed ports may go out at once where there is a limit a second.
@@ -34,24 +34,29 @@ impl Run {
         shape: Shape,
         open: bool,
     ) -> Verdict {
-        let answers = if open { &decoy.stack.open } else { &decoy.stack.closed };
+        let stack = decoy.stack;
+        let answers = if open { &stack.open } else { &stack.closed };
         match answers.at(shape) {
             Response::Silent => Verdict::Observed,
             Response::Accept => self.half_open(decoy, delivery, segment, flow),
-            Response::Reply(flags, reply) => self.reply(decoy, delivery, segment, *flags, reply, open),
+            Response::Reply(_) if shape == Shape::Syn && stack.unanswered.iter().any(|syn| syn == segment.options) => {
+                Verdict::Observed
+            }
+            Response::Reply(told) => self.reply(decoy, delivery, segment, flow, told, open),
         }
     }
 
-    fn reply(
+    pub(super) fn reply(
         &mut self,
         decoy: &DecoyView<'_>,
         delivery: Delivery<'_>,
         segment: &Segment<'_>,
-        flags: Flags,
-        reply: &Reply,
+        flow: Flow,
+        told: &Told,
         open: bool,
     ) -> Verdict {
         let Delivery { arrival, ip } = delivery;
+        let Told { flags, data, reply } = told;
         let rules = &decoy.stack.rules;
         if !open {
             let bucket = self.hosts.of(decoy.index).map(|host| &mut host.resets);
@@ -67,6 +72,10 @@ impl Run {
             SeqRule::Rfc9293 if segment.flags.has(Flags::ACK) => segment.ack,
             SeqRule::Rfc9293 => 0,
             SeqRule::Fresh => self.fresh_number(segment.ack),
+            SeqRule::Initial => match self.peer(decoy, flow.remote) {
+                Some(peer) => self.initial_number(decoy, arrival.now, &flow, peer),
+                None => return Verdict::Dropped(DropReason::Limit),
+            },
         };
         let ack = match reply.ack {
             AckRule::Zero => 0,
@@ -88,15 +97,19 @@ impl Run {
             destination: segment.source,
             seq,
             ack,
-            reserved: if reply.reserved { 8 } else { 0 },
-            flags,
+            reserved: if reply.reserved { RESERVED } else { 0 },
+            flags: *flags,
             window: reply.window,
             urgent: u16::from(reply.urgent),
             options: options.as_octets(),
         };
-        let id = self.next_id(decoy, arrival.now, ip.source.into(), arrival.source, rules.ip_id.reset);
+        // What answers a SYN of an open port is numbered as a SYN-ACK would be.
+        let answers_syn = open && Shape::of(segment.flags) == Shape::Syn;
+        let rule = if answers_syn { rules.ip_id.syn_ack } else { rules.ip_id.reset };
+        let id = self.next_id(decoy, arrival.now, ip.source.into(), arrival.source, rule);
         let to = (ip.source.into(), arrival.source);
-        Self::emit_segment(&mut self.out, decoy, to, id, reply.df, &header, reply.text.as_bytes());
+        let ttl = reply.ttl.unwrap_or(rules.ip.ttl);
+        Self::emit_with_ttl(&mut self.out, decoy, to, (id, reply.df, ttl), &header, data);
         Verdict::Answered
     }
 
