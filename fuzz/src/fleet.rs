@@ -8,7 +8,7 @@ use chaff_engine::{
         IdStep, Ip, IpId, Isn, IsnClass, LayoutRule, MssRule, OpenPort, Overlap, Personality, Quoted, QuotedSum, Reply,
         SeqRule, SynAnswer, SynException, Tcp, TimestampOffset, Timestamps, UnansweredSyn, WindowRule,
     },
-    spec::{ChaffSpec, DecoySpec, FleetSpec, NetworkSpec, Port, PortTable, ProfileSpec},
+    spec::{ChaffSpec, DecoySpec, FleetSpec, NetworkSpec, PartSpec, Port, PortTable, ProfileSpec},
 };
 use chaff_wire::Mac;
 
@@ -63,6 +63,7 @@ pub fn fleet() -> FleetSpec {
             .collect(),
         decoys: decoys.collect(),
         chaff: ChaffSpec { packets_per_second: 10 },
+        part: PartSpec::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fs::File, os::fd::RawFd};
 
-use chaff_sensor::{inherit, worker};
+use chaff_sensor::{inherit, relay, worker};
 use clap::Args;
 use rustix::process::Pid;
 
@@ -49,6 +49,14 @@ pub(crate) struct WorkerArgs {
     hub: RawFd,
     #[arg(long)]
     link: Vec<RawFd>,
+    /// Which worker of several this is.
+    #[arg(long)]
+    index: usize,
+    /// What other workers pass on, and the inboxes of all, where there are several.
+    #[arg(long, requires = "other")]
+    inbox: Option<RawFd>,
+    #[arg(long)]
+    other: Vec<RawFd>,
 }
 
 /// Descriptors of the hub, by number.
@@ -80,6 +88,14 @@ pub(crate) fn log_to_stderr() {
 pub(crate) fn worker(args: &WorkerArgs) -> Result<(), Failure> {
     log_to_stderr();
     let adopt = |number| inherit::adopt(number).map_err(not_inherited);
+    let relay = match args.inbox {
+        None => None,
+        Some(inbox) => Some(relay::Setup {
+            worker: args.index,
+            inbox: adopt(inbox)?,
+            others: args.other.iter().copied().map(adopt).collect::<Result<_, _>>()?,
+        }),
+    };
     let setup = worker::Setup {
         fleet: File::from(adopt(args.fleet)?),
         roster: File::from(adopt(args.roster)?),
@@ -87,6 +103,7 @@ pub(crate) fn worker(args: &WorkerArgs) -> Result<(), Failure> {
         hub: adopt(args.hub)?,
         control: adopt(args.child.control)?,
         links: args.link.iter().copied().map(adopt).collect::<Result<_, _>>()?,
+        relay,
     };
     drop_privileges(&args.child)?;
     match worker::run(setup) {

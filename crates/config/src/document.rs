@@ -15,6 +15,10 @@ pub const MAX_FILE_OCTETS: u64 = 32 * 1024 * 1024;
 /// Packets a second that `[chaff]` may ask for at most: a decoy fleet that shouts is no longer hidden among hosts.
 const MAX_CHAFF_PER_SECOND: u64 = 10_000;
 
+/// Workers that a sensor may have at most: each frame is looked at by a filter for each of them, and each has a ring of
+/// 16 MiB for each interface. Above this, a second sensor on a machine of its own serves better.
+pub const MAX_WORKERS: u16 = 16;
+
 /// Characters of a network's or the sensor's name at most, so that a line of an incident stays a line.
 const MAX_NAME: usize = 64;
 
@@ -44,7 +48,7 @@ pub fn read(source: &Arc<SourceFile>, directory: &Path) -> (Config, Vec<Problem>
     let root = reader.document(source.text(), "chaff.toml");
     let root = root.unwrap_or_else(|| Table::of(DeTable::new(), 0..0, "chaff.toml"));
     let readable = !reader.has_problems();
-    reader.keys(&root, &["state_dir", "sensor", "user", "network", "allow", "console", "notify", "chaff"]);
+    reader.keys(&root, &["state_dir", "sensor", "user", "workers", "network", "allow", "console", "notify", "chaff"]);
     reader.not_in_this_version(&root, "console", "leave the console out; `chaff incidents` shows what it would");
     let config = Config {
         source: Arc::clone(source),
@@ -52,6 +56,7 @@ pub fn read(source: &Arc<SourceFile>, directory: &Path) -> (Config, Vec<Problem>
         state_dir: reader.name(&root, "state_dir").map(|text| text.value.into()),
         sensor: sensor(&mut reader, &root),
         user: reader.name(&root, "user"),
+        workers: workers(&mut reader, &root),
         networks: network::networks(&mut reader, &root),
         allow: allow(&mut reader, &root),
         notify: notify::notify(&mut reader, &root),
@@ -77,6 +82,11 @@ fn sensor(reader: &mut Reader, root: &Table<'_>) -> String {
         reader.wrong(name.span.clone(), "the name of the sensor is too long", "here", at_most());
     }
     name.value
+}
+
+fn workers(reader: &mut Reader, root: &Table<'_>) -> u16 {
+    let workers = reader.number(root, "workers", 1..=MAX_WORKERS.into());
+    workers.and_then(|workers| u16::try_from(workers.value).ok()).unwrap_or(1)
 }
 
 /// How to mend a name that is too long.

@@ -21,7 +21,7 @@ mod reader;
 
 pub use address::{AddressRange, Cidr};
 pub use chaff_events::{Facility, Mac, Severity};
-pub use document::{MAX_FILE_OCTETS, host_name, load, parse, read};
+pub use document::{MAX_FILE_OCTETS, MAX_WORKERS, host_name, load, parse, read};
 pub use fleet::MAX_DECOYS;
 pub use model::{
     Allow, Chaff, Config, Decoys, Located, Network, Notify, NotifyKind, PortChange, PortKey, PortValue, Ports, Rfc5424,

@@ -41,6 +41,8 @@ pub struct Config {
     pub sensor: String,
     /// User to run as once everything is open.
     pub user: Option<Located<String>>,
+    /// Processes that share the decoys between them.
+    pub workers: u16,
     /// The networks, in the order of the file.
     pub networks: Vec<Network>,
     /// Sources that never alarm.

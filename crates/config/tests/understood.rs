@@ -11,6 +11,7 @@ const OFFICE: &str = r#"
 state_dir = "/var/lib/chaff"
 sensor = "office-1"
 user = "chaff"
+workers = 2
 
 [[network]]
 name      = "office"
@@ -70,6 +71,7 @@ fn the_whole_file() {
     assert_eq!(config.state_dir.as_deref(), Some(Path::new("/var/lib/chaff")));
     assert_eq!((config.sensor.as_str(), config.directory.as_path()), ("office-1", Path::new("/etc")));
     assert_eq!(config.user.as_ref().map(|u| u.value.as_str()), Some("chaff"));
+    assert_eq!(config.workers, 2);
     assert_eq!((config.chaff.packets_per_second, config.decoy_count()), (5, 22));
     let network = &config.networks[0];
     assert_eq!((network.name.as_str(), network.interface.as_str()), ("office", "eth1"));
@@ -122,6 +124,7 @@ fn what_is_left_out_has_a_default() {
         "#,
     );
     assert_eq!(config.sensor, chaff_config::host_name());
+    assert_eq!(config.workers, 1);
     assert_eq!((config.state_dir, config.chaff.packets_per_second), (None, 20));
     assert_eq!(config.networks[0].decoys.iter().map(|g| g.count()).sum::<u64>(), 65_534);
 }

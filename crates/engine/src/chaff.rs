@@ -1,7 +1,7 @@
 //! The traffic that decoys make of themselves: births told by ARP, then now and then a question for the gateway or
 //! for a neighbour. One budget for the whole fleet; the moments are drawn so that each decoy keeps a time of its own.
 
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr};
 
 use chaff_wire::Mac;
 
@@ -9,6 +9,7 @@ use crate::{
     chance::Chance,
     engine::{Run, Timer},
     fleet::{DecoyView, Fleet},
+    part::chaff_interval,
     spec::ChaffSpec,
 };
 
@@ -38,11 +39,11 @@ pub(crate) struct Chaff {
 }
 
 impl Chaff {
-    pub(crate) fn new(spec: ChaffSpec, decoys: usize, now: u64, chance: &mut Chance) -> Self {
+    /// Chaff of `decoys` of a fleet that has `all` of them; 0: it has no others.
+    pub(crate) fn new(spec: ChaffSpec, decoys: usize, all: u32, now: u64, chance: &mut Chance) -> Self {
         let decoys = u32::try_from(decoys).unwrap_or(u32::MAX);
-        let interval = 1_000_000_000u64.checked_div(u64::from(spec.packets_per_second)).unwrap_or(0);
         let mut chaff = Self {
-            interval: if decoys == 0 { 0 } else { interval },
+            interval: chaff_interval(spec, decoys, all),
             next: now,
             decoys,
             born: 0,
@@ -149,9 +150,17 @@ impl Run {
         {
             return Some(gateway);
         }
-        let other = fleet.view(self.chance.below(self.chaff.decoys))?;
-        let near = other.spec.network == decoy.spec.network && other.index != decoy.index;
-        near.then(|| other.v4())
+        let (network, ip) = if fleet.fellows.is_empty() {
+            let other = fleet.view(self.chance.below(self.chaff.decoys))?;
+            (other.spec.network, other.spec.ip)
+        } else {
+            // Also those of other workers: who asks for whom must not tell which decoys belong together.
+            fleet.fellows.at(self.chance.below(fleet.fellows.len()))?
+        };
+        match ip {
+            IpAddr::V4(ip) if network == decoy.spec.network && ip != decoy.v4() => Some(ip),
+            _ => None,
+        }
     }
 }
 

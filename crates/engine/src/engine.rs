@@ -16,6 +16,7 @@ use crate::{
     fleet::{DecoyView, Fleet, Hosts},
     observe::{Observer, Sight},
     outbox::{Outbox, Path},
+    part::{Audience, Fellows, Share},
     peer::Peers,
     reassembly::Reassembler,
     spec::{FleetSpec, Port},
@@ -92,16 +93,18 @@ impl Engine {
     #[must_use]
     pub fn new(spec: FleetSpec, entropy: [u8; 32], now: u64, utc: UtcNanos) -> Self {
         let mut chance = Chance::new(entropy);
-        let chaff = Chaff::new(spec.chaff, spec.decoys.len(), now, &mut chance);
-        let fleet = Fleet::new(spec, &mut chance);
+        let share = Share::new(&spec.part);
+        let fellows = Fellows::new(&spec);
+        let chaff = Chaff::new(spec.chaff, spec.decoys.len(), fellows.len(), now, &mut chance);
+        let fleet = Fleet::new(spec, fellows, &mut chance);
         let run = Run {
             hosts: Hosts::new(fleet.len()),
-            peers: Peers::new(),
-            tcp: Tables::new(),
-            reassembler: Reassembler::new(),
+            peers: Peers::new(share),
+            tcp: Tables::new(share),
+            reassembler: Reassembler::new(share),
             wheel: Wheel::new(now),
             out: Outbox::default(),
-            observer: Observer::new(now),
+            observer: Observer::new(now, share),
             chance,
             clock: Clock::new(now, utc),
             chaff,
@@ -115,6 +118,13 @@ impl Engine {
         let verdict = self.run.frame(&self.fleet, now, link, frame);
         self.run.counters.add(verdict);
         verdict
+    }
+
+    /// Whom a frame concerns that was received on `link`. Where the fleet has several parts, the host asks before it
+    /// hands the frame over, and passes on what concerns others; what it was passed itself it hands over at once.
+    #[must_use]
+    pub fn audience(&self, link: u16, frame: &[u8]) -> Audience {
+        self.fleet.audience(link, frame)
     }
 
     /// The time asked for has come. May be called early or late, never harms.
@@ -188,7 +198,7 @@ impl fmt::Debug for Engine {
 }
 
 /// 224.0.0.1, all systems: the one IPv4 group that every host is a member of (RFC 1112 §4).
-const ALL_SYSTEMS: Mac = Mac([0x01, 0x00, 0x5e, 0x00, 0x00, 0x01]);
+pub(crate) const ALL_SYSTEMS: Mac = Mac([0x01, 0x00, 0x5e, 0x00, 0x00, 0x01]);
 
 impl Run {
     fn frame(&mut self, fleet: &Fleet, now: u64, link: u16, octets: &[u8]) -> Verdict {

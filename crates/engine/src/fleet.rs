@@ -8,6 +8,7 @@ use hashbrown::HashTable;
 use crate::{
     chance::Chance,
     ip_id::Counters,
+    part::Fellows,
     spec::{DecoySpec, FleetSpec, NetworkSpec, ProfileSpec},
     stack::Stack,
 };
@@ -90,6 +91,8 @@ pub(crate) struct Fleet {
     pub(crate) profiles: Vec<ProfileSpec>,
     decoys: Vec<DecoySpec>,
     by_address: HashTable<u32>,
+    /// All decoys of the sensor, where others than these exist.
+    pub(crate) fellows: Fellows,
     key: u64,
 }
 
@@ -104,7 +107,7 @@ pub(crate) struct DecoyView<'a> {
 }
 
 impl Fleet {
-    pub(crate) fn new(spec: FleetSpec, chance: &mut Chance) -> Self {
+    pub(crate) fn new(spec: FleetSpec, fellows: Fellows, chance: &mut Chance) -> Self {
         let stacks = spec.personalities.into_iter().map(Stack::new).collect();
         let key = chance.next_u64();
         let mut fleet = Self {
@@ -114,6 +117,7 @@ impl Fleet {
             profiles: spec.profiles,
             by_address: HashTable::with_capacity(spec.decoys.len()),
             decoys: spec.decoys,
+            fellows,
             key,
         };
         for index in 0..fleet.decoys.len() {

@@ -72,15 +72,16 @@ impl Run {
 
     /// A datagram to everybody. Only the ping of somebody who wants to know who is there concerns a decoy.
     fn ipv4_broadcast(&mut self, fleet: &Fleet, arrival: Arrival, ip: Datagram<'_>) -> Verdict {
-        let everybody = ip.destination == Ipv4Addr::BROADCAST || arrival.destination == Mac::BROADCAST;
-        if !everybody || ip.protocol != ipv4::ICMP || ip.is_fragment() {
+        if !is_for_everybody(arrival.destination, &ip) {
             return Verdict::Dropped(DropReason::NotOurs);
         }
         let mut verdict = Verdict::Dropped(DropReason::NotOurs);
         for decoy in (0..fleet.len()).filter_map(|i| fleet.view(u32::try_from(i).ok()?)) {
             let here = decoy.network.link == arrival.link && decoy.network.vlan == arrival.vlan;
+            // A frame to one card is heard by that card alone, whatever the datagram inside says.
+            let heard = arrival.destination.is_group() || arrival.destination == decoy.spec.mac;
             let meant = ip.destination == Ipv4Addr::BROADCAST || decoy.broadcast() == Some(ip.destination);
-            if !decoy.stack.rules.icmp.broadcast_echo || !here || !meant {
+            if !decoy.stack.rules.icmp.broadcast_echo || !here || !heard || !meant {
                 continue;
             }
             if refused(&decoy, &arrival, &ip).is_none() {
@@ -156,6 +157,13 @@ impl Run {
         let Some(peer) = self.peers.get_mut(peer) else { return 0 };
         crate::ip_id::next(rule, &mut host.ids, &mut peer.ids, now, &mut self.chance)
     }
+}
+
+/// Whether a datagram that is for no decoy's own address may concern all of them: the ping of everybody. Where a fleet
+/// has several parts, it goes to each.
+pub(crate) fn is_for_everybody(to: Mac, ip: &Datagram<'_>) -> bool {
+    let broadcast = ip.destination == Ipv4Addr::BROADCAST || to == Mac::BROADCAST;
+    broadcast && ip.protocol == ipv4::ICMP && !ip.is_fragment()
 }
 
 /// What a host throws away before it looks at the protocol.

@@ -37,6 +37,7 @@ mod ipv4;
 mod isn;
 mod observe;
 mod outbox;
+mod part;
 mod peer;
 mod reassembly;
 mod stack;
@@ -47,4 +48,5 @@ mod visitor;
 
 pub use counters::{Counters, DropReason, Usage, Verdict};
 pub use engine::{Engine, Output};
+pub use part::{Audience, owner};
 pub use stack::Flaw;

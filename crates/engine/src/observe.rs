@@ -10,7 +10,7 @@ use chaff_events::{DecoyId, Detail, EventId, Kind, Observation, Source, Tool, Tr
 use chaff_wire::Mac;
 use hashbrown::HashTable;
 
-use crate::{arena::Arena, chance::Chance, clock::Clock, outbox::Outbox};
+use crate::{arena::Arena, chance::Chance, clock::Clock, outbox::Outbox, part::Share};
 
 /// How long like observations are folded: short enough that the counts of a scan stand in the store within a second of its
 /// first packet, long enough that a scan costs little.
@@ -33,7 +33,7 @@ const REFILL_NS: u64 = 1_000_000_000;
 const FLUSHES_PER_SECOND: u64 = 4_096;
 /// Folds that may go out at once after a pause.
 const FLUSH_BURST: u64 = 512;
-const FLUSH_STEP_NS: u64 = 1_000_000_000 / FLUSHES_PER_SECOND;
+const SECOND_NS: u64 = 1_000_000_000;
 
 /// One thing seen, before it is known whether it goes out by itself.
 #[derive(Clone, Copy, Debug)]
@@ -74,12 +74,36 @@ pub(crate) struct Observer {
     flush_at: u64,
     /// Seen while the table was full and the budget spent.
     uncounted: u64,
+    limits: Limits,
+}
+
+/// This engine's share of what all workers may tell together.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    ports: usize,
+    burst: u64,
+    /// Time for which one observation more may go out.
+    token_ns: u64,
+    flush_burst: u64,
+    flush_step_ns: u64,
+}
+
+impl Limits {
+    fn new(share: Share) -> Self {
+        Self {
+            ports: share.of(MAX_PORTS_IN_ALL),
+            burst: share.of_budget(BURST),
+            token_ns: SECOND_NS / share.of_budget(PER_SECOND),
+            flush_burst: share.of_budget(FLUSH_BURST),
+            flush_step_ns: SECOND_NS / share.of_budget(FLUSHES_PER_SECOND),
+        }
+    }
 }
 
 impl Observer {
-    pub(crate) fn new(now: u64) -> Self {
+    pub(crate) fn new(now: u64, share: Share) -> Self {
         Self {
-            folds: Arena::new(MAX_FOLDS),
+            folds: Arena::new(share.of(MAX_FOLDS)),
             index: HashTable::new(),
             ports: 0,
             spent: 0,
@@ -87,6 +111,7 @@ impl Observer {
             sequence: 0,
             flush_at: now,
             uncounted: 0,
+            limits: Limits::new(share),
         }
     }
 
@@ -163,8 +188,9 @@ impl Observer {
             if self.flush_at > now {
                 break;
             }
-            let earliest = now.saturating_sub(FLUSH_BURST * FLUSH_STEP_NS);
-            self.flush_at = self.flush_at.max(earliest).saturating_add(FLUSH_STEP_NS);
+            let Limits { flush_burst, flush_step_ns, .. } = self.limits;
+            let earliest = now.saturating_sub(flush_burst * flush_step_ns);
+            self.flush_at = self.flush_at.max(earliest).saturating_add(flush_step_ns);
             self.flush(index, now, chance, out);
         }
     }
@@ -199,7 +225,7 @@ impl Observer {
         }
         fold.count = fold.count.saturating_add(1);
         fold.source.port = sight.source.port;
-        if sight.port != 0 && fold.ports.last() != Some(&sight.port) && self.ports < MAX_PORTS_IN_ALL {
+        if sight.port != 0 && fold.ports.last() != Some(&sight.port) && self.ports < self.limits.ports {
             fold.ports.push(sight.port);
             self.ports += 1;
         }
@@ -302,17 +328,17 @@ impl Observer {
 
     /// Takes one from the budget of observations that go out by themselves.
     fn budget(&mut self, now: u64) -> bool {
-        const PER_TOKEN: u64 = 1_000_000_000 / PER_SECOND;
-        if self.spent >= BURST {
-            let earned = now.saturating_sub(self.refilled) / PER_TOKEN;
+        let Limits { burst, token_ns, .. } = self.limits;
+        if self.spent >= burst {
+            let earned = now.saturating_sub(self.refilled) / token_ns;
             self.spent = self.spent.saturating_sub(earned);
-            self.refilled = self.refilled.saturating_add(earned * PER_TOKEN);
+            self.refilled = self.refilled.saturating_add(earned * token_ns);
         } else if now.saturating_sub(self.refilled) > REFILL_NS {
-            let earned = now.saturating_sub(self.refilled) / PER_TOKEN;
+            let earned = now.saturating_sub(self.refilled) / token_ns;
             self.spent = self.spent.saturating_sub(earned);
             self.refilled = now;
         }
-        let granted = self.spent < BURST;
+        let granted = self.spent < burst;
         self.spent += u64::from(granted);
         granted
     }

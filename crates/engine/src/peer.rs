@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use chaff_wire::Mac;
 use hashbrown::HashTable;
 
-use crate::{arena::Arena, chance::Chance, fleet::Bucket, ip_id::PeerIds, isn::History, timer::TimerId};
+use crate::{arena::Arena, chance::Chance, fleet::Bucket, ip_id::PeerIds, isn::History, part::Share, timer::TimerId};
 
 /// Pairs of decoy and remote address that are remembered at once: a sweep of a /16 by one intruder. About 7 MiB.
 const MAX_PEERS: usize = 65_536;
@@ -51,11 +51,13 @@ pub(crate) enum NeighbourState {
 pub(crate) struct Peers {
     peers: Arena<Peer>,
     index: HashTable<u32>,
+    limit: usize,
 }
 
 impl Peers {
-    pub(crate) fn new() -> Self {
-        Self { peers: Arena::new(MAX_PEERS), index: HashTable::new() }
+    pub(crate) fn new(share: Share) -> Self {
+        let limit = share.of(MAX_PEERS);
+        Self { peers: Arena::new(limit), index: HashTable::new(), limit }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -75,7 +77,7 @@ impl Peers {
     pub(crate) fn meet(&mut self, decoy: u32, remote: IpAddr, chance: &mut Chance) -> Option<(u32, TimerId)> {
         if let Some(index) = self.find(decoy, remote, chance) {
             // The order of use matters only when places run out.
-            if self.peers.len() > MAX_PEERS / 2 {
+            if self.peers.len() > self.limit / 2 {
                 self.peers.touch(index);
             }
             return Some((index, TimerId::NONE));

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 
 use chaff_wire::{Mac, ipv4::Datagram};
 
-use crate::{arena::Arena, personality::Overlap, timer::TimerId};
+use crate::{arena::Arena, part::Share, personality::Overlap, timer::TimerId};
 
 /// Datagrams that are put together at once, in the whole fleet; the oldest gives way.
 const MAX_DATAGRAMS: usize = 256;
@@ -57,11 +57,12 @@ pub(crate) enum Assembled {
 pub(crate) struct Reassembler {
     partials: Arena<Partial>,
     octets: usize,
+    max_octets: usize,
 }
 
 impl Reassembler {
-    pub(crate) fn new() -> Self {
-        Self { partials: Arena::new(MAX_DATAGRAMS), octets: 0 }
+    pub(crate) fn new(share: Share) -> Self {
+        Self { partials: Arena::new(share.of(MAX_DATAGRAMS)), octets: 0, max_octets: share.of(MAX_OCTETS_IN_ALL) }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -111,7 +112,7 @@ impl Reassembler {
                 index
             }
         };
-        let room = MAX_OCTETS_IN_ALL.saturating_sub(self.octets);
+        let room = self.max_octets.saturating_sub(self.octets);
         let Some(partial) = self.partials.get_mut(index) else { return Assembled::Refused { orphan } };
         let before = partial.octets;
         let taken = partial.add(ip, overlap, room);

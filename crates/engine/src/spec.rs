@@ -26,6 +26,36 @@ pub struct FleetSpec {
     pub decoys: Vec<DecoySpec>,
     /// Traffic that the fleet makes of itself.
     pub chaff: ChaffSpec,
+    /// What part of the sensor's fleet this is.
+    #[serde(default)]
+    pub part: PartSpec,
+}
+
+/// What part of a sensor's fleet a worker has, and what it must know of the others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartSpec {
+    /// How many workers have decoys, this one included: they share the fleet's limits and budgets.
+    pub sharers: u16,
+    /// The addresses of all decoys of the fleet, this part's included; none where this is the whole fleet.
+    pub fleet: Vec<AddressRun>,
+}
+
+/// Decoys of one network at addresses that follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AddressRun {
+    /// Index into [`FleetSpec::networks`].
+    pub network: u16,
+    /// The first address.
+    pub first: IpAddr,
+    /// How many.
+    pub count: u32,
+}
+
+impl Default for PartSpec {
+    /// The whole fleet.
+    fn default() -> Self {
+        Self { sharers: 1, fleet: Vec::new() }
+    }
 }
 
 /// One network.

@@ -8,7 +8,7 @@ use std::{net::Ipv4Addr, path::Path, sync::Arc};
 use chaff_config::{
     AddressRange, Cidr, Config, Decoys, Diagnostics, Located, MAX_FILE_OCTETS, Network, Problem, SourceFile,
 };
-use chaff_engine::spec::{ChaffSpec, FleetSpec, NetworkSpec};
+use chaff_engine::spec::{ChaffSpec, FleetSpec, NetworkSpec, PartSpec};
 
 use self::{decoys::Cards, groups::Groups};
 use crate::{device::Device, identity::Secret};
@@ -56,6 +56,7 @@ pub fn compile(config: &Config, secret: &[u8; 32]) -> Result<FleetSpec, Diagnost
         profiles: profiles.profiles,
         decoys,
         chaff: ChaffSpec { packets_per_second: config.chaff.packets_per_second },
+        part: PartSpec::default(),
     })
 }
 
@@ -96,6 +97,7 @@ fn one_decoy(source: Arc<SourceFile>, directory: &Path, profile: Located<String>
         state_dir: None,
         sensor: "check".to_owned(),
         user: None,
+        workers: 1,
         networks: vec![network],
         allow: Vec::new(),
         notify: Vec::new(),

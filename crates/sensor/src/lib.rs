@@ -18,6 +18,7 @@ pub mod interface;
 mod offload;
 mod outbox;
 pub mod ownership;
+pub mod relay;
 mod ring;
 pub mod roster;
 pub mod socket;

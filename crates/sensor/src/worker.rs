@@ -9,7 +9,7 @@ use std::{
     os::fd::OwnedFd,
 };
 
-use chaff_engine::{Engine, Output, Verdict, spec::FleetSpec};
+use chaff_engine::{Audience, Engine, Output, Verdict, spec::FleetSpec};
 use chaff_events::UtcNanos;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use thiserror::Error;
@@ -18,6 +18,7 @@ use crate::{
     clock::{Clock, MEASURE_EVERY, SECOND},
     inherit,
     outbox::Outbox,
+    relay::{self, Passed, Relay},
     ring::RxRing,
     spool::{Found, Spool},
     transmit::Transmitter,
@@ -53,6 +54,8 @@ pub struct Setup {
     pub control: OwnedFd,
     /// One packet socket for each interface, by link.
     pub links: Vec<OwnedFd>,
+    /// The way to other workers, where there are any.
+    pub relay: Option<relay::Setup>,
 }
 
 /// What a worker writes to its control stream when it answers packets.
@@ -77,6 +80,7 @@ pub enum WorkerError {
 
 /// What a worker drives: the engine, or a test's own.
 trait Stack {
+    fn audience(&self, link: u16, frame: &[u8]) -> Audience;
     fn handle_frame(&mut self, now: u64, link: u16, frame: &[u8]) -> Verdict;
     fn handle_wake(&mut self, now: u64);
     fn handle_clock(&mut self, now: u64, utc: UtcNanos);
@@ -84,6 +88,10 @@ trait Stack {
 }
 
 impl Stack for Engine {
+    fn audience(&self, link: u16, frame: &[u8]) -> Audience {
+        self.audience(link, frame)
+    }
+
     fn handle_frame(&mut self, now: u64, link: u16, frame: &[u8]) -> Verdict {
         self.handle_frame(now, link, frame)
     }
@@ -117,7 +125,9 @@ pub fn run(setup: Setup) -> Result<(), WorkerError> {
     let outbox = Outbox::new(open_spool(setup.spool, fingerprint), clock.utc(now).0);
     let uplink = Uplink::start(setup.hub, setup.roster, outbox)
         .map_err(|error| WorkerError::Start("read from the hub", error))?;
-    let mut worker = Worker::new(engine, clock, uplink, setup.links)?;
+    let relay = setup.relay.map(Relay::start).transpose();
+    let relay = relay.map_err(|error| WorkerError::Start("read from other workers", error))?;
+    let mut worker = Worker::new(engine, clock, uplink, setup.links, relay)?;
     // A timer that fires late shows in round trips; the default slack is 50 µs.
     let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
     rustix::io::write(&setup.control, &[UP]).map_err(|e| WorkerError::Start("report to the supervisor", e.into()))?;
@@ -131,6 +141,7 @@ struct Worker<S> {
     clock: Clock,
     uplink: Uplink,
     links: Vec<Link>,
+    relay: Option<Relay>,
     /// When the stack wants to be woken.
     wake: Option<u64>,
     reported: Losses,
@@ -147,17 +158,24 @@ struct Losses {
     received: u64,
     oversize: u64,
     unsent: u64,
+    passed: u64,
     observations: u64,
 }
 
 impl<S: Stack> Worker<S> {
-    fn new(stack: S, clock: Clock, uplink: Uplink, links: Vec<OwnedFd>) -> Result<Self, WorkerError> {
+    fn new(
+        stack: S,
+        clock: Clock,
+        uplink: Uplink,
+        links: Vec<OwnedFd>,
+        relay: Option<Relay>,
+    ) -> Result<Self, WorkerError> {
         let attach = |socket| {
             let ring = RxRing::attach(socket).map_err(|error| WorkerError::Start("set up the packet ring", error))?;
             Ok(Link { ring, out: Transmitter::new() })
         };
         let links = links.into_iter().map(attach).collect::<Result<_, WorkerError>>()?;
-        Ok(Self { stack, clock, uplink, links, wake: Some(0), reported: Losses::default() })
+        Ok(Self { stack, clock, uplink, links, relay, wake: Some(0), reported: Losses::default() })
     }
 
     /// Works until the supervisor closes `control`.
@@ -195,14 +213,35 @@ impl<S: Stack> Worker<S> {
         for index in 0..self.links.len() {
             for _ in 0..FRAMES_AT_ONCE {
                 let Some(frame) = self.links.get_mut(index).and_then(|link| link.ring.take()) else { break };
+                handled += 1;
+                if let Some(relay) = &mut self.relay {
+                    let frame = Passed { link: index as u16, stamp: frame.stamp, octets: frame.octets() };
+                    if !relay.pass(self.stack.audience(frame.link, frame.octets), &frame) {
+                        continue;
+                    }
+                }
                 let now = self.clock.receive_time(frame.stamp, batch_now);
                 self.stack.handle_frame(now, index as u16, frame.octets());
-                handled += 1;
             }
         }
+        handled += self.receive_passed(batch_now);
         // Once for the whole batch: asking after each frame would cost as much as many a frame does.
         if handled > 0 {
             self.drain(batch_now);
+        }
+        handled
+    }
+
+    /// Gives the stack a batch of what other workers have received for it; says how many.
+    fn receive_passed(&mut self, batch_now: u64) -> usize {
+        let Some(relay) = &mut self.relay else { return 0 };
+        let mut handled = 0;
+        while handled < FRAMES_AT_ONCE
+            && let Some(frame) = relay.take()
+        {
+            let now = self.clock.receive_time(frame.stamp, batch_now);
+            self.stack.handle_frame(now, frame.link, frame.octets);
+            handled += 1;
         }
         handled
     }
@@ -245,10 +284,11 @@ impl<S: Stack> Worker<S> {
     /// Sleeps for `timeout` nanoseconds at most; says whether the supervisor wants the end.
     fn wait(&mut self, control: &OwnedFd, timeout: u64) -> Result<bool, WorkerError> {
         let hub = if self.uplink.is_blocked() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
-        let mut fds = Vec::with_capacity(self.links.len() + 2);
+        let mut fds = Vec::with_capacity(self.links.len() + 3);
         fds.push(PollFd::new(control, PollFlags::IN));
         fds.push(PollFd::new(&self.uplink, hub));
         fds.extend(self.links.iter().map(|link| PollFd::new(&link.ring, PollFlags::IN)));
+        fds.extend(self.relay.as_ref().map(|relay| PollFd::new(relay, PollFlags::IN)));
         match poll(&mut fds, Some(&timespec(timeout))) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(WorkerError::Wait(error.into())),
@@ -284,6 +324,7 @@ impl<S: Stack> Worker<S> {
     fn report_losses(&mut self) {
         let mut losses = Losses { observations: self.uplink.lost(), ..Losses::default() };
         losses.received = self.reported.received;
+        losses.passed = self.relay.as_ref().map_or(0, |relay| relay.lost);
         for link in &self.links {
             losses.received += link.ring.lost();
             losses.oversize += link.ring.oversize;
@@ -292,10 +333,12 @@ impl<S: Stack> Worker<S> {
         if losses != self.reported {
             tracing::warn!(
                 "lost so far: {} frames that came faster than they were handled, {} too long for the ring, {} that \
-                 the card had no room for, {} observations that the hub did not take",
+                 the card had no room for, {} that another worker had no room for, {} observations that the hub did not \
+                 take",
                 losses.received,
                 losses.oversize,
                 losses.unsent,
+                losses.passed,
                 losses.observations
             );
             self.reported = losses;

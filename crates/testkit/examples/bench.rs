@@ -41,8 +41,11 @@ const LOAD_CPU: usize = 1;
 /// Processor of what answers, as taskset(1) and the kernel's receive steering name it.
 const ANSWER_CPU: &str = "0";
 
-/// A part of the table: its name on the command line, and what measures it.
-const PARTS: [(&str, fn(&Path)); 5] = [
+/// Measures a part of the table, with this binary.
+type Measure = fn(&Path);
+
+/// The parts of the table by their names on the command line.
+const PARTS: [(&str, Measure); 5] = [
     ("memory", memory_and_start),
     ("rates", rates),
     ("latency", latency),

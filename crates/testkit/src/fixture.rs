@@ -7,7 +7,7 @@ use std::{
 
 use chaff_engine::{
     personality::Personality,
-    spec::{ChaffSpec, DecoySpec, FleetSpec, NetworkSpec, Port, PortTable, ProfileSpec},
+    spec::{ChaffSpec, DecoySpec, FleetSpec, NetworkSpec, PartSpec, Port, PortTable, ProfileSpec},
 };
 use chaff_services::{ServiceKind, ServiceSpec};
 use chaff_wire::Mac;
@@ -101,6 +101,7 @@ pub fn fleet_of(count: u32, personality: Personality) -> FleetSpec {
         profiles: vec![ProfileSpec { name: "linux-server".into(), personality: 0, tcp: table(), udp: table() }],
         decoys: (0..count).map(decoy).collect(),
         chaff: ChaffSpec { packets_per_second: 0 },
+        part: PartSpec::default(),
     }
 }
 

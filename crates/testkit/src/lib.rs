@@ -12,6 +12,7 @@ pub mod load;
 pub mod memory;
 pub mod neighbourhood;
 pub mod network;
+pub mod prober;
 pub mod process;
 pub mod rig;
 pub mod script;

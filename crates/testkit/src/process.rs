@@ -156,11 +156,7 @@ impl Chaff {
     }
 
     fn json_lines(&self, verb: &str) -> Vec<Value> {
-        let mut command = Command::new(&self.binary);
-        command.args([verb, "--json", "--state"]).arg(self.folder.join("state")).stdin(Stdio::null());
-        let output = command.output().unwrap_or_else(|error| panic!("cannot run chaff {verb}: {error}"));
-        assert!(output.status.success(), "chaff {verb}: {output:?}");
-        json_lines(&output.stdout)
+        stored(&self.binary, &self.folder, verb)
     }
 }
 
@@ -203,6 +199,23 @@ pub fn check(binary: &Path, folder: &Path) -> Vec<RosterLine> {
         }
     };
     json_lines(&output.stdout).iter().map(line).collect()
+}
+
+/// What `chaff incidents --json` prints of what was stored in `folder`, whether or not `chaff run` is at work there.
+///
+/// # Panics
+/// When nothing was stored.
+#[must_use]
+pub fn incidents(binary: &Path, folder: &Path) -> Vec<Value> {
+    stored(binary, folder, "incidents")
+}
+
+fn stored(binary: &Path, folder: &Path, verb: &str) -> Vec<Value> {
+    let mut command = Command::new(binary);
+    command.args([verb, "--json", "--state"]).arg(folder.join("state")).stdin(Stdio::null());
+    let output = command.output().unwrap_or_else(|error| panic!("cannot run chaff {verb}: {error}"));
+    assert!(output.status.success(), "chaff {verb}: {output:?}");
+    json_lines(&output.stdout)
 }
 
 fn json_lines(octets: &[u8]) -> Vec<Value> {

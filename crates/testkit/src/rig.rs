@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use chaff_engine::{Engine, Output, Verdict, spec::FleetSpec};
+use chaff_engine::{Audience, Engine, Output, Usage, Verdict, spec::FleetSpec};
 use chaff_events::{Observation, UtcNanos};
 
 use crate::{SECOND, capture::Capture};
@@ -82,6 +82,12 @@ impl Rig {
         self.wake
     }
 
+    /// Whom a frame concerns, where the fleet has other parts.
+    #[must_use]
+    pub fn audience(&self, frame: &[u8]) -> Audience {
+        self.engine.audience(0, frame)
+    }
+
     /// Hands a frame to the engine, now.
     pub fn handle_frame(&mut self, frame: &[u8]) -> Verdict {
         if self.recording {
@@ -137,6 +143,12 @@ impl Rig {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// How full the engine's tables are.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.engine.usage()
     }
 
     /// Writes what was captured and says where, for the message of a failing test.

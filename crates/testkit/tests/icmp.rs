@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use chaff_testkit::{
-    fixture::{HOST, decoy_ip},
+    fixture::{self, HOST, decoy_ip},
     script::{SYN, Script, echo, echo_reply, icmp, ip_protocol, tcp, udp},
 };
 use chaff_wire::Mac;
@@ -97,6 +97,20 @@ fn broadcast_and_multicast_pings_are_not_answered() {
     let all_hosts = Mac([1, 0, 0x5e, 0, 0, 1]);
     host.send(echo(1, 1, b"").ether_destination(all_hosts).destination(Ipv4Addr::new(224, 0, 0, 1)));
     host.expect_nothing(100);
+}
+
+#[test]
+fn a_ping_of_everybody_is_answered_by_every_card_that_it_came_to_and_no_other() {
+    let mut personality = fixture::linux();
+    personality.icmp.broadcast_echo = true;
+    let mut host = Script::with("icmp-everybody", fixture::fleet_of(4, personality));
+    for destination in [Ipv4Addr::new(10, 255, 255, 255), Ipv4Addr::BROADCAST] {
+        host.send(echo(1, 1, b"").ether_destination(Mac::BROADCAST).destination(destination));
+        assert_eq!(host.take(100).len(), 4, "{destination}");
+    }
+    host.send(echo(1, 2, b"").destination(Ipv4Addr::BROADCAST));
+    let answers = host.take(100);
+    assert_eq!(answers.iter().map(|answer| answer.ether_source).collect::<Vec<_>>(), [fixture::decoy_mac(0)]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use chaff_engine::{
     Engine, Output,
     personality::Personality,
-    spec::{ChaffSpec, DecoySpec, FleetSpec, NetworkSpec, Port, PortTable, ProfileSpec},
+    spec::{ChaffSpec, DecoySpec, FleetSpec, NetworkSpec, PartSpec, Port, PortTable, ProfileSpec},
 };
 use chaff_events::UtcNanos;
 use chaff_wire::{
@@ -89,6 +89,7 @@ impl Rehearsal {
                 seed: [seed; 16],
             }],
             chaff: ChaffSpec { packets_per_second: 0 },
+            part: PartSpec::default(),
         };
         let now = 1_000_000 * MS;
         let engine = Engine::new(spec, [seed; 32], now, UtcNanos(1_800_000_000_000 * MS));

@@ -4,7 +4,6 @@ use std::os::fd::OwnedFd;
 
 use chaff_sensor::{interface::Interfaces, ownership, socket};
 
-use super::WORKERS;
 use crate::failure::Failure;
 
 /// Sockets by link, and what they are bound to.
@@ -12,14 +11,21 @@ use crate::failure::Failure;
 pub(super) struct Links {
     sockets: Vec<OwnedFd>,
     names: Vec<String>,
-    worker: usize,
+    place: Place,
+}
+
+/// Which worker of how many.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) worker: usize,
+    pub(super) workers: usize,
 }
 
 impl Links {
-    /// Opens a socket on each interface, for the decoys of `worker`.
-    pub(super) fn open(names: &[String], worker: usize, interfaces: &Interfaces) -> Result<Self, Failure> {
-        let sockets = names.iter().map(|name| open(name, worker, interfaces)).collect::<Result<_, _>>()?;
-        Ok(Self { sockets, names: names.to_vec(), worker })
+    /// Opens a socket on each interface, for the decoys of one worker.
+    pub(super) fn open(names: &[String], place: Place, interfaces: &Interfaces) -> Result<Self, Failure> {
+        let sockets = names.iter().map(|name| open(name, place, interfaces)).collect::<Result<_, _>>()?;
+        Ok(Self { sockets, names: names.to_vec(), place })
     }
 
     pub(super) fn sockets(&self) -> impl Iterator<Item = &OwnedFd> {
@@ -31,16 +37,16 @@ impl Links {
         for (socket, name) in self.sockets.iter_mut().zip(&self.names) {
             if socket::is_orphan(socket) {
                 let interfaces = Interfaces::read().map_err(Failure::running)?;
-                *socket = open(name, self.worker, &interfaces)?;
+                *socket = open(name, self.place, &interfaces)?;
             }
         }
         Ok(())
     }
 }
 
-fn open(name: &str, worker: usize, interfaces: &Interfaces) -> Result<OwnedFd, Failure> {
+fn open(name: &str, place: Place, interfaces: &Interfaces) -> Result<OwnedFd, Failure> {
     let socket = socket::open(name, interfaces).map_err(Failure::running)?;
-    ownership::restrict(&socket, worker, WORKERS)
+    ownership::restrict(&socket, place.worker, place.workers)
         .map_err(|error| Failure::Running(format!("interface `{name}`: attach the filter: {error}")))?;
     Ok(socket)
 }

@@ -1,5 +1,6 @@
 //! `chaff run`: from a configuration to processes at work.
 
+mod inboxes;
 mod links;
 mod plan;
 mod process;
@@ -7,6 +8,7 @@ mod state;
 mod supervisor;
 
 use std::{
+    borrow::Cow,
     fs::File,
     io::{self, Seek, Write},
     os::fd::{AsFd, OwnedFd},
@@ -22,15 +24,15 @@ use rustix::{
 
 use crate::{cli::Files, failure::Failure, privileges, processes, signals};
 
-use links::Links;
+use inboxes::Inboxes;
+use links::{Links, Place};
 pub(crate) use plan::{Plan, read_hub_spec};
 use state::State;
 pub(crate) use state::read_secret;
 use supervisor::{Supervisor, WorkerFiles};
 
-/// Workers of the sensor, a power of two. One answers more packets than a network of decoys sees; each more costs
-/// 16 MiB of ring for each interface.
-const WORKERS: usize = 1;
+/// What the configuration allows, the sensor can do.
+const _: () = assert!(chaff_config::MAX_WORKERS as usize <= ownership::MAX_WORKERS);
 
 /// Octets that may wait in each direction between a worker and the hub: a second of a scan at full speed, while the
 /// hub commits.
@@ -55,13 +57,16 @@ pub(crate) fn run(files: &Files, started: Instant) -> Result<(), Failure> {
     let interfaces = names.join(", ");
     let interfaces_now = usable_interfaces(&names, &fleet)?;
     let decoys = fleet.decoys.len();
-    let workers = (0..WORKERS)
+    let count = plan.workers();
+    let workers = (0..count)
         .map(|worker| {
-            let part = ownership::part(&fleet, worker, WORKERS);
-            let links = Links::open(&names, worker, &interfaces_now)?;
-            WorkerFiles::new(&part, state.spool(worker)?, links)
+            let place = Place { worker, workers: count };
+            let links = Links::open(&names, place, &interfaces_now)?;
+            WorkerFiles::new(&part(&fleet, place), state.spool(worker)?, links)
         })
         .collect::<Result<Vec<_>, Failure>>()?;
+    state.forget_spools_from(count)?;
+    let inboxes = Inboxes::new(count)?;
     let hub_spec = memory_file("chaff-hub", |file| plan.write_hub_spec(&fleet, file))?;
     if let Some(user) = user {
         state.give_to(user)?;
@@ -75,7 +80,12 @@ pub(crate) fn run(files: &Files, started: Instant) -> Result<(), Failure> {
         // Nobody reads stdout any more: that stops no decoy.
         let _ = writeln!(io::stdout(), "{decoys} decoy{s} on {interfaces}, up in {seconds:.2} s");
     };
-    Supervisor::new(workers, hub_spec, user, signals).run(up)
+    Supervisor::new(workers, inboxes, hub_spec, user, signals).run(up)
+}
+
+/// The decoys of one worker. A single one has the fleet as it is.
+fn part(fleet: &FleetSpec, place: Place) -> Cow<'_, FleetSpec> {
+    if place.workers == 1 { Cow::Borrowed(fleet) } else { Cow::Owned(fleet.part(place.worker, place.workers)) }
 }
 
 /// The machine's interfaces, once it is known that those of the fleet are up and that the kernel answers for no decoy.

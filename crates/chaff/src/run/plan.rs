@@ -44,6 +44,11 @@ impl Plan {
         self.config.user.as_ref().map(|user| user.value.as_str())
     }
 
+    /// Workers that share the fleet.
+    pub(crate) fn workers(&self) -> usize {
+        self.config.workers.into()
+    }
+
     /// Names of the interfaces, by link.
     pub(crate) fn interfaces(&self, fleet: &FleetSpec) -> Vec<String> {
         let mut names = Vec::new();

@@ -32,12 +32,12 @@ pub(super) struct Process {
 pub(super) type Inherited<'a> = (&'static str, BorrowedFd<'a>);
 
 impl Process {
-    /// Starts this program again as `role`.
-    pub(super) fn start(role: &str, inherited: &[Inherited<'_>], user: Option<User>) -> io::Result<Self> {
+    /// Starts this program again as `role`, which is a hidden subcommand with its own words.
+    pub(super) fn start(role: &[&str], inherited: &[Inherited<'_>], user: Option<User>) -> io::Result<Self> {
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         let mut command = Command::new("/proc/self/exe");
-        command.arg0("chaff").arg(role).stdin(Stdio::null());
-        if role == WORKER {
+        command.arg0("chaff").args(role).stdin(Stdio::null());
+        if role.first() == Some(&WORKER) {
             // Only the hub has something to say to whoever reads stdout.
             command.stdout(Stdio::null());
         }

@@ -7,12 +7,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use chaff_sensor::ownership;
 use rustix::{
     fs::{FlockOperation, flock},
     rand::{GetRandomFlags, getrandom},
 };
 
 use crate::{failure::Failure, privileges::User};
+
+/// Octets of a spool in which nothing waits.
+const SPOOL_HEADER: u64 = 16;
 
 /// Octets of the install's secret.
 pub(crate) const SECRET: usize = 32;
@@ -69,10 +73,35 @@ impl State {
 
     /// The spool of worker `index`.
     pub(crate) fn spool(&self, index: usize) -> Result<File, Failure> {
-        let path = self.directory.join(format!("spool-{index}"));
+        let path = self.spool_path(index);
         private(OpenOptions::new().read(true).write(true).create(true))
             .open(&path)
             .map_err(|error| Failure::Running(format!("{}: {error}", path.display())))
+    }
+
+    /// Removes the spools of workers that there are no more. Their decoys are other workers' now and have other numbers,
+    /// so what waits in them can be told to nobody.
+    pub(crate) fn forget_spools_from(&self, workers: usize) -> Result<(), Failure> {
+        for path in (workers..ownership::MAX_WORKERS).map(|index| self.spool_path(index)) {
+            let failed = |error: io::Error| Failure::Running(format!("{}: {error}", path.display()));
+            let octets = match path.symlink_metadata() {
+                Ok(metadata) => metadata.len(),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(failed(error)),
+            };
+            if octets > SPOOL_HEADER {
+                tracing::warn!(
+                    "{}: {octets} octets of observations of a worker that there is no more; they are lost",
+                    path.display()
+                );
+            }
+            std::fs::remove_file(&path).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn spool_path(&self, index: usize) -> PathBuf {
+        self.directory.join(format!("spool-{index}"))
     }
 
     /// Gives the directory and the store in it to the user that the hub becomes. The secret stays root's.

@@ -2,6 +2,7 @@
 //! hears their last observations.
 
 use std::{
+    fmt,
     fs::File,
     os::fd::{AsFd, OwnedFd},
     process::ExitStatus,
@@ -11,6 +12,7 @@ use std::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{
+    inboxes::Inboxes,
     links::Links,
     process::{HUB, Inherited, Process, WORKER},
 };
@@ -53,6 +55,7 @@ pub(super) struct Supervisor {
     /// Workers, then the hub.
     slots: Vec<Slot>,
     workers: Vec<WorkerFiles>,
+    inboxes: Inboxes,
     hub_spec: File,
     user: Option<User>,
     signals: OwnedFd,
@@ -77,11 +80,17 @@ enum Role {
 }
 
 impl Supervisor {
-    pub(super) fn new(workers: Vec<WorkerFiles>, hub_spec: File, user: Option<User>, signals: OwnedFd) -> Self {
+    pub(super) fn new(
+        workers: Vec<WorkerFiles>,
+        inboxes: Inboxes,
+        hub_spec: File,
+        user: Option<User>,
+        signals: OwnedFd,
+    ) -> Self {
         let roles = (0..workers.len()).map(Role::Worker).chain([Role::Hub]);
         let now = Instant::now();
         let slots = roles.map(|role| Slot::new(role, now)).collect();
-        Self { slots, workers, hub_spec, user, signals }
+        Self { slots, workers, inboxes, hub_spec, user, signals }
     }
 
     /// Runs until a signal; calls `up` once, when every worker answers packets.
@@ -120,7 +129,7 @@ impl Supervisor {
                 Ok(process) => slot.is_started(process),
                 Err(failure) if slot.starts == 0 => return Err(failure),
                 Err(failure) => {
-                    tracing::error!("the {} cannot be started: {failure}", slot.role.name());
+                    tracing::error!("{} cannot be started: {failure}", slot.role);
                     slot.start_at = Some(now + LONGEST_PAUSE);
                 }
             }
@@ -136,15 +145,17 @@ impl Supervisor {
                     return Err(Failure::Running(format!("there is no worker {index}")));
                 };
                 files.links.reopen_orphans()?;
-                Process::start(WORKER, &files.inherited(), user)
+                let mut inherited = files.inherited();
+                inherited.extend(self.inboxes.inherited(index));
+                Process::start(&[WORKER, "--index", &index.to_string()], &inherited, user)
             }
             Role::Hub => {
                 let mut inherited: Vec<Inherited<'_>> = vec![("--spec", self.hub_spec.as_fd())];
                 inherited.extend(self.workers.iter().map(|files| ("--worker", files.hub_far.as_fd())));
-                Process::start(HUB, &inherited, user)
+                Process::start(&[HUB], &inherited, user)
             }
         };
-        process.map_err(|error| Failure::Running(format!("start the {}: {error}", role.name())))
+        process.map_err(|error| Failure::Running(format!("start {}: {error}", role)))
     }
 
     /// Sleeps until a signal, the end of a child, a word of a worker, or the next start.
@@ -194,7 +205,7 @@ impl Supervisor {
             let left = deadline.saturating_duration_since(Instant::now());
             wait_for(&process, &self.signals, left);
             if process.ended().is_none() {
-                tracing::warn!("the {} did not end in time and is killed", slot.role.name());
+                tracing::warn!("{} did not end in time and is killed", slot.role);
                 process.kill();
                 wait_for(&process, &self.signals, HUB_END);
                 let _ = process.ended();
@@ -221,7 +232,7 @@ impl Slot {
     }
 
     fn is_started(&mut self, process: Process) {
-        tracing::debug!("{} started as process {}", self.role.name(), process.id());
+        tracing::debug!("{} started as process {}", self.role, process.id());
         self.process = Some(process);
         self.start_at = None;
         self.starts += 1;
@@ -234,22 +245,22 @@ impl Slot {
         let stillborn = self.starts == 1 && !self.up && process.lived() < STILLBORN && status.code().is_some();
         if stillborn {
             // Its own message is on stderr already.
-            return Err(Failure::Running(format!("the {} did not start ({status})", self.role.name())));
+            return Err(Failure::Running(format!("{} did not start ({status})", self.role)));
         }
         self.deaths = if process.lived() > STEADY { 0 } else { self.deaths + 1 };
         let pause = (FIRST_PAUSE * 2_u32.saturating_pow(self.deaths.min(16))).min(LONGEST_PAUSE);
-        tracing::error!("the {} ended ({status}); it is started again in {} ms", self.role.name(), pause.as_millis());
+        tracing::error!("{} ended ({status}); it is started again in {} ms", self.role, pause.as_millis());
         self.start_at = Some(Instant::now() + pause);
         self.up = false;
         Ok(())
     }
 }
 
-impl Role {
-    fn name(self) -> &'static str {
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Worker(_) => "worker",
-            Self::Hub => "hub",
+            Self::Worker(index) => write!(f, "worker {index}"),
+            Self::Hub => f.write_str("the hub"),
         }
     }
 }

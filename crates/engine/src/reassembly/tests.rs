@@ -27,7 +27,7 @@ const KEY: Key = Key { decoy: 0, source: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)),
 
 /// Adds fragments in turn; the payload of the whole datagram, if one came together.
 fn feed(overlap: Overlap, fragments: &[Vec<u8>]) -> Option<Vec<u8>> {
-    let mut reassembler = Reassembler::new();
+    let mut reassembler = Reassembler::new(Share::WHOLE);
     for octets in fragments {
         let ip = Datagram::parse(octets).unwrap();
         if let Assembled::Whole { octets, .. } = reassembler.add(KEY, &ip, Mac::ZERO, overlap, |_| TimerId::NONE) {
@@ -69,7 +69,7 @@ fn a_second_end_is_refused() {
 
 #[test]
 fn numbers_are_bounded() {
-    let mut reassembler = Reassembler::new();
+    let mut reassembler = Reassembler::new(Share::WHOLE);
     for id in 0..10_000u16 {
         let octets = fragment(0, true, &[0; 1024]);
         let ip = Datagram::parse(&octets).unwrap();

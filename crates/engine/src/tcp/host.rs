@@ -8,7 +8,7 @@ use chaff_services::{Conversation, Output};
 use chaff_wire::tcp::{self, Flags, OptionList, Segment, TcpOption};
 
 use super::{
-    Flow, MAX_CONNECTIONS_PER_DECOY, MAX_TIME_WAIT, Slot, TimeWait,
+    Flow, MAX_CONNECTIONS_PER_DECOY, Slot, TimeWait,
     accept::Accept,
     connection::{Connection, Limits, Opened, Outcome, Outgoing, Timed},
     half_open::Agreed,
@@ -23,9 +23,6 @@ use crate::{
     timer::TimerId,
 };
 
-/// Octets that all connections together may hold in their buffers; beyond it, services get no room and early data is
-/// not kept. A thousand full connections.
-const MAX_HELD: usize = 64 << 20;
 /// Turns between service and connection in one go; a service that still wants more is heard again at once, after others.
 const MAX_TURNS: usize = 64;
 /// Segments sent by one connection in one go.
@@ -185,7 +182,7 @@ impl Run {
                 connection.conversation.handle_end(now);
                 moved = true;
             }
-            let room = if self.tcp.held > MAX_HELD { 0 } else { connection.send.room() };
+            let room = if self.tcp.held > self.tcp.max_held { 0 } else { connection.send.room() };
             match connection.conversation.poll(now, room) {
                 None if !moved => return Outcome::Open,
                 None => {}
@@ -323,7 +320,7 @@ impl Run {
     }
 
     fn start_time_wait(&mut self, decoy: &DecoyView<'_>, now: u64, connection: &Connection) {
-        if self.tcp.waits.len() >= MAX_TIME_WAIT
+        if self.tcp.waits.is_full()
             && let Some(oldest) = self.tcp.waits.oldest()
         {
             if let Some(wait) = self.tcp.waits.get(oldest) {

@@ -33,6 +33,7 @@ use crate::{
     fleet::{DecoyView, Fleet},
     ipv4::Delivery,
     outbox::Outbox,
+    part::Share,
     personality::IdRule,
     spec::Port,
     stack::Shape,
@@ -48,6 +49,9 @@ const MAX_HALF_OPEN_PER_DECOY: u16 = 512;
 const MAX_CONNECTIONS: usize = 16_384;
 /// Of these, for one decoy.
 const MAX_CONNECTIONS_PER_DECOY: u16 = 4_096;
+/// Octets that all connections together may hold in their buffers; beyond it, services get no room and early data is
+/// not kept. A thousand full connections.
+const MAX_HELD: usize = 64 << 20;
 /// Connections in TIME-WAIT; the oldest gives way, as in Linux (net.ipv4.tcp_max_tw_buckets). About 3 MiB.
 const MAX_TIME_WAIT: usize = 32_768;
 
@@ -104,17 +108,20 @@ pub(crate) struct Tables {
     scratch: Vec<u8>,
     /// Octets held in the buffers of all connections.
     held: usize,
+    /// The most of these.
+    max_held: usize,
 }
 
 impl Tables {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(share: Share) -> Self {
         Self {
-            halves: Arena::new(MAX_HALF_OPEN),
-            connections: Arena::new(MAX_CONNECTIONS),
-            waits: Arena::new(MAX_TIME_WAIT),
+            halves: Arena::new(share.of(MAX_HALF_OPEN)),
+            connections: Arena::new(share.of(MAX_CONNECTIONS)),
+            waits: Arena::new(share.of(MAX_TIME_WAIT)),
             index: HashTable::new(),
             scratch: Vec::new(),
             held: 0,
+            max_held: share.of(MAX_HELD),
         }
     }
 

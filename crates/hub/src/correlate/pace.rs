@@ -3,16 +3,19 @@
 //! Measured with tools of Debian 12 over veth. `arp-scan` sends to one address after the other at an even pace that its
 //! default of 256 kbit/s gives, 2 ms an address, with or without an answer. `nmap` sends bursts within microseconds,
 //! and pauses of 2 ms and more in between, when its window is full.
+//!
+//! Several workers tell of one sweep, each of its own decoys and in its own time. So requests are put in the order of
+//! their receipt before anything is said of them.
 
 use std::{net::IpAddr, ops::RangeInclusive};
 
 use chaff_events::{Tool, UtcNanos};
 use serde::{Deserialize, Serialize};
 
-/// Steps from one decoy to the next that are looked at; later ones are mostly repetitions.
-const STEPS: u16 = 64;
+/// Requests that are looked at; later ones are mostly repetitions.
+const REQUESTS: usize = 65;
 /// Fewer say nothing.
-const ENOUGH: u16 = 12;
+const ENOUGH: usize = 12;
 /// A step that takes less is part of a burst.
 const BURST_NS: u64 = 150_000;
 /// One that takes longer is a pause.
@@ -24,13 +27,19 @@ const ARP_SCAN_STEP_NS: RangeInclusive<u64> = 800_000..=3_400_000;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Pace {
-    last: Option<(UtcNanos, u128)>,
-    steps: u16,
-    ascending: u16,
-    bursts: u16,
-    pauses: u16,
+    /// When each decoy was asked for, in order of receipt.
+    requests: Vec<(UtcNanos, u128)>,
+}
+
+/// What the steps from one decoy to the next have in common.
+#[derive(Debug, Default)]
+struct Steps {
+    all: usize,
+    ascending: usize,
+    bursts: usize,
+    pauses: usize,
     /// Steps at arp-scan's pace.
-    even: u16,
+    even: usize,
     /// Time and addresses gone through by ascending steps.
     time: u64,
     addresses: u64,
@@ -39,43 +48,59 @@ pub(super) struct Pace {
 impl Pace {
     /// Takes a request for a decoy.
     pub(super) fn note(&mut self, time: UtcNanos, decoy: IpAddr) {
+        if self.requests.len() >= REQUESTS {
+            return;
+        }
         let ip = match decoy {
             IpAddr::V4(ip) => u128::from(u32::from(ip)),
             IpAddr::V6(ip) => u128::from(ip),
         };
-        if self.steps >= STEPS {
-            return;
-        }
-        if let Some((last_time, last_ip)) = self.last.replace((time, ip)) {
-            self.note_step(time.0.saturating_sub(last_time.0), ip.checked_sub(last_ip));
-        }
-    }
-
-    fn note_step(&mut self, nanos: u64, addresses: Option<u128>) {
-        self.steps += 1;
-        self.bursts += u16::from(nanos < BURST_NS);
-        self.pauses += u16::from(nanos >= PAUSE_NS);
-        if let Some(addresses) = addresses.filter(|&addresses| addresses > 0) {
-            let addresses = u64::try_from(addresses).unwrap_or(u64::MAX);
-            self.ascending += 1;
-            self.even += u16::from(ARP_SCAN_STEP_NS.contains(&(nanos / addresses)));
-            self.time = self.time.saturating_add(nanos);
-            self.addresses = self.addresses.saturating_add(addresses);
-        }
+        // One worker's come in order: the place is mostly the last.
+        let place = self.requests.partition_point(|&(before, _)| before <= time);
+        self.requests.insert(place, (time, ip));
     }
 
     /// The tool that goes through a network like this, if no packet of the sweep has given one away. `touched` is how
     /// many decoys were more than asked for: if they are not few, the requests are what a kernel asks before it sends.
     pub(super) fn tool(&self, known: &[Tool], touched: u32) -> Option<Tool> {
-        let in_order = self.ascending >= self.steps - self.steps / 8;
-        let few_touched = touched <= u32::from(self.steps / 8);
-        if self.steps < ENOUGH || !known.is_empty() || !few_touched || !in_order {
+        if self.requests.len() <= ENOUGH || !known.is_empty() {
             return None;
         }
-        if self.bursts >= self.steps / 2 && self.pauses > 0 {
+        let steps = Steps::of(&self.requests);
+        let most = |count: usize| count >= steps.all - steps.all / 8;
+        let few_touched = touched as usize <= steps.all / 8;
+        if !few_touched || !most(steps.ascending) {
+            return None;
+        }
+        if steps.bursts >= steps.all / 2 && steps.pauses > 0 {
             return Some(Tool::Nmap);
         }
-        let even = self.even >= self.steps - self.steps / 8;
-        (even && ARP_SCAN_NS.contains(&(self.time / self.addresses.max(1)))).then_some(Tool::ArpScan)
+        let pace = steps.time / steps.addresses.max(1);
+        (most(steps.even) && ARP_SCAN_NS.contains(&pace)).then_some(Tool::ArpScan)
+    }
+}
+
+impl Steps {
+    fn of(requests: &[(UtcNanos, u128)]) -> Self {
+        let mut steps = Self::default();
+        for pair in requests.windows(2) {
+            if let [(last_time, last_ip), (time, ip)] = *pair {
+                steps.add(time.0.saturating_sub(last_time.0), ip.checked_sub(last_ip));
+            }
+        }
+        steps
+    }
+
+    fn add(&mut self, nanos: u64, addresses: Option<u128>) {
+        self.all += 1;
+        self.bursts += usize::from(nanos < BURST_NS);
+        self.pauses += usize::from(nanos >= PAUSE_NS);
+        if let Some(addresses) = addresses.filter(|&addresses| addresses > 0) {
+            let addresses = u64::try_from(addresses).unwrap_or(u64::MAX);
+            self.ascending += 1;
+            self.even += usize::from(ARP_SCAN_STEP_NS.contains(&(nanos / addresses)));
+            self.time = self.time.saturating_add(nanos);
+            self.addresses = self.addresses.saturating_add(addresses);
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::*;
 use chaff_events::{DecoyId, Detail, Mac, Roster, RosterDecoy, RosterNetwork, Source, Tool};
 
 mod properties;
+mod workers;
 
 const SECOND: u64 = 1_000_000_000;
 const START: u64 = 1_795_399_800 * SECOND;

@@ -111,6 +111,55 @@ fn the_first_observation_of_an_incident_is_committed_at_once_and_later_ones_in_b
 }
 
 #[test]
+fn two_workers_number_their_decoys_and_observations_alone_and_tell_of_one_incident() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut hub = Hub { ingest: Ingest::start(&spec(dir.path()), 2, start()).unwrap(), now: start() };
+    // Each announces ten decoys, numbered from 0; of other addresses.
+    for (worker, net) in [(0, 1), (1, 2)] {
+        let begin = ToHub::RosterBegin {
+            version: VERSION,
+            sensor: "lab".into(),
+            networks: vec![RosterNetwork { name: "office".into() }],
+            profiles: vec!["switch".into()],
+            decoys: 10,
+        };
+        let decoy = |n: u8| RosterDecoy {
+            name: format!("FS-{net}-{n:02}"),
+            ip: Ipv4Addr::new(10, 20, net, n).into(),
+            mac: Mac([0, 0x50, 0x56, 0, net, n]),
+            profile: 0,
+            network: 0,
+        };
+        let part = ToHub::RosterPart { first: 0, decoys: (0..10).map(decoy).collect() };
+        hub.ingest.handle_message(hub.now, worker, begin).unwrap();
+        hub.ingest.handle_message(hub.now, worker, part).unwrap();
+    }
+    // The numbers of their observations may be the same, their ids never are.
+    for (worker, ids) in [(0, 0..10), (1, 10..20)] {
+        let observations = ids.map(|n| hub.observation(n, Kind::TcpSyn)).collect();
+        let message = ToHub::Observations { first: 1, observations };
+        hub.ingest.handle_message(hub.now, worker, message).unwrap();
+    }
+    hub.ingest.commit(hub.now).unwrap();
+    assert_eq!(hub.acknowledgement(), Some(10));
+    assert_eq!(hub.ingest.acknowledgement(1), Some(FromHub::Acknowledge { up_to: 10 }));
+    assert_eq!(hub.changes(), [(Change::Opened, Severity::Medium)]);
+    let incidents: Vec<_> = hub.ingest.correlator.open_incidents().collect();
+    let [incident] = incidents.as_slice() else { panic!("{incidents:#?}") };
+    assert_eq!((incident.decoys, incident.observations), (20, 20));
+
+    // One of them is started again: its numbers and its roster are new, the other's hold.
+    hub.roster(VERSION);
+    assert_eq!(hub.acknowledgement(), None);
+    assert_eq!(hub.ingest.acknowledgement(1), Some(FromHub::Acknowledge { up_to: 10 }));
+    let observation = hub.observation(29, Kind::TcpSyn);
+    let message = ToHub::Observations { first: 11, observations: vec![observation] };
+    hub.ingest.handle_message(hub.now, 1, message).unwrap();
+    hub.ingest.commit(hub.now).unwrap();
+    assert_eq!(hub.ingest.acknowledgement(1), Some(FromHub::Acknowledge { up_to: 11 }));
+}
+
+#[test]
 fn opened_and_escalated_in_one_batch_is_told_once() {
     let dir = tempfile::tempdir().unwrap();
     let mut hub = Hub::start(dir.path(), start());

@@ -1,46 +1,12 @@
-use chaff_engine::spec::{ChaffSpec, DecoySpec};
-use chaff_events::Mac;
+use std::net::IpAddr;
+
+use chaff_engine::owner;
 
 use super::*;
 use crate::{
     ring::RxRing,
     testnet::{enter, next, open, send},
 };
-
-fn fleet(decoys: u32) -> FleetSpec {
-    let decoy = |n: u32| DecoySpec {
-        name: format!("d{n}"),
-        mac: Mac([2, 0, 0, 0, 0, 0]),
-        ip: IpAddr::from((0x0a14_0000 + n).to_be_bytes()),
-        network: 0,
-        profile: 0,
-        seed: [0; 16],
-    };
-    FleetSpec {
-        sensor: "test".into(),
-        networks: Vec::new(),
-        personalities: Vec::new(),
-        services: Vec::new(),
-        profiles: Vec::new(),
-        decoys: (0..decoys).map(decoy).collect(),
-        chaff: ChaffSpec { packets_per_second: 20 },
-    }
-}
-
-#[test]
-fn every_decoy_has_one_owner() {
-    let fleet = fleet(101);
-    for workers in [1, 2, 4, 16] {
-        let parts: Vec<_> = (0..workers).map(|worker| part(&fleet, worker, workers).into_owned()).collect();
-        let mut names: Vec<_> = parts.iter().flat_map(|part| part.decoys.iter().map(|d| d.name.clone())).collect();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), 101);
-        assert_eq!(parts.iter().map(|part| part.decoys.len()).sum::<usize>(), 101);
-        let budget: u32 = parts.iter().map(|part| part.chaff.packets_per_second).sum();
-        assert!((20..20 + workers as u32).contains(&budget), "{budget}");
-    }
-}
 
 fn ipv4(destination: [u8; 4], group: bool) -> Vec<u8> {
     let mut frame = vec![if group { 0xff } else { 2 }, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, 8, 0];
@@ -60,13 +26,13 @@ fn tagged(frame: &[u8]) -> Vec<u8> {
     [&frame[..12], &[0x81, 0, 0, 20], &frame[12..]].concat()
 }
 
-#[test]
-fn frames_reach_the_owner_alone() {
+/// Sends frames for eight addresses, and some for nobody in particular, to `workers` filtered rings.
+fn each_frame_reaches_its_owner_alone(workers: usize) {
     enter();
-    let mut rings: Vec<RxRing> = (0..4)
+    let mut rings: Vec<RxRing> = (0..workers)
         .map(|worker| {
             let socket = open("near");
-            restrict(&socket, worker, 4).expect("a filter");
+            restrict(&socket, worker, workers).expect("a filter");
             RxRing::attach(socket).expect("a ring")
         })
         .collect();
@@ -74,7 +40,7 @@ fn frames_reach_the_owner_alone() {
     let mut cases = Vec::new();
     for host in 0..8 {
         let address = [10, 20, 0, host];
-        let worker = owner(IpAddr::from(address), 4);
+        let worker = owner(IpAddr::from(address), workers);
         cases.push((ipv4(address, false), worker));
         cases.push((arp(address), worker));
         cases.push((tagged(&ipv4(address, false)), worker));
@@ -83,14 +49,38 @@ fn frames_reach_the_owner_alone() {
     cases.push((ipv4([10, 20, 0, 255], true), 0));
     cases.push((ipv4([239, 0, 0, 3], true), 0));
     cases.push(([&[2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1][..], &[0x88, 0xcc], &[3; 46]].concat(), 0));
+    // The last frame of each owner shows that none of another's came before it.
+    cases.extend(
+        (0..workers as u8).map(|last| (arp([10, 30, 0, last]), owner(IpAddr::from([10, 30, 0, last]), workers))),
+    );
     for (frame, _) in &cases {
         send(&far, frame);
     }
     for (worker, ring) in rings.iter_mut().enumerate() {
-        for (expected, _) in cases.iter().filter(|(_, owner)| *owner == worker) {
+        let own: Vec<_> = cases.iter().filter(|(_, owner)| *owner == worker).collect();
+        assert!(own.len() > 2, "worker {worker} of {workers}");
+        for (expected, _) in own {
             // The next frame of ours is the next one sent to this owner: no other came between.
             let (_, octets) = next(ring, |octets| octets.get(6..12) == Some(&[2, 0, 0, 0, 0, 1]));
-            assert_eq!(octets, *expected, "worker {worker}");
+            assert_eq!(octets, *expected, "worker {worker} of {workers}");
         }
     }
+}
+
+#[test]
+fn frames_reach_the_owner_alone() {
+    each_frame_reaches_its_owner_alone(4);
+}
+
+#[test]
+fn frames_reach_the_owner_alone_where_workers_are_no_power_of_two() {
+    each_frame_reaches_its_owner_alone(3);
+}
+
+#[test]
+fn more_workers_than_there_may_be_get_no_filter() {
+    enter();
+    let socket = open("near");
+    assert!(restrict(&socket, 0, MAX_WORKERS + 1).is_err());
+    assert!(restrict(&socket, 2, 2).is_err());
 }

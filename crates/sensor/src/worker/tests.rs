@@ -35,6 +35,14 @@ enum Work {
 }
 
 impl Stack for Mirror {
+    fn audience(&self, _: u16, frame: &[u8]) -> Audience {
+        match frame.get(14) {
+            Some(b'*') => Audience::Everybody,
+            Some(b'1') => Audience::Decoy(IpAddr::from([10, 20, 0, 1])),
+            _ => Audience::Here,
+        }
+    }
+
     fn handle_frame(&mut self, now: u64, _: u16, frame: &[u8]) -> Verdict {
         if frame.get(12..14) != Some(&EXPERIMENT.to_be_bytes()) {
             return Verdict::Dropped(DropReason::Malformed);
@@ -96,6 +104,11 @@ struct Bench {
 impl Bench {
     fn start() -> Self {
         enter();
+        Self::start_in(None)
+    }
+
+    /// A worker in the namespace of the calling thread.
+    fn start_in(relay: Option<relay::Setup>) -> Self {
         let pair = |kind| socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).expect("a pair");
         let (hub, hub_far) = pair(SocketType::SEQPACKET);
         let (control, control_far) = pair(SocketType::STREAM);
@@ -107,12 +120,13 @@ impl Bench {
         let spool = tempfile::tempfile().expect("a file");
         let copy = spool.try_clone().expect("a copy");
         let socket = open("near");
+        let relay = relay.map(|setup| Relay::start(setup).expect("a relay"));
         let worker = thread::spawn(move || {
             let stack = Mirror { out: VecDeque::new(), current: Vec::new(), seen: 0, woken: sender };
             let outbox = Outbox::new(open_spool(copy, 1), 1);
             let roster = tempfile::tempfile().expect("a file");
             let uplink = Uplink::start(hub_far, roster, outbox).expect("an uplink");
-            let mut worker = Worker::new(stack, Clock::start(), uplink, vec![socket])?;
+            let mut worker = Worker::new(stack, Clock::start(), uplink, vec![socket], relay)?;
             rustix::io::write(&control_far, &[UP]).expect("said");
             worker.serve(&control_far)?;
             worker.farewell();
@@ -175,6 +189,39 @@ fn frames_are_answered_observed_and_acknowledged() {
     let took = bench.stop();
     assert!(took < Duration::from_millis(400), "an acknowledged worker ends at once, not after {took:?}");
     assert_eq!(bench.spool.metadata().expect("metadata").len(), 16, "an empty spool");
+}
+
+#[test]
+fn what_others_have_received_is_answered_and_what_concerns_them_is_passed_on() {
+    enter();
+    let pair = || socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).expect("a pair");
+    let ((inbox, into_ours), (others_inbox, into_others)) = (pair(), pair());
+    let ours = into_ours.try_clone().expect("a copy");
+    // This is worker 0; the test is worker 1, who owns 10.20.0.1.
+    let setup = relay::Setup { worker: 0, inbox, others: vec![ours, into_others] };
+    let mut bench = Bench::start_in(Some(setup));
+    let setup = relay::Setup { worker: 1, inbox: others_inbox, others: vec![into_ours] };
+    let mut other = Relay::start(setup).expect("a relay");
+    let (far, mut answers) = (open("far"), ring("far"));
+    for payload in [&b"* everybody"[..], b"1 for the other", b"0 for us"] {
+        send(&far, &frame(payload));
+    }
+    for payload in [&b"* everybody"[..], b"0 for us"] {
+        let (_, octets) = next(&mut answers, |octets| octets.get(12..14) == Some(&EXPERIMENT.to_be_bytes()));
+        assert!(mirrored(&octets, payload), "{octets:02x?}");
+    }
+    for payload in [&b"* everybody"[..], b"1 for the other"] {
+        let passed = other.take().expect("a frame");
+        assert_eq!((passed.link, passed.octets), (0, &frame(payload)[..]));
+        assert!(passed.stamp > 0, "with the time at which it was received");
+    }
+    assert!(other.take().is_none());
+    // What comes from another is answered at once, and passed on to nobody, whomever it concerns.
+    let octets = frame(b"* from the other");
+    assert!(!other.pass(Audience::Decoy(IpAddr::from([10, 20, 0, 0])), &Passed { link: 0, stamp: 1, octets: &octets }));
+    next(&mut answers, |octets| mirrored(octets, b"* from the other"));
+    assert!(other.take().is_none());
+    bench.stop();
 }
 
 #[test]

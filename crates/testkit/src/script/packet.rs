@@ -390,7 +390,9 @@ impl Packet {
         one.frame(script, payload.get(offset..offset + length).unwrap_or_default())
     }
 
-    pub(crate) fn octets(&self, script: &Script) -> Vec<u8> {
+    /// The frame, as the host of `script` sends it.
+    #[must_use]
+    pub fn octets(&self, script: &Script) -> Vec<u8> {
         if let Some(packet) = &self.arp {
             let mut payload = Vec::new();
             packet.emit(&mut payload);
