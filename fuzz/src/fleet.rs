@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use chaff_engine::{
     personality::{
-        AckRule, Answer, Arp, ClosedPort, CodeRule, ConnectionRules, DfRule, Ecn, Fragments, Icmp, IdRule, IdSeat,
-        IdStep, Ip, IpId, Isn, IsnClass, LayoutRule, MssRule, OpenPort, Overlap, Personality, Quoted, QuotedSum, Reply,
-        SeqRule, SynAnswer, SynException, Tcp, TimestampOffset, Timestamps, UnansweredSyn, WindowRule,
+        AckRule, Acknowledge, Answer, Arp, ClosedPort, CodeRule, ConnectionRules, DfRule, Ecn, Fragments, Icmp, IdRule,
+        IdSeat, IdStep, Ip, IpId, Isn, IsnClass, LayoutRule, MssRule, OpenPort, OptionRule, Overlap, Personality, Quoted,
+        QuotedSum, Reply, SeqRule, SynAnswer, SynException, Tcp, TimestampOffset, Timestamps, UnansweredSyn, WindowRule,
     },
     spec::{ChaffSpec, DecoySpec, FleetSpec, NetworkSpec, PartSpec, Port, PortTable, ProfileSpec},
 };
@@ -79,7 +79,16 @@ fn personality(open: bool) -> Personality {
         name: if open { "talkative" } else { "taciturn" }.into(),
         title: "made for fuzzing".into(),
         family: "none".into(),
-        ip: Ip { source: source(), ttl: 64, ttl_echo: 255, ttl_error: 64, df: open, df_udp: !open },
+        ip: Ip {
+            source: source(),
+            ttl: 64,
+            ttl_echo: 255,
+            ttl_error: 64,
+            df: open,
+            df_udp: !open,
+            reset_tos: open,
+            options: if open { OptionRule::Reflect } else { OptionRule::Route },
+        },
         ip_id: ip_id(open),
         isn: Isn {
             source: source(),
@@ -122,6 +131,19 @@ fn personality(open: bool) -> Personality {
             unread_resets: open,
             challenge_acks: 100,
             receive_buffer: 65_535,
+            acknowledge: if open { Acknowledge::Adaptive } else { Acknowledge::Delayed },
+            receive_memory: if open { 131_072 } else { 0 },
+            sack_history: open,
+            invalid_ms: if open { 500 } else { 0 },
+            rack: open,
+            loss_keeps_tenths: if open { 7 } else { 0 },
+            burst_push: open,
+            half_window: open,
+            least_segment: if open { 48 } else { 0 },
+            timer_tick_ms: if open { 4 } else { 0 },
+            urgent_apart: open,
+            reset_window: open,
+            mini_sockets: open,
         },
         icmp: icmp(open),
         fragments: Fragments {
@@ -170,6 +192,7 @@ fn tcp(open: bool) -> Tcp {
         layouts: LAYOUTS.into_iter().map(|(offered, options)| layout(offered, options)).collect(),
         exceptions: if open { Vec::new() } else { exceptions() },
         ecn: if open { Ecn::Accept } else { Ecn::Off },
+        signed_silent: !open,
     }
 }
 
@@ -258,6 +281,7 @@ fn icmp(open: bool) -> Icmp {
         port_unreachable: true,
         protocol_unreachable: open,
         error_tos: 0xc0,
+        error_tos_copied: open,
         error_df: false,
         error_unused: 0,
         quote: if open { 548 } else { 28 },
@@ -300,5 +324,6 @@ fn arp(open: bool) -> Arp {
         announce: 2,
         probe: 3,
         defend: true,
+        sender_group: !open,
     }
 }

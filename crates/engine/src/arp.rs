@@ -6,6 +6,7 @@ use chaff_events::{Detail, Kind, Transport};
 use chaff_wire::{Mac, arp, ethernet};
 
 use crate::{
+    clock::Ticks,
     counters::{DropReason, Verdict},
     engine::{Arrival, Run, Timer, sight, source},
     fleet::{DecoyView, Fleet},
@@ -132,8 +133,26 @@ impl Run {
         entry.verify_due = reachable;
         entry.neighbour.mac = mac;
         entry.neighbour.state = NeighbourState::Delay;
-        let at = now.saturating_add(u64::from(rules.verify_ms) * 1_000_000);
+        let ticks = Ticks::new(decoy.stack.rules.connection.timer_tick_ms, decoy.spec.seed);
+        let at = ticks.deadline(now, u64::from(rules.verify_ms) * 1_000_000);
         entry.neighbour.timer = self.wheel.set(at, Timer::Neighbour(hop));
+    }
+
+    /// TCP to `remote` has moved forward: it is there, and need not be asked (RFC 4861 §7.3.1; Linux does so for IPv4).
+    pub(crate) fn neighbour_confirmed(&mut self, decoy: &DecoyView<'_>, now: u64, remote: IpAddr) {
+        let rules = &decoy.stack.rules.arp;
+        if rules.verify_ms == 0 || !decoy.on_link(remote) {
+            return;
+        }
+        let Some(peer) = self.peers.find(decoy.index, remote, &self.chance).and_then(|i| self.peers.get_mut(i)) else {
+            return;
+        };
+        if matches!(peer.neighbour.state, NeighbourState::Delay | NeighbourState::Probe(_)) {
+            peer.neighbour.state = NeighbourState::Reachable;
+            peer.verify_due = now.saturating_add(u64::from(rules.reachable_ms) * 1_000_000);
+            let timer = core::mem::replace(&mut peer.neighbour.timer, TimerId::NONE);
+            self.wheel.cancel(timer);
+        }
     }
 
     pub(crate) fn neighbour_due(&mut self, fleet: &Fleet, now: u64, index: u32) {
@@ -151,7 +170,8 @@ impl Run {
         }
         peer.neighbour.state = NeighbourState::Probe(asked.saturating_add(1));
         let (remote, mac) = (peer.remote, peer.neighbour.mac);
-        peer.neighbour.timer = self.wheel.set(now.saturating_add(PROBE_INTERVAL_NS), Timer::Neighbour(index));
+        let ticks = Ticks::new(decoy.stack.rules.connection.timer_tick_ms, decoy.spec.seed);
+        peer.neighbour.timer = self.wheel.set(ticks.deadline(now, PROBE_INTERVAL_NS), Timer::Neighbour(index));
         if let IpAddr::V4(remote) = remote {
             self.arp_question(&decoy, decoy.v4(), remote, mac);
         }
@@ -193,5 +213,5 @@ fn answers(rules: &Arp, decoy: &DecoyView<'_>, packet: &arp::Packet, snap: bool)
         && (packet.protocol == ethernet::IPV4 || rules.protocol_unknown)
         && (packet.hardware_length == 6 && packet.protocol_length == 4 || rules.length_wrong)
         && (!snap || rules.snap)
-        && !packet.sender_mac.is_group()
+        && (!packet.sender_mac.is_group() || rules.sender_group)
 }

@@ -65,5 +65,38 @@ impl Clock {
     }
 }
 
+/// The ticks that a kernel counts time in, and the coarseness of its timers: the further away, the coarser, as in
+/// Linux's timer wheel (kernel/time/timer.c), where each level is eight times as coarse as the one before.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ticks {
+    tick: u64,
+    phase: u64,
+}
+
+impl Ticks {
+    /// Ticks of `tick_ms`, as the decoy of this seed counts them; 0: time is continuous.
+    pub(crate) fn new(tick_ms: u32, seed: [u8; 16]) -> Self {
+        let tick = u64::from(tick_ms) * 1_000_000;
+        Self { tick, phase: if tick == 0 { 0 } else { derive(seed, PHASE) % (tick << 12) } }
+    }
+
+    /// When a timer fires that is set at `now` for `delay` nanoseconds.
+    pub(crate) fn deadline(self, now: u64, delay: u64) -> u64 {
+        /// Buckets of a level, less the one that is being emptied.
+        const REACH: u64 = 63;
+        if self.tick == 0 {
+            return now.saturating_add(delay);
+        }
+        let ticks = delay.div_ceil(self.tick);
+        let mut shift = 0;
+        while ticks >= REACH << shift && shift < 24 {
+            shift += 3;
+        }
+        let expires = (now + self.phase) / self.tick + ticks;
+        let fires = ((expires >> shift) + 1) << shift;
+        fires.saturating_mul(self.tick).saturating_sub(self.phase).max(now)
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -15,18 +15,20 @@ use crate::{
     engine::{Run, sight, source},
     fleet::DecoyView,
     ipv4::Delivery,
-    personality::{CodeRule, DfRule, IdRule, QuotedSum},
+    personality::{CodeRule, DfRule, IdRule, OptionRule, QuotedSum},
     visitor,
 };
 
 /// Record route (RFC 791 §3.1): the one option that an echo reply fills in.
 const RECORD_ROUTE: u8 = 7;
+/// The messages that are errors: unreachable, source quench, redirect, time exceeded, parameter problem.
+const ERRORS: [u8; 5] = [3, 4, 5, 11, 12];
 /// Milliseconds of a day, the range of an ICMP timestamp.
 const DAY_MS: u64 = 86_400_000;
 
 impl Run {
     pub(crate) fn icmp(&mut self, decoy: &DecoyView<'_>, delivery: Delivery<'_>) -> Verdict {
-        let Delivery { arrival, ip } = delivery;
+        let Delivery { arrival, ip, .. } = delivery;
         let Some(message) = Message::parse(ip.payload) else {
             return Verdict::Dropped(DropReason::Malformed);
         };
@@ -46,7 +48,7 @@ impl Run {
         let rules = &decoy.stack.rules.icmp;
         match message.kind {
             icmpv4::ECHO if rules.echo => self.echo_reply(decoy, delivery, &message),
-            icmpv4::TIMESTAMP if rules.timestamp && message.payload.len() >= 12 => {
+            icmpv4::TIMESTAMP if rules.timestamp && message.payload.len() >= 4 => {
                 self.timestamp_reply(decoy, delivery, &message)
             }
             icmpv4::MASK if rules.mask => {
@@ -68,13 +70,18 @@ impl Run {
     }
 
     fn timestamp_reply(&mut self, decoy: &DecoyView<'_>, delivery: Delivery<'_>, message: &Message<'_>) -> Verdict {
-        let utc = self.clock.decoy_utc(decoy.spec.seed, delivery.arrival.now);
-        let of_day = (((utc / 1_000_000) % DAY_MS) & 0xffff_ffff) as u32;
+        let of_day = self.time_of_day(decoy, delivery.arrival.now);
         let mut body = Vec::with_capacity(12);
         body.extend_from_slice(message.payload.get(..4).unwrap_or(&[0; 4]));
         body.extend_from_slice(&of_day.to_be_bytes());
         body.extend_from_slice(&of_day.to_be_bytes());
         self.icmp_reply(decoy, delivery, icmpv4::TIMESTAMP_REPLY, 0, message.word, &body)
+    }
+
+    /// Milliseconds since midnight, universal time, as the decoy's own clock has it (RFC 792).
+    pub(crate) fn time_of_day(&self, decoy: &DecoyView<'_>, now: u64) -> u32 {
+        let utc = self.clock.decoy_utc(decoy.spec.seed, now);
+        (((utc / 1_000_000) % DAY_MS) & 0xffff_ffff) as u32
     }
 
     fn icmp_reply(
@@ -86,7 +93,8 @@ impl Run {
         word: [u8; 4],
         body: &[u8],
     ) -> Verdict {
-        let Delivery { arrival, ip } = delivery;
+        let Delivery { arrival, ip, options } = delivery;
+        let Some(reflected) = options else { return Verdict::Observed };
         let rules = &decoy.stack.rules;
         let df = match rules.icmp.echo_df {
             DfRule::Clear => false,
@@ -97,7 +105,10 @@ impl Run {
         let counted = self.next_id(decoy, arrival.now, ip.source.into(), arrival.source, rules.ip_id.echo);
         let id = if rules.ip_id.echo == IdRule::Request { ip.id } else { counted };
         let mut options = [0; 40];
-        let options = recorded_route(ip.options, decoy.v4(), &mut options);
+        let options = match rules.ip.options {
+            OptionRule::Route => recorded_route(ip.options, decoy.v4(), &mut options),
+            OptionRule::Reflect => reflected,
+        };
         let header = ipv4::Header {
             tos: if rules.icmp.echo_tos { ip.tos } else { 0 },
             id,
@@ -118,13 +129,23 @@ impl Run {
 
     /// A destination unreachable for a datagram, if the personality's limits allow.
     pub(crate) fn unreachable(&mut self, decoy: &DecoyView<'_>, delivery: Delivery<'_>, code: u8) -> Verdict {
-        self.icmp_error(decoy, delivery, icmpv4::UNREACHABLE, code)
+        let unused = decoy.stack.rules.icmp.error_unused.to_be_bytes();
+        self.icmp_error_about(decoy, delivery, (icmpv4::UNREACHABLE, code), unused)
     }
 
-    pub(crate) fn icmp_error(&mut self, decoy: &DecoyView<'_>, delivery: Delivery<'_>, kind: u8, code: u8) -> Verdict {
-        let Delivery { arrival, ip } = delivery;
-        // RFC 1122 §3.2.2: no error for what came by broadcast.
-        if arrival.destination.is_group() {
+    /// An error of a type and code with this second word.
+    pub(crate) fn icmp_error_about(
+        &mut self,
+        decoy: &DecoyView<'_>,
+        delivery: Delivery<'_>,
+        (kind, code): (u8, u8),
+        word: [u8; 4],
+    ) -> Verdict {
+        let Delivery { arrival, ip, options } = delivery;
+        let Some(options) = options else { return Verdict::Observed };
+        // RFC 1122 §3.2.2: no error for what came by broadcast, nor about an error, nor about what may be one.
+        let about_error = ip.protocol == ipv4::ICMP && ip.payload.first().is_none_or(|kind| ERRORS.contains(kind));
+        if arrival.destination.is_group() || about_error {
             return Verdict::Observed;
         }
         let rules = &decoy.stack.rules;
@@ -137,8 +158,10 @@ impl Run {
         }
         let quoted = quote(decoy, &ip);
         let id = self.next_id_of(decoy, arrival.now, peer, ip.source.into(), arrival.source, rules.ip_id.error);
+        // Without the congestion bits and the precedence, which is the error's own.
+        let copied = if rules.icmp.error_tos_copied { ip.tos & 0x1e } else { 0 };
         let header = ipv4::Header {
-            tos: rules.icmp.error_tos,
+            tos: rules.icmp.error_tos | copied,
             id,
             df: rules.icmp.error_df,
             mf: false,
@@ -147,10 +170,10 @@ impl Run {
             protocol: ipv4::ICMP,
             source: decoy.v4(),
             destination: ip.source,
-            options: &[],
+            options,
         };
         let path = Self::path(decoy, arrival.source);
-        let message = Header { kind, code, word: rules.icmp.error_unused.to_be_bytes() };
+        let message = Header { kind, code, word };
         self.out.datagram(path, header, icmpv4::HEADER + quoted.len(), |out| message.emit(&quoted, out));
         Verdict::Answered
     }

@@ -16,8 +16,9 @@ pub(crate) struct Counters {
 /// What is kept for one peer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PeerIds {
-    /// The peer's own counter.
+    /// The peer's own counter, and when it was counted last.
     counter: u16,
+    counted_at: u64,
     /// The last random number, and whether it was one small step from the one before.
     random: u16,
     near: bool,
@@ -52,6 +53,17 @@ pub(crate) fn next(rule: IdRule, host: &mut Counters, own: &mut PeerIds, now: u6
 impl PeerIds {
     pub(crate) fn new(counter: u16) -> Self {
         Self { counter, ..Self::default() }
+    }
+
+    /// A counter that had time to rest is moved on, by chance and by no more than the ticks that passed (Linux
+    /// net/ipv4/route.c, ip_idents_reserve).
+    pub(crate) fn rest(&mut self, now: u64, tick: u64, chance: &mut Chance) {
+        let rested = now.saturating_sub(self.counted_at) / tick.max(1);
+        if rested > 1 {
+            let step = chance.below(u32::try_from(rested.min(u64::from(u16::MAX))).unwrap_or(1));
+            self.counter = self.counter.wrapping_add((step & 0xffff) as u16);
+        }
+        self.counted_at = now;
     }
 }
 

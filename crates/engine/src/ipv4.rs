@@ -9,10 +9,12 @@ use chaff_wire::{
 };
 
 use crate::{
+    clock::Ticks,
     counters::{DropReason, Verdict},
     engine::{Arrival, Run, Timer, sight, source},
     fleet::{DecoyView, Fleet},
-    personality::IdRule,
+    ip_options,
+    personality::{IdRule, OptionRule},
     reassembly::{Assembled, Key},
 };
 
@@ -24,6 +26,14 @@ const SOURCE_ROUTES: [u8; 2] = [131, 137];
 pub(crate) struct Delivery<'a> {
     pub(crate) arrival: Arrival,
     pub(crate) ip: Datagram<'a>,
+    /// Options of the header of an answer; `None`: the received ones allow none.
+    pub(crate) options: Option<&'a [u8]>,
+}
+
+impl<'a> Delivery<'a> {
+    pub(crate) fn new(arrival: Arrival, ip: Datagram<'a>) -> Self {
+        Self { arrival, ip, options: Some(&[]) }
+    }
 }
 
 impl Run {
@@ -42,14 +52,40 @@ impl Run {
         if let Some(reason) = refused(&decoy, &arrival, &ip) {
             return Verdict::Dropped(reason);
         }
-        // A host answers an echo request in a broadcast frame, and nothing else in one (tells B4, measured).
-        if group && ip.protocol != ipv4::ICMP {
+        // In a broadcast frame a host answers an echo request, its UDP services answer, and nothing else does (measured).
+        if group && ip.protocol != ipv4::ICMP && ip.protocol != ipv4::UDP {
             return Verdict::Dropped(DropReason::Multicast);
         }
-        if ip.is_fragment() {
-            return self.fragment(fleet, &decoy, Delivery { arrival, ip });
+        if !ip.options.is_empty() && decoy.stack.rules.ip.options == OptionRule::Reflect {
+            return self.reflected(fleet, &decoy, arrival, ip);
         }
-        self.deliver(fleet, &decoy, Delivery { arrival, ip })
+        self.accept(fleet, &decoy, Delivery::new(arrival, ip))
+    }
+
+    /// A datagram with options, for a host that minds them.
+    fn reflected(&mut self, fleet: &Fleet, decoy: &DecoyView<'_>, arrival: Arrival, ip: Datagram<'_>) -> Verdict {
+        let time = self.time_of_day(decoy, arrival.now);
+        match ip_options::reflect(ip.options, decoy.v4(), time) {
+            Ok(reflected) if reflected.routed => Verdict::Dropped(DropReason::Options),
+            Ok(reflected) => {
+                // What the host has filled in is in the header from here on, its checksum is as it came.
+                let mut header = ip.header.get(..ipv4::HEADER).unwrap_or(&[]).to_vec();
+                header.extend_from_slice(&reflected.received);
+                let ip = Datagram { header: &header, options: &reflected.received, ..ip };
+                self.accept(fleet, decoy, Delivery { arrival, ip, options: reflected.answer.as_deref() })
+            }
+            Err(ip_options::WrongAt(at, answer)) => {
+                let delivery = Delivery { arrival, ip, options: Some(&answer) };
+                self.icmp_error_about(decoy, delivery, (icmpv4::PARAMETER_PROBLEM, 0), [at, 0, 0, 0])
+            }
+        }
+    }
+
+    fn accept(&mut self, fleet: &Fleet, decoy: &DecoyView<'_>, delivery: Delivery<'_>) -> Verdict {
+        if delivery.ip.is_fragment() {
+            return self.fragment(fleet, decoy, delivery);
+        }
+        self.deliver(fleet, decoy, delivery)
     }
 
     fn deliver(&mut self, fleet: &Fleet, decoy: &DecoyView<'_>, delivery: Delivery<'_>) -> Verdict {
@@ -85,28 +121,34 @@ impl Run {
                 continue;
             }
             if refused(&decoy, &arrival, &ip).is_none() {
-                verdict = self.icmp(&decoy, Delivery { arrival, ip });
+                verdict = self.icmp(&decoy, Delivery::new(arrival, ip));
             }
         }
         verdict
     }
 
     fn fragment(&mut self, fleet: &Fleet, decoy: &DecoyView<'_>, delivery: Delivery<'_>) -> Verdict {
-        let Delivery { arrival, ip } = delivery;
+        let Delivery { arrival, ip, .. } = delivery;
         let key = Key { decoy: decoy.index, source: ip.source.into(), id: ip.id, protocol: ip.protocol };
         let rules = &decoy.stack.rules.fragments;
-        let timeout = arrival.now.saturating_add(u64::from(rules.timeout_ms) * 1_000_000);
+        let ticks = Ticks::new(decoy.stack.rules.connection.timer_tick_ms, decoy.spec.seed);
+        let timeout = ticks.deadline(arrival.now, u64::from(rules.timeout_ms) * 1_000_000);
         let wheel = &mut self.wheel;
         let set = |index| wheel.set(timeout, Timer::Reassembly(index));
         match self.reassembler.add(key, &ip, arrival.source, rules.overlap, set) {
-            Assembled::Waiting { orphan } | Assembled::Refused { orphan } => {
+            Assembled::Waiting { orphan } => {
                 self.wheel.cancel(orphan);
+                Verdict::Dropped(DropReason::Fragment)
+            }
+            Assembled::Refused { orphan, timer } => {
+                self.wheel.cancel(orphan);
+                self.wheel.cancel(timer);
                 Verdict::Dropped(DropReason::Fragment)
             }
             Assembled::Whole { octets, timer } => {
                 self.wheel.cancel(timer);
                 match Datagram::parse(&octets) {
-                    Some(ip) => self.deliver(fleet, decoy, Delivery { arrival, ip }),
+                    Some(ip) => self.deliver(fleet, decoy, Delivery::new(arrival, ip)),
                     None => Verdict::Dropped(DropReason::Malformed),
                 }
             }
@@ -125,7 +167,9 @@ impl Run {
             source: mac,
             destination: decoy.spec.mac,
         };
-        let _ = self.icmp_error(&decoy, Delivery { arrival, ip }, icmpv4::TIME_EXCEEDED, icmpv4::REASSEMBLY_EXCEEDED);
+        let error = (icmpv4::TIME_EXCEEDED, icmpv4::REASSEMBLY_EXCEEDED);
+        let unused = decoy.stack.rules.icmp.error_unused.to_be_bytes();
+        let _ = self.icmp_error_about(&decoy, Delivery::new(arrival, ip), error, unused);
     }
 
     /// The entry for a remote address, made if need be.
@@ -153,8 +197,12 @@ impl Run {
         rule: IdRule,
     ) -> u16 {
         self.neighbour_used(decoy, now, peer, remote, mac);
+        let tick = u64::from(decoy.stack.rules.connection.timer_tick_ms) * 1_000_000;
         let Some(host) = self.hosts.of(decoy.index) else { return 0 };
         let Some(peer) = self.peers.get_mut(peer) else { return 0 };
+        if rule == IdRule::Peer && tick > 0 {
+            peer.ids.rest(now, tick, &mut self.chance);
+        }
         crate::ip_id::next(rule, &mut host.ids, &mut peer.ids, now, &mut self.chance)
     }
 }
@@ -179,7 +227,7 @@ fn refused(decoy: &DecoyView<'_>, arrival: &Arrival, ip: &Datagram<'_>) -> Optio
     if decoy.gateway().is_none() && !decoy.on_link(from.into()) {
         return Some(DropReason::Unroutable);
     }
-    if has_source_route(ip.options) {
+    if decoy.stack.rules.ip.options == OptionRule::Route && has_source_route(ip.options) {
         return Some(DropReason::Options);
     }
     None

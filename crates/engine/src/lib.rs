@@ -33,6 +33,7 @@ mod engine;
 mod fleet;
 mod icmp;
 mod ip_id;
+mod ip_options;
 mod ipv4;
 mod isn;
 mod observe;

@@ -39,16 +39,28 @@ struct Partial {
     /// Length of the whole payload, once the last fragment is here.
     length: Option<usize>,
     octets: usize,
-    /// An overlap was seen that the personality does not forgive: all that follows is thrown away.
-    spoilt: bool,
+    /// Stretches that came in order, each fragment right behind the one before: what lies inside of one is a duplicate.
+    runs: Vec<(usize, usize)>,
+    /// Congestion bits of the fragments, one bit for each value.
+    marks: u8,
+}
+
+/// What became of a fragment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    Kept,
+    /// It is thrown away and changes nothing.
+    Refused,
+    /// The whole datagram is thrown away.
+    Spoilt,
 }
 
 #[derive(Debug)]
 pub(crate) enum Assembled {
     /// Not complete. `orphan` is the timer of a datagram that gave way.
     Waiting { orphan: TimerId },
-    /// Thrown away.
-    Refused { orphan: TimerId },
+    /// Thrown away; `timer` is that of its datagram, if that went with it.
+    Refused { orphan: TimerId, timer: TimerId },
     /// A whole datagram, with a header that says so.
     Whole { octets: Vec<u8>, timer: TimerId },
 }
@@ -100,10 +112,11 @@ impl Reassembler {
                     header: None,
                     length: None,
                     octets: 0,
-                    spoilt: false,
+                    runs: Vec::new(),
+                    marks: 0,
                 };
                 let Some(index) = self.partials.push(partial) else {
-                    return Assembled::Refused { orphan };
+                    return Assembled::Refused { orphan, timer: TimerId::NONE };
                 };
                 let timer = set(index);
                 if let Some(partial) = self.partials.get_mut(index) {
@@ -113,19 +126,27 @@ impl Reassembler {
             }
         };
         let room = self.max_octets.saturating_sub(self.octets);
-        let Some(partial) = self.partials.get_mut(index) else { return Assembled::Refused { orphan } };
+        let Some(partial) = self.partials.get_mut(index) else {
+            return Assembled::Refused { orphan, timer: TimerId::NONE };
+        };
         let before = partial.octets;
         let taken = partial.add(ip, overlap, room);
         self.octets = self.octets + partial.octets - before;
-        if !taken {
-            return Assembled::Refused { orphan };
-        }
-        if !partial.is_complete() {
-            return Assembled::Waiting { orphan };
-        }
-        match self.remove(index) {
-            Some(partial) => Assembled::Whole { timer: partial.timer, octets: partial.into_datagram() },
-            None => Assembled::Refused { orphan },
+        let complete = partial.is_complete();
+        match taken {
+            Taken::Kept if !complete => Assembled::Waiting { orphan },
+            Taken::Refused => Assembled::Refused { orphan, timer: TimerId::NONE },
+            Taken::Spoilt => {
+                let timer = self.remove(index).map_or(TimerId::NONE, |partial| partial.timer);
+                Assembled::Refused { orphan, timer }
+            }
+            Taken::Kept => match self.remove(index) {
+                Some(partial) if partial.marks_agree() || overlap != Overlap::Drop => {
+                    Assembled::Whole { timer: partial.timer, octets: partial.into_datagram() }
+                }
+                Some(partial) => Assembled::Refused { orphan, timer: partial.timer },
+                None => Assembled::Refused { orphan, timer: TimerId::NONE },
+            },
         }
     }
 
@@ -153,54 +174,93 @@ impl Reassembler {
 }
 
 impl Partial {
-    /// Takes a fragment; `false` if it was thrown away.
-    fn add(&mut self, ip: &Datagram<'_>, overlap: Overlap, room: usize) -> bool {
+    /// Takes a fragment.
+    fn add(&mut self, ip: &Datagram<'_>, overlap: Overlap, room: usize) -> Taken {
+        if overlap == Overlap::Drop {
+            return self.add_strictly(ip, room);
+        }
         let (start, end) = (ip.offset, ip.offset + ip.payload.len());
         let misaligned = ip.mf && !ip.payload.len().is_multiple_of(8);
         let too_much = end > MAX_OCTETS || self.pieces.len() >= MAX_PIECES || ip.payload.len() > room;
         let beyond = self.length.is_some_and(|length| end > length || (!ip.mf && end != length));
         let short = !ip.mf && self.pieces.last().is_some_and(|(offset, octets)| offset + octets.len() > end);
-        if self.spoilt || misaligned || too_much || beyond || short || (ip.payload.is_empty() && ip.mf) {
-            return false;
+        if misaligned || too_much || beyond || short || (ip.payload.is_empty() && ip.mf) {
+            return Taken::Refused;
         }
         let overlaps = |&(offset, ref octets): &(usize, Vec<u8>)| offset < end && start < offset + octets.len();
-        let hits: Vec<usize> =
-            self.pieces.iter().enumerate().filter(|(_, piece)| overlaps(piece)).map(|(i, _)| i).collect();
-        if !hits.is_empty() && !self.resolve(ip, overlap) {
-            return false;
+        if self.pieces.iter().any(overlaps) {
+            self.resolve(ip, overlap);
+        } else {
+            self.insert(start, ip.payload);
         }
-        if hits.is_empty() {
-            let at = self.pieces.partition_point(|(offset, _)| *offset < start);
-            self.pieces.insert(at, (start, ip.payload.to_vec()));
-            self.octets += ip.payload.len();
+        self.note(ip, end);
+        Taken::Kept
+    }
+
+    /// The same where nothing may overlap, as Linux has it (net/ipv4/ip_fragment.c, inet_frag_queue_insert): what lies
+    /// inside of a stretch that came in order is overlooked, any other overlap and any contradiction costs the datagram.
+    fn add_strictly(&mut self, ip: &Datagram<'_>, room: usize) -> Taken {
+        let whole = ip.payload.len();
+        let reached = self.pieces.last().map_or(0, |(offset, octets)| offset + octets.len());
+        // A fragment that is not the last is cut down to whole octet groups.
+        let length = if ip.mf { whole & !7 } else { whole };
+        let (start, end) = (ip.offset, ip.offset + length);
+        let contradicts = self.length.is_some_and(|length| end > length || (!ip.mf && end != length));
+        if contradicts || (!ip.mf && end < reached) || length == 0 {
+            return Taken::Spoilt;
         }
+        if end > MAX_OCTETS || self.pieces.len() >= MAX_PIECES || length > room {
+            return Taken::Refused;
+        }
+        if self.runs.iter().any(|&(from, to)| from <= start && end <= to) {
+            return Taken::Refused;
+        }
+        if self.runs.iter().any(|&(from, to)| from < end && start < to) {
+            return Taken::Spoilt;
+        }
+        self.marks |= 1 << (ip.tos & 3);
+        match self.runs.last_mut() {
+            Some((_, to)) if *to == start => *to = end,
+            _ => {
+                let at = self.runs.partition_point(|&(from, _)| from < start);
+                self.runs.insert(at, (start, end));
+            }
+        }
+        self.insert(start, ip.payload.get(..length).unwrap_or(&[]));
+        self.note(ip, end);
+        Taken::Kept
+    }
+
+    fn insert(&mut self, start: usize, octets: &[u8]) {
+        let at = self.pieces.partition_point(|(offset, _)| *offset < start);
+        self.pieces.insert(at, (start, octets.to_vec()));
+        self.octets += octets.len();
+    }
+
+    fn note(&mut self, ip: &Datagram<'_>, end: usize) {
         if !ip.mf {
             self.length = Some(end);
         }
         if ip.offset == 0 && self.header.is_none() {
             self.header = Some(ip.header.to_vec());
         }
-        true
+    }
+
+    /// Fragments that know of congestion and fragments that cannot know do not belong together (RFC 3168 §5.3).
+    fn marks_agree(&self) -> bool {
+        self.marks & 1 == 0 || self.marks == 1
     }
 
     /// Settles an overlap as the personality does.
-    fn resolve(&mut self, ip: &Datagram<'_>, overlap: Overlap) -> bool {
+    fn resolve(&mut self, ip: &Datagram<'_>, overlap: Overlap) {
         let same = |(offset, octets): &(usize, Vec<u8>)| *offset == ip.offset && octets.as_slice() == ip.payload;
         if self.pieces.iter().any(same) {
             // A duplicate changes nothing.
-            return true;
+            return;
         }
         match overlap {
-            Overlap::Drop => {
-                self.spoilt = true;
-                self.octets = 0;
-                self.pieces.clear();
-                false
-            }
-            Overlap::First => {
-                self.fill_holes(ip);
-                true
-            }
+            Overlap::Drop => {}
+            Overlap::First => self.fill_holes(ip),
             Overlap::Last => {
                 let (start, end) = (ip.offset, ip.offset + ip.payload.len());
                 let old = core::mem::take(&mut self.pieces);
@@ -217,7 +277,6 @@ impl Partial {
                 self.pieces.push((start, ip.payload.to_vec()));
                 self.pieces.sort_by_key(|(offset, _)| *offset);
                 self.recount();
-                true
             }
         }
     }
@@ -259,7 +318,7 @@ impl Partial {
         self.header.is_some() && reached == Some(length)
     }
 
-    /// The whole datagram. The header's length and flags are set; its checksum was checked on each fragment.
+    /// The whole datagram. The header's length, flags and checksum are set.
     fn into_datagram(self) -> Vec<u8> {
         let mut octets = self.header.unwrap_or_default();
         for (_, piece) in &self.pieces {
@@ -271,6 +330,14 @@ impl Partial {
         }
         if let Some(flags) = octets.get_mut(6..8) {
             flags.copy_from_slice(&[0, 0]);
+        }
+        let length = octets.first().map_or(0, |&first| usize::from(first & 15) * 4);
+        if let Some(sum) = octets.get_mut(10..12) {
+            sum.fill(0);
+        }
+        let sum = octets.get(..length).map_or(0, chaff_wire::checksum::of).to_be_bytes();
+        if let Some(place) = octets.get_mut(10..12) {
+            place.copy_from_slice(&sum);
         }
         octets
     }

@@ -102,8 +102,9 @@ impl Shape {
     pub(crate) fn of(flags: Flags) -> Self {
         let (syn, ack, fin) = (flags.has(Flags::SYN), flags.has(Flags::ACK), flags.has(Flags::FIN));
         match (syn, ack, fin) {
-            (true, _, true) => Self::SynFin,
-            (true, true, false) => Self::SynAck,
+            // An acknowledgment is looked at first (RFC 9293 §3.10.7.2).
+            (true, true, _) => Self::SynAck,
+            (true, false, true) => Self::SynFin,
             (true, false, false) => Self::Syn,
             (false, true, true) => Self::FinAck,
             (false, true, false) => Self::Ack,

@@ -15,7 +15,7 @@ use crate::{
 
 impl Run {
     pub(crate) fn udp(&mut self, fleet: &Fleet, decoy: &DecoyView<'_>, delivery: Delivery<'_>) -> Verdict {
-        let Delivery { arrival, ip } = delivery;
+        let Delivery { arrival, ip, .. } = delivery;
         let Some(datagram) = udp::Datagram::parse(ip.payload) else {
             return Verdict::Dropped(DropReason::Malformed);
         };
@@ -51,8 +51,12 @@ impl Run {
         datagram: &udp::Datagram<'_>,
         index: u16,
     ) -> Verdict {
-        let Delivery { arrival, ip } = delivery;
+        let Delivery { arrival, ip, .. } = delivery;
         let Some(service) = fleet.services.get(usize::from(index)) else { return Verdict::Observed };
+        if datagram.source == 0 {
+            // No answer can be sent there (RFC 768: port 0 means that none is wanted).
+            return Verdict::Observed;
+        }
         let opening = self.opening(decoy, arrival.now);
         let Some(answer) = chaff_services::answer(service, &opening, datagram.payload) else {
             return Verdict::Observed;

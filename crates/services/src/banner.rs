@@ -189,9 +189,9 @@ impl Banner {
 
 impl Conversation for Banner {
     fn handle_octets(&mut self, now: u64, octets: &[u8]) -> usize {
-        self.heard = now;
         if self.outbox.is_closing() {
-            return octets.len();
+            // Nobody reads any more: what comes now makes the stack answer with RST.
+            return 0;
         }
         if !self.any && !octets.is_empty() {
             // Told at once and as it came: it names the tool, and it may never become a line.
@@ -199,6 +199,10 @@ impl Conversation for Banner {
         }
         if self.outbox.is_behind() {
             return 0;
+        }
+        if !matches!(self.phase, Phase::Greeting(_)) {
+            // What waits to be read is no sign of life: it is offered again and again.
+            self.heard = now;
         }
         let taken = match &mut self.phase {
             Phase::Greeting(_) => 0,

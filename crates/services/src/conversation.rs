@@ -55,6 +55,12 @@ pub trait Conversation {
     /// The time asked for by [`Output::Wake`] has come.
     fn handle_wake(&mut self, now: u64);
 
+    /// Whether the server leaves it to the stack to gather small pieces while others are on their way (Nagle's
+    /// algorithm, RFC 9293 §3.7.4). Those that care about latency turn that off.
+    fn tolerates_delay(&self) -> bool {
+        false
+    }
+
     /// The next thing to be done, with `room` octets free in the send buffer. `None`: nothing for now.
     fn poll(&mut self, now: u64, room: usize) -> Option<Output>;
 }

@@ -32,6 +32,10 @@ impl Conversation for Echo {
 
     fn handle_wake(&mut self, _now: u64) {}
 
+    fn tolerates_delay(&self) -> bool {
+        true
+    }
+
     fn poll(&mut self, _now: u64, room: usize) -> Option<Output> {
         self.outbox.poll(room)
     }

@@ -2,6 +2,7 @@
 //! loses, reorders, doubles and damages what it carries, and the pieces for tests of the real binary on real packets.
 //! Nothing here is part of what is shipped.
 
+pub mod battery;
 pub mod capture;
 pub mod chance;
 pub mod fidelity;

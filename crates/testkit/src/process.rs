@@ -20,6 +20,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// How long the start may take before a test gives up (the figure itself is asserted where it is the subject).
 const START_LIMIT: Duration = Duration::from_secs(30);
 
+/// Priority of what must not wait, as nice(1) counts.
+const HURRY: i32 = -18;
+
 /// `chaff run` at work. It is ended when this is dropped.
 #[derive(Debug)]
 pub struct Chaff {
@@ -79,6 +82,18 @@ impl Chaff {
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Puts it, and whatever this thread starts from here on, before other work of the machine, as far as that is
+    /// allowed: what is measured is a host, and a host is not busy with compiling. The kernel beside it is not either.
+    pub fn hurry(&self) {
+        for id in self.processes() {
+            if let Some(id) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+                // Without the right to do so, timing is less steady and no less true.
+                let _ = rustix::process::setpriority_process(Some(id), HURRY);
+            }
+        }
+        let _ = rustix::process::setpriority_process(None, HURRY);
     }
 
     /// It and all that descend from it.

@@ -85,6 +85,10 @@ pub const ARP: u16 = 0x0806;
 pub const IPV6: u16 = 0x86dd;
 /// EtherType of an 802.1Q tag.
 pub const VLAN: u16 = 0x8100;
+/// EtherType of a service tag (IEEE 802.1ad).
+pub const SERVICE_VLAN: u16 = 0x88a8;
+/// Tags that are read; nobody stacks more where one of them is a priority tag.
+const MAX_TAGS: usize = 2;
 /// EtherType of LLDP.
 pub const LLDP: u16 = 0x88cc;
 /// Shortest frame without its check sequence; a network card pads shorter ones with zeros (IEEE 802.3 §4.2.3.3).
@@ -103,7 +107,7 @@ pub enum Content<'a> {
     Llc(&'a [u8]),
 }
 
-/// A received frame, at most one tag deep.
+/// A received frame; of its tags the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
     /// Destination address.
@@ -124,8 +128,12 @@ impl<'a> Frame<'a> {
         let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1] = *head;
         let mut kind = u16::from_be_bytes([t0, t1]);
         let mut rest = rest;
-        let mut tag = None;
-        if kind == VLAN {
+        let mut tag: Option<u16> = None;
+        // A priority tag names no network (IEEE 802.1Q §6.9.1), so another may follow it.
+        for _ in 0..MAX_TAGS {
+            if !matches!(kind, VLAN | SERVICE_VLAN) || tag.is_some_and(|tag| tag & 0x0fff != 0) {
+                break;
+            }
             let ([c0, c1, k0, k1], inner) = rest.split_first_chunk::<4>()?;
             tag = Some(u16::from_be_bytes([*c0, *c1]));
             kind = u16::from_be_bytes([*k0, *k1]);

@@ -12,6 +12,8 @@ pub const SOURCE_QUENCH: u8 = 4;
 pub const ECHO: u8 = 8;
 /// Time exceeded.
 pub const TIME_EXCEEDED: u8 = 11;
+/// Parameter problem.
+pub const PARAMETER_PROBLEM: u8 = 12;
 /// Timestamp request.
 pub const TIMESTAMP: u8 = 13;
 /// Timestamp reply.

@@ -65,6 +65,24 @@ pub struct Ip {
     pub df: bool,
     /// Don't-fragment on UDP.
     pub df_udp: bool,
+    /// A RST outside of a connection has the type of service of what it answers, congestion bits aside.
+    #[serde(default)]
+    pub reset_tos: bool,
+    /// What is done with options of a received header.
+    #[serde(default)]
+    pub options: OptionRule,
+}
+
+/// What a host does with the options of a received IPv4 header (RFC 1122 §3.2.1.8). Source routes are refused by all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptionRule {
+    /// An echo reply fills in a recorded route; all else is overlooked.
+    #[default]
+    Route,
+    /// All are checked, wrong ones are answered with a parameter problem; recorded routes and times are filled in on
+    /// the way in and on the way out, in every answer outside of a connection and in SYN-ACK (Linux).
+    Reflect,
 }
 
 /// Answers to a SYN.
@@ -95,6 +113,9 @@ pub struct Tcp {
     pub exceptions: Vec<SynException>,
     /// Explicit congestion notification.
     pub ecn: Ecn,
+    /// A SYN that is signed (RFC 2385) is dropped, since no key is known.
+    #[serde(default)]
+    pub signed_silent: bool,
 }
 
 /// One line of [`Tcp::layouts`].
@@ -374,6 +395,60 @@ pub struct ConnectionRules {
     pub challenge_acks: u16,
     /// Receive buffer in octets, what the window of a connection is cut from.
     pub receive_buffer: u32,
+    /// When data is acknowledged.
+    #[serde(default)]
+    pub acknowledge: Acknowledge,
+    /// Socket memory in octets of which the window is made: it grows with full segments, and overhead counts. 0: the
+    /// window is `receive-buffer` less what is unread.
+    #[serde(default)]
+    pub receive_memory: u32,
+    /// SACK blocks tell the latest arrivals as they came (RFC 2018 §4), ride on data too, and report duplicates
+    /// (RFC 2883); else they tell all that waits.
+    #[serde(default)]
+    pub sack_history: bool,
+    /// Least time between two answers of one connection to what is not acceptable; 0: none.
+    #[serde(default)]
+    pub invalid_ms: u32,
+    /// Losses are found by time and probed for at the tail (RFC 8985), where the peer knows SACK.
+    #[serde(default)]
+    pub rack: bool,
+    /// Tenths of the congestion window that are kept after a loss; 0: five (RFC 5681), seven is CUBIC (RFC 9438 §4.6).
+    #[serde(default)]
+    pub loss_keeps_tenths: u8,
+    /// PSH on the last segment of each burst that the stack hands to its card as one.
+    #[serde(default)]
+    pub burst_push: bool,
+    /// Segments are at most half of the largest window that the peer offered.
+    #[serde(default)]
+    pub half_window: bool,
+    /// Least segment that the stack sends, whatever the peer names; 0: 64.
+    #[serde(default)]
+    pub least_segment: u16,
+    /// Tick of the kernel's timers, which fire late by up to an eighth of what they measure; 0: they are exact.
+    #[serde(default)]
+    pub timer_tick_ms: u32,
+    /// The urgent octet is taken out of the stream (the usual socket, without SO_OOBINLINE).
+    #[serde(default)]
+    pub urgent_apart: bool,
+    /// A RST of a connection carries its window and its timestamps; else zero and none.
+    #[serde(default)]
+    pub reset_window: bool,
+    /// What has closed and waits, be it for the peer's FIN or for old segments to die, answers as if there were no
+    /// connection: with other identifications, within `invalid-ms`; RST counts if it is exact.
+    #[serde(default)]
+    pub mini_sockets: bool,
+}
+
+/// When a connection acknowledges data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Acknowledge {
+    /// The first sixteen segments and every second one at once, others after `delayed-ack-ms`.
+    #[default]
+    Delayed,
+    /// As Linux: at once and before the service is heard until a conversation is recognised, small segments when they
+    /// were read, then after `delayed-ack-ms`.
+    Adaptive,
 }
 
 /// ICMP.
@@ -402,6 +477,9 @@ pub struct Icmp {
     pub protocol_unreachable: bool,
     /// Type of service of errors.
     pub error_tos: u8,
+    /// Whether the type of service of what an error answers is laid over `error-tos`.
+    #[serde(default)]
+    pub error_tos_copied: bool,
     /// Don't-fragment on errors.
     pub error_df: bool,
     /// The unused word of an unreachable (nmap: UN).
@@ -557,4 +635,7 @@ pub struct Arp {
     pub probe: u8,
     /// Whether an announcement defends the address when somebody claims it (RFC 5227 §2.4).
     pub defend: bool,
+    /// A sender whose own card is a group is answered, to everybody.
+    #[serde(default)]
+    pub sender_group: bool,
 }

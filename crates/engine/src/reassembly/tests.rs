@@ -80,3 +80,42 @@ fn numbers_are_bounded() {
     }
     assert_eq!(reassembler.len(), MAX_DATAGRAMS);
 }
+
+#[test]
+fn what_lies_inside_of_a_stretch_is_overlooked_where_nothing_may_overlap() {
+    // In order, so that the first two are one stretch: what lies across them is a duplicate, whatever it says.
+    let pieces = [
+        fragment(0, true, &[1; 16]),
+        fragment(16, true, &[2; 16]),
+        fragment(8, true, &[9; 16]),
+        fragment(32, false, &[3; 8]),
+    ];
+    assert_eq!(feed(Overlap::Drop, &pieces), Some([&[1; 16][..], &[2; 16], &[3; 8]].concat()));
+    // The other way round they are two, and it costs the datagram.
+    let pieces = [pieces[1].clone(), pieces[0].clone(), pieces[2].clone(), pieces[3].clone()];
+    assert_eq!(feed(Overlap::Drop, &pieces), None);
+}
+
+#[test]
+fn odd_lengths_and_empty_fragments_where_nothing_may_overlap() {
+    // Thirteen octets count as eight.
+    let pieces = [fragment(0, true, &[1; 13]), fragment(8, false, &[2; 8])];
+    assert_eq!(feed(Overlap::Drop, &pieces), Some([[1; 8], [2; 8]].concat()));
+    let pieces = [fragment(0, true, &[1; 8]), fragment(8, true, &[]), fragment(8, false, &[2; 8])];
+    assert_eq!(feed(Overlap::Drop, &pieces), None);
+}
+
+#[test]
+fn a_whole_datagram_has_a_header_that_holds() {
+    let mut reassembler = Reassembler::new(Share::WHOLE);
+    let pieces = [fragment(0, true, &[1; 8]), fragment(8, false, &[2; 8])];
+    for octets in &pieces {
+        let ip = Datagram::parse(octets).unwrap();
+        let added = reassembler.add(KEY, &ip, Mac::ZERO, Overlap::Drop, |_| TimerId::NONE);
+        if let Assembled::Whole { octets, .. } = added {
+            assert!(Datagram::parse(&octets).unwrap().checksum_holds());
+            return;
+        }
+    }
+    panic!("it did not come together");
+}

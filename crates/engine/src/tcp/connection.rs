@@ -15,10 +15,12 @@ use super::{
     send::{Send, Timeout},
     seq::Seq,
 };
-use crate::timer::TimerId;
+use crate::{clock::Ticks, personality::Acknowledge, timer::TimerId};
 
-/// Segments that are acknowledged at once at the start of a connection (Linux: quickack).
+/// Segments that are acknowledged at once at the start of a connection (Linux: TCP_MAX_QUICKACKS).
 const QUICK_ACKS: u8 = 16;
+/// The same after congestion was met.
+const QUICK_AFTER_MARK: u8 = 2;
 /// A timestamp that was not renewed for so long says nothing about age (RFC 7323 §5.5).
 const STAMP_VALID_NS: u64 = 24 * 86_400 * 1_000_000_000;
 
@@ -46,10 +48,14 @@ pub(crate) enum Outcome {
     Open,
     /// Both sides have finished; ours finished first.
     TimeWait,
+    /// Ours has finished and is not read any more; the peer's end is awaited without a socket.
+    FinWait,
     /// It is gone, nothing more is sent.
     Gone,
     /// It is gone, and the peer is told by a RST with this sequence number.
     Reset(Seq),
+    /// It is gone, and the segment is answered as one that belongs to no connection.
+    Refused,
     /// The segment is not acceptable: a challenge acknowledgment is due, within the personality's limit (RFC 5961).
     Challenge,
 }
@@ -89,8 +95,23 @@ pub(crate) struct Connection {
     pub(crate) timer_at: u64,
     /// When a connection that waits for nothing but the peer is given up.
     pub(crate) patience: Option<u64>,
+    /// What is answered to the unacceptable was answered then.
+    pub(crate) answered_invalid: Option<u64>,
+    pub(crate) marks: Marks,
     ack: Ack,
     peer_finished: bool,
+}
+
+/// Congestion marks (RFC 3168), where both sides agreed on them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Marks {
+    pub(crate) agreed: bool,
+    /// A mark came, and the peer has not yet said that it slowed down.
+    echo: bool,
+    /// We slowed down, and the next data says so.
+    reduced: bool,
+    /// The peer's echo counts once until this is acknowledged.
+    until: Option<Seq>,
 }
 
 /// When the peer is told what has come.
@@ -100,6 +121,13 @@ struct Ack {
     due: Option<u64>,
     unacknowledged: u32,
     quick: u8,
+    /// Adaptive: small segments since the last acknowledgment, two at most.
+    small: u8,
+    /// Adaptive: requests and answers take turns, so an answer will carry the acknowledgment.
+    turns: bool,
+    /// Adaptive: data that came so long ago is being answered by what is sent now.
+    patience: u64,
+    received: Option<u64>,
 }
 
 /// A segment to be sent; the caller adds ports, addresses and options.
@@ -108,6 +136,8 @@ pub(crate) struct Outgoing {
     pub(crate) seq: Seq,
     pub(crate) flags: Flags,
     pub(crate) window: u16,
+    /// Data that is sent for the first time, and may be marked on its way.
+    pub(crate) fresh: bool,
 }
 
 /// What a connection is made from, once its handshake is complete.
@@ -122,6 +152,8 @@ pub(crate) struct Opened {
     pub(crate) stamps: Option<Stamps>,
     pub(crate) id: u16,
     pub(crate) conversation: Box<dyn Conversation>,
+    pub(crate) marked: bool,
+    pub(crate) acknowledge: Acknowledge,
     pub(crate) now: u64,
 }
 
@@ -148,22 +180,34 @@ impl Connection {
             timer: TimerId::NONE,
             timer_at: u64::MAX,
             patience: None,
-            ack: Ack { now: false, due: None, unacknowledged: 0, quick: QUICK_ACKS },
+            answered_invalid: None,
+            marks: Marks { agreed: opened.marked, ..Marks::default() },
+            ack: Ack {
+                now: false,
+                due: None,
+                unacknowledged: 0,
+                quick: if opened.acknowledge == Acknowledge::Adaptive { 0 } else { QUICK_ACKS },
+                small: 0,
+                turns: false,
+                patience: 0,
+                received: None,
+            },
             peer_finished: false,
         }
     }
 
-    /// A segment of this connection. `segment_size` is the largest payload the peer sends, `delay` how long an
-    /// acknowledgment may wait, `fin_wait` how long FIN-WAIT-2 lasts, in nanoseconds.
-    pub(crate) fn handle_segment(&mut self, now: u64, segment: &Segment<'_>, limits: Limits) -> Outcome {
+    /// A segment of this connection; `marked` says that a router on the way met congestion.
+    pub(crate) fn handle_segment(&mut self, now: u64, segment: &Segment<'_>, marked: bool, limits: Limits) -> Outcome {
         let seq = Seq(segment.seq);
         let flags = segment.flags;
-        if self.is_old(now, segment) && !flags.has(Flags::RST) {
-            self.ack.now = true;
-            return Outcome::Open;
+        if self.is_old(now, segment, limits) && !flags.has(Flags::RST) {
+            if self.is_overtaken(segment, limits) {
+                return Outcome::Open;
+            }
+            return if flags.has(Flags::SYN) { Outcome::Challenge } else { self.unacceptable(now, segment, limits) };
         }
         if !self.receive.acceptable(seq, segment.sequence_length()) {
-            return self.unacceptable(segment);
+            return self.unacceptable(now, segment, limits);
         }
         if flags.has(Flags::RST) {
             return if seq == self.receive.next { Outcome::Gone } else { Outcome::Challenge };
@@ -174,13 +218,25 @@ impl Connection {
         if !flags.has(Flags::ACK) {
             return Outcome::Open;
         }
+        if limits.strict_acks && self.is_foreign(segment) {
+            return Outcome::Challenge;
+        }
         self.remember_stamp(now, segment);
+        self.note_marks(segment, marked, limits);
         if let Some(outcome) = self.handle_ack(now, segment) {
             return outcome;
         }
+        if matches!(self.state, State::CloseWait | State::LastAck | State::Closing)
+            && limits.acknowledge == Acknowledge::Adaptive
+        {
+            // The peer has finished: nothing more can come from it (RFC 9293 §3.10.7.4: ignore the text).
+            if !segment.payload.is_empty() && !Seq(segment.seq).before(self.receive.next) {
+                return Outcome::Open;
+            }
+        }
         if self.deaf && !segment.payload.is_empty() && seq.plus(1).after(self.receive.next) {
-            // Data for a service that has closed: the stack answers for it (RFC 9293 §3.10.7.1; RFC 2525 §2.17).
-            return Outcome::Reset(self.send.next);
+            // Data for a service that has closed: the stack answers as if the port had (RFC 9293 §3.10.7.1).
+            return Outcome::Refused;
         }
         self.handle_data(now, segment, limits);
         self.after_fin(now, limits)
@@ -198,12 +254,38 @@ impl Connection {
             if chunk.fin {
                 flags = flags.with(Flags::FIN);
             }
-            return Some(self.outgoing(chunk.seq, flags));
+            self.note_answer(now);
+            if chunk.fresh && chunk.length > 0 && core::mem::take(&mut self.marks.reduced) {
+                flags = flags.with(Flags::CWR);
+            }
+            return Some(Outgoing { fresh: chunk.fresh && chunk.length > 0, ..self.outgoing(chunk.seq, flags) });
         }
-        if self.ack.now || self.ack.due.is_some_and(|at| at <= now) {
-            return Some(self.outgoing(self.send.next, Flags::ACK));
+        self.next_acknowledgment(now)
+    }
+
+    /// The acknowledgment that is due, if one is.
+    pub(crate) fn next_acknowledgment(&mut self, now: u64) -> Option<Outgoing> {
+        let late = self.ack.due.is_some_and(|at| at <= now);
+        if !self.ack.now && !late {
+            return None;
         }
-        None
+        if late && !self.ack.now {
+            // No answer came in time: it was no conversation.
+            self.ack.turns = false;
+        }
+        Some(self.outgoing(self.send.next, Flags::ACK))
+    }
+
+    /// The acknowledgment, if it must not wait.
+    pub(crate) fn acknowledgment_now(&mut self) -> Option<Outgoing> {
+        self.ack.now.then(|| self.outgoing(self.send.next, Flags::ACK))
+    }
+
+    /// Adaptive: data goes out soon after data came in, so the two take turns.
+    fn note_answer(&mut self, now: u64) {
+        if self.ack.received.is_some_and(|at| now.saturating_sub(at) < self.ack.patience) {
+            self.ack.turns = true;
+        }
     }
 
     /// An empty segment one octet too low: the peer answers with its window (a zero-window probe as Linux sends it).
@@ -252,8 +334,13 @@ impl Connection {
         self.peer_finished && self.receive.unread() == 0
     }
 
-    /// The service has read: a window that was closed is opened again.
-    pub(crate) fn reading_done(&mut self, segment_size: u32) {
+    /// The service has read: small segments are acknowledged by that, and a window that was closed is opened again.
+    pub(crate) fn reading_done(&mut self, segment_size: u32, limits: Limits) {
+        let small = self.ack.small > 1 || self.ack.small == 1 && !self.ack.turns;
+        if limits.acknowledge == Acknowledge::Adaptive && self.ack.due.is_some() && small && self.receive.unread() == 0
+        {
+            self.ack.now = true;
+        }
         let before = self.receive.advertised();
         if before < segment_size && self.receive.window() >= segment_size.max(before + 1) {
             self.ack.now = true;
@@ -262,15 +349,40 @@ impl Connection {
 
     fn outgoing(&mut self, seq: Seq, flags: Flags) -> Outgoing {
         let scaled = self.receive.window() >> self.receive_scale.min(14);
-        self.ack = Ack { now: false, due: None, unacknowledged: 0, quick: self.ack.quick };
-        Outgoing { seq, flags, window: u16::try_from(scaled).unwrap_or(u16::MAX) }
+        if self.receive.space.is_some() && (self.ack.now || self.ack.due.is_some()) {
+            self.ack.quick = self.ack.quick.saturating_sub(1);
+        }
+        self.ack.now = false;
+        self.ack.due = None;
+        self.ack.unacknowledged = 0;
+        self.ack.small = 0;
+        let flags = if self.marks.echo { flags.with(Flags::ECE) } else { flags };
+        Outgoing { seq, flags, window: u16::try_from(scaled).unwrap_or(u16::MAX), fresh: false }
+    }
+
+    /// The window as a segment would name it now.
+    pub(crate) fn window(&self) -> u16 {
+        u16::try_from(self.receive.advertised() >> self.receive_scale.min(14)).unwrap_or(u16::MAX)
     }
 
     /// PAWS (RFC 7323 §5.3): a timestamp from before the latest one.
-    fn is_old(&self, now: u64, segment: &Segment<'_>) -> bool {
+    fn is_old(&self, now: u64, segment: &Segment<'_>, limits: Limits) -> bool {
         let (Some(stamps), Some((value, _))) = (self.stamps, stamp_of(segment)) else { return false };
         let valid = now.saturating_sub(stamps.recent_at) < STAMP_VALID_NS;
-        valid && Seq(value).before(Seq(stamps.recent))
+        // One tick is forgiven where answers are limited (Linux: TCP_PAWS_WINDOW).
+        let forgiven = u32::from(limits.strict_acks);
+        valid && Seq(value).plus(forgiven).before(Seq(stamps.recent))
+    }
+
+    /// An empty segment that says nothing new and was overtaken on its way: no reason to answer (Linux:
+    /// tcp_disordered_ack).
+    fn is_overtaken(&self, segment: &Segment<'_>, limits: Limits) -> bool {
+        let age = self.stamps.zip(stamp_of(segment)).map_or(0, |(ours, (value, _))| Seq(ours.recent).since(Seq(value)));
+        limits.strict_acks
+            && segment.sequence_length() == 0
+            && Seq(segment.seq) == self.receive.next
+            && Seq(segment.ack) == self.send.una
+            && u64::from(age) * 1_000_000 <= self.send.timeout()
     }
 
     fn remember_stamp(&mut self, now: u64, segment: &Segment<'_>) {
@@ -283,16 +395,68 @@ impl Connection {
         }
     }
 
-    fn unacceptable(&mut self, segment: &Segment<'_>) -> Outcome {
+    fn unacceptable(&mut self, now: u64, segment: &Segment<'_>, limits: Limits) -> Outcome {
         if segment.flags.has(Flags::RST) {
             return Outcome::Open;
         }
         if segment.flags.has(Flags::SYN) {
             return Outcome::Challenge;
         }
-        // An old or far segment is answered with where we are; its acknowledgment still counts if it is ours.
-        self.ack.now = true;
+        let (from, length) = (Seq(segment.seq), segment.sequence_length());
+        if from.before(self.receive.next) && length > 0 {
+            self.receive.note_duplicate(from, from.plus(length).min(self.receive.next));
+            self.be_quick(QUICK_ACKS);
+        }
+        // An old or far segment is answered with where we are; data always, others so often.
+        if length > 0 || self.may_answer_invalid(now, limits) {
+            self.ack.now = true;
+        }
         Outcome::Open
+    }
+
+    /// Whether another answer to something unacceptable may go out.
+    pub(crate) fn may_answer_invalid(&mut self, now: u64, limits: Limits) -> bool {
+        let may = self.answered_invalid.is_none_or(|at| now.saturating_sub(at) >= limits.invalid);
+        if may {
+            self.answered_invalid = Some(now);
+        }
+        may
+    }
+
+    /// An acknowledgment of what was never sent, or of what was long ago (RFC 5961 §5.2).
+    fn is_foreign(&self, segment: &Segment<'_>) -> bool {
+        let ack = Seq(segment.ack);
+        ack.after(self.send.next) || ack.before(self.send.una.minus(self.send.acknowledged_window()))
+    }
+
+    fn note_marks(&mut self, segment: &Segment<'_>, marked: bool, limits: Limits) {
+        if !self.marks.agreed || limits.acknowledge != Acknowledge::Adaptive {
+            return;
+        }
+        if segment.flags.has(Flags::CWR) && !segment.payload.is_empty() {
+            self.marks.echo = false;
+            self.ack.now = true;
+        }
+        if marked && !segment.payload.is_empty() {
+            if !self.marks.echo {
+                self.be_quick(QUICK_AFTER_MARK);
+            }
+            self.marks.echo = true;
+        }
+        if self.marks.until.is_some_and(|until| !Seq(segment.ack).before(until)) {
+            self.marks.until = None;
+        }
+        if segment.flags.has(Flags::ECE) && self.marks.until.is_none() && self.send.next.after(self.send.una) {
+            self.marks.until = Some(self.send.next);
+            self.marks.reduced = true;
+            self.send.slow_down();
+        }
+    }
+
+    /// Adaptive: so many acknowledgments go out at once, whatever was the habit.
+    fn be_quick(&mut self, segments: u8) {
+        self.ack.quick = self.ack.quick.max(segments);
+        self.ack.turns = false;
     }
 
     fn handle_ack(&mut self, now: u64, segment: &Segment<'_>) -> Option<Outcome> {
@@ -326,26 +490,97 @@ impl Connection {
         }
         let seq = Seq(segment.seq);
         let before = self.receive.next;
-        match self.receive.take(seq, segment.payload, fin) {
+        if self.receive.space.is_some()
+            && !segment.payload.is_empty()
+            && seq == before
+            && self.receive.advertised() == 0
+        {
+            // A probe of the closed window: nothing is taken (RFC 9293 §3.8.6.1).
+            self.be_quick(QUICK_ACKS);
+            self.ack.now = true;
+            return;
+        }
+        let arrived = self.receive.take(seq, segment.payload, fin);
+        let fresh = self.receive.next.since(before);
+        self.received = self.received.saturating_add(u64::from(fresh));
+        self.ack.unacknowledged = self.ack.unacknowledged.saturating_add(fresh);
+        if limits.urgent_apart && segment.flags.has(Flags::URG) && segment.urgent > 0 {
+            self.receive.take_out(seq.plus(u32::from(segment.urgent) - 1));
+        }
+        if limits.acknowledge == Acknowledge::Adaptive {
+            let old = !seq.plus(segment.sequence_length()).after(before);
+            if old {
+                self.receive.note_duplicate(seq, seq.plus(segment.sequence_length()));
+            }
+            let length = u32::try_from(segment.payload.len()).unwrap_or(0);
+            if arrived == Arrived::Disorder
+                && seq.after(before)
+                && let Some(space) = &mut self.receive.space
+            {
+                space.receive_early(length, self.sack);
+            }
+            self.adapt(now, arrived, fresh, fin && !old, limits);
+            return;
+        }
+        match arrived {
             Arrived::InOrder => {
-                let fresh = self.receive.next.since(before);
-                self.received = self.received.saturating_add(u64::from(fresh));
-                self.ack.unacknowledged = self.ack.unacknowledged.saturating_add(fresh);
                 if self.ack.quick > 0 {
                     self.ack.quick -= 1;
                     self.ack.now = true;
                 } else if self.ack.unacknowledged >= 2 * limits.segment {
                     self.ack.now = true;
                 } else if self.ack.due.is_none() {
-                    self.ack.due = Some(now.saturating_add(limits.ack_delay));
+                    self.ack.due = Some(limits.ticks.deadline(now, limits.ack_delay));
                 }
             }
-            Arrived::Disorder => {
-                let fresh = self.receive.next.since(before);
-                self.received = self.received.saturating_add(u64::from(fresh));
-                self.ack.now = true;
+            Arrived::Disorder | Arrived::Nothing => self.ack.now = true,
+        }
+    }
+
+    /// When to acknowledge, as Linux decides it (net/ipv4/tcp_input.c, tcp_event_data_recv, __tcp_ack_snd_check).
+    fn adapt(&mut self, now: u64, arrived: Arrived, fresh: u32, fin: bool, limits: Limits) {
+        if arrived == Arrived::Nothing && !fin {
+            self.be_quick(QUICK_ACKS);
+            self.ack.now = true;
+            return;
+        }
+        if arrived == Arrived::Disorder {
+            // A gap is there, or was closed (RFC 5681 §4.2).
+            self.ack.now = true;
+        }
+        let full = self.receive.space.as_ref().map_or(limits.segment, |space| space.segment);
+        if fresh > 0 {
+            if fresh < full {
+                self.ack.small = (self.ack.small + 1).min(2);
             }
-            Arrived::Nothing => self.ack.now = true,
+            let opened = self.receive.space.as_mut().is_some_and(|space| space.receive(fresh));
+            let rest = self.ack.received.map(|at| now.saturating_sub(at));
+            match rest {
+                None => {
+                    self.ack.quick = self.ack.quick.max(QUICK_ACKS);
+                    self.ack.patience = limits.ack_delay;
+                }
+                Some(rest) if rest > self.send.timeout() => self.ack.quick = self.ack.quick.max(QUICK_ACKS),
+                Some(rest) if rest <= limits.ack_delay / 2 => {
+                    self.ack.patience = self.ack.patience / 2 + limits.ack_delay / 2;
+                }
+                Some(rest) if rest < self.ack.patience => self.ack.patience = self.ack.patience / 2 + rest,
+                Some(_) => {}
+            }
+            self.ack.received = Some(now);
+            if opened {
+                self.ack.quick |= 1;
+            }
+        }
+        if fin && !self.receive.has_gap() {
+            // The service will see the end, and most answer it at once.
+            self.ack.turns = true;
+        }
+        let full = self.receive.space.as_ref().map_or(limits.segment, |space| space.segment);
+        if self.ack.unacknowledged > full || self.ack.quick > 0 && !self.ack.turns {
+            self.ack.now = true;
+        } else if self.ack.due.is_none() {
+            self.ack.due = Some(limits.ticks.deadline(now, limits.ack_delay));
         }
     }
 
@@ -353,7 +588,7 @@ impl Connection {
     fn after_fin(&mut self, now: u64, limits: Limits) -> Outcome {
         if !self.peer_finished && self.receive.finished() {
             self.peer_finished = true;
-            self.ack.now = true;
+            self.ack.now |= limits.acknowledge != Acknowledge::Adaptive || self.state != State::Established;
             match self.state {
                 State::Established => self.state = State::CloseWait,
                 State::FinWait1 => self.state = State::Closing,
@@ -361,8 +596,11 @@ impl Connection {
                 State::CloseWait | State::Closing | State::LastAck => {}
             }
         }
+        if self.state == State::FinWait2 && self.deaf && limits.mini_sockets {
+            return Outcome::FinWait;
+        }
         if self.state == State::FinWait2 && self.patience.is_none() {
-            self.patience = Some(now.saturating_add(limits.fin_wait));
+            self.patience = Some(limits.ticks.deadline(now, limits.fin_wait));
         }
         Outcome::Open
     }
@@ -381,6 +619,12 @@ pub(crate) struct Limits {
     pub(crate) segment: u32,
     pub(crate) ack_delay: u64,
     pub(crate) fin_wait: u64,
+    pub(crate) invalid: u64,
+    pub(crate) acknowledge: Acknowledge,
+    pub(crate) strict_acks: bool,
+    pub(crate) urgent_apart: bool,
+    pub(crate) mini_sockets: bool,
+    pub(crate) ticks: Ticks,
 }
 
 /// The timestamps of a segment.

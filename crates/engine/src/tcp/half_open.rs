@@ -6,9 +6,14 @@ use chaff_wire::{
     tcp::{Flags, OptionList, Segment, TcpOption},
 };
 
-use super::{Flow, MAX_HALF_OPEN_PER_DECOY, Slot, connection::Stamps, seq::Seq};
+use super::{
+    Envelope, Flow, MAX_HALF_OPEN_PER_DECOY, Slot,
+    connection::{Stamps, stamp_of},
+    seq::Seq,
+};
 use crate::{
     arena::NIL,
+    clock::Ticks,
     counters::{DropReason, Verdict},
     engine::{Run, Timer},
     fleet::{DecoyView, Fleet},
@@ -21,6 +26,8 @@ use crate::{
 
 /// What a client that names no segment size can take (RFC 9293 §3.7.1).
 const DEFAULT_MSS: u16 = 536;
+/// TCP MD5 signature (RFC 2385).
+const SIGNATURE: u8 = 19;
 /// No exception.
 const NO_EXCEPTION: u8 = u8::MAX;
 /// The highest of the four reserved bits.
@@ -45,6 +52,10 @@ pub(crate) struct HalfOpen {
     /// Index of the personality's exception that fits this SYN.
     exception: u8,
     retries: u8,
+    /// When something unacceptable was answered last.
+    answered_invalid: Option<u64>,
+    /// When the first SYN-ACK went out, and the latest: only their timestamps can be echoed.
+    first_sent_at: u64,
     timer: TimerId,
     /// Neighbours in the line of this decoy's half-open connections.
     older: u32,
@@ -74,6 +85,7 @@ pub(super) struct Agreed {
     pub(super) send_scale: u8,
     pub(super) receive_scale: u8,
     pub(super) sack: bool,
+    pub(super) ecn: bool,
     pub(super) stamps: Option<Stamps>,
     /// How long the handshake took, if nothing was sent twice.
     pub(super) trip: Option<u64>,
@@ -89,6 +101,10 @@ impl Run {
         flow: Flow,
     ) -> Verdict {
         let arrival = delivery.arrival;
+        let signed = |option| matches!(option, TcpOption::Unknown(SIGNATURE, body) if body.len() == 16);
+        if decoy.stack.rules.tcp.signed_silent && segment.options().any(signed) {
+            return Verdict::Observed;
+        }
         let mut half = HalfOpen::new(flow, arrival.source, segment, &decoy.stack.exceptions);
         if let Some(exception) = half.exception(decoy.stack) {
             if exception.every_second && self.left_unanswered(decoy, &half) {
@@ -105,15 +121,16 @@ impl Run {
         let number = self.initial_number(decoy, arrival.now, &flow, peer);
         half.isn = Seq(number);
         half.sent_at = arrival.now;
+        half.first_sent_at = arrival.now;
         half.stamp_offset = self.stamp_offset(decoy, arrival.now, &flow);
         let wants_ecn = segment.flags.has(Flags::ECE) && segment.flags.has(Flags::CWR);
         half.ecn = wants_ecn && decoy.stack.rules.tcp.ecn != Ecn::Off;
-        self.send_syn_ack(decoy, arrival.now, &half, Some(peer));
+        self.send_syn_ack(decoy, arrival.now, &half, Some(peer), delivery.options.unwrap_or(&[]));
         if let Some(&delay) = decoy.stack.rules.connection.syn_ack_ms.first() {
             let Some(index) = self.tcp.halves.push(half) else { return Verdict::Answered };
             self.tcp.enter(&flow, Slot::HalfOpen(index));
             self.line_up(decoy.index, index);
-            let at = arrival.now.saturating_add(u64::from(delay) * 1_000_000);
+            let at = ticks(decoy).deadline(arrival.now, u64::from(delay) * 1_000_000);
             let timer = self.wheel.set(at, Timer::HalfOpen(index));
             if let Some(half) = self.tcp.halves.get_mut(index) {
                 half.timer = timer;
@@ -137,6 +154,10 @@ impl Run {
         let flags = segment.flags;
         let seq = Seq(segment.seq);
         let expected = half.irs.plus(1);
+        let invalid = u64::from(decoy.stack.rules.connection.invalid_ms) * 1_000_000;
+        if invalid > 0 {
+            return self.checked_segment(fleet, decoy, delivery, segment, index, invalid);
+        }
         if flags.has(Flags::RST) {
             if seq == expected || flags.has(Flags::SYN) {
                 self.drop_half(index);
@@ -147,7 +168,7 @@ impl Run {
             return if seq == half.irs && !flags.has(Flags::ACK) {
                 // The SYN again: the same SYN-ACK again.
                 let half = *half;
-                self.send_syn_ack(decoy, now, &half, None);
+                self.send_syn_ack(decoy, now, &half, None, &[]);
                 Verdict::Answered
             } else {
                 // Another SYN from the same port: the client has started anew (RFC 9293 §3.10.7.4: back to LISTEN).
@@ -161,15 +182,97 @@ impl Run {
         if Seq(segment.ack) != half.isn.plus(1) {
             return self.stray(decoy, delivery, segment, flow, Shape::Ack, true);
         }
-        let far = half.offered.has(Offered::SCALE);
-        let window = u32::from(u16::MAX) << if far { decoy.stack.rules.tcp.window_scale.min(14) } else { 0 };
+        let window = half.reach(decoy.stack);
         if seq.before(expected) || seq.after(expected.plus(window)) {
             return Verdict::Dropped(DropReason::Silent);
         }
-        let agreed = self.agree(decoy, now, index);
+        self.complete(fleet, decoy, delivery, segment, index)
+    }
+
+    /// The same with every check that RFC 5961 and RFC 7323 add, in the order in which Linux makes them
+    /// (net/ipv4/tcp_minisocks.c, tcp_check_req). `invalid` is the least time between two answers to nonsense.
+    fn checked_segment(
+        &mut self,
+        fleet: &Fleet,
+        decoy: &DecoyView<'_>,
+        delivery: Delivery<'_>,
+        segment: &Segment<'_>,
+        index: u32,
+        invalid: u64,
+    ) -> Verdict {
+        let now = delivery.arrival.now;
+        let ticks_then = self.tcp.halves.get(index).map(|half| {
+            let at = |time| self.ticks(decoy, time).wrapping_add(half.stamp_offset);
+            (at(half.first_sent_at), at(half.sent_at))
+        });
+        let Some(half) = self.tcp.halves.get_mut(index) else { return Verdict::Dropped(DropReason::Silent) };
+        let flow = half.flow;
+        let (flags, seq, expected) = (segment.flags, Seq(segment.seq), half.irs.plus(1));
+        let stamped = half.offered.has(Offered::TIMESTAMPS);
+        let stamp = stamp_of(segment).filter(|_| stamped);
+        let old = stamp.is_some_and(|(value, _)| Seq(value).before(Seq(half.stamp)));
+        let foreign_echo = stamp.zip(ticks_then).is_some_and(|((_, echo), (first, last))| {
+            echo != 0 && (Seq(echo).before(Seq(first)) || Seq(echo).after(Seq(last)))
+        });
+        let due = half.answered_invalid.is_none_or(|at| now.saturating_sub(at) >= invalid);
+        let (syn, ack, rst) = (flags.has(Flags::SYN), flags.has(Flags::ACK), flags.has(Flags::RST));
+        if syn && !ack && !rst && seq == half.irs && !old {
+            if !due {
+                return Verdict::Dropped(DropReason::Limit);
+            }
+            half.answered_invalid = Some(now);
+            half.sent_at = now;
+            let half = *half;
+            self.send_syn_ack(decoy, now, &half, None, &[]);
+            return Verdict::Answered;
+        }
+        if ack && Seq(segment.ack) != half.isn.plus(1) {
+            return self.stray(decoy, delivery, segment, flow, Shape::Ack, true);
+        }
+        let end = seq.plus(segment.sequence_length());
+        let edge = expected.plus(half.reach(decoy.stack));
+        let inside = seq == expected || end.after(expected) && seq.before(edge) || seq == edge && end == seq;
+        if old || foreign_echo || !inside || rst && seq != expected && seq != half.irs {
+            let data = !syn && segment.sequence_length() > 0;
+            if rst && !inside || !due && !data {
+                return Verdict::Dropped(DropReason::Silent);
+            }
+            if !data {
+                half.answered_invalid = Some(now);
+            }
+            let half = *half;
+            let window = half.own_window(decoy.stack) >> half.shift(decoy.stack);
+            let stamps = stamped.then_some(Stamps { offset: half.stamp_offset, recent: half.stamp, recent_at: now });
+            self.bare_ack(decoy, delivery, segment, (half.isn.plus(1), half.irs.plus(1)), window, stamps);
+            return Verdict::Answered;
+        }
+        if rst {
+            self.drop_half(index);
+            return Verdict::Observed;
+        }
+        if syn && seq != half.irs {
+            self.drop_half(index);
+            return self.stray(decoy, delivery, segment, flow, Shape::Syn, false);
+        }
+        if !ack {
+            return Verdict::Dropped(DropReason::Silent);
+        }
+        self.complete(fleet, decoy, delivery, segment, index)
+    }
+
+    /// The last segment of the handshake has come.
+    fn complete(
+        &mut self,
+        fleet: &Fleet,
+        decoy: &DecoyView<'_>,
+        delivery: Delivery<'_>,
+        segment: &Segment<'_>,
+        index: u32,
+    ) -> Verdict {
+        let agreed = self.agree(decoy, delivery.arrival.now, index);
         self.drop_half(index);
         let Some(agreed) = agreed else { return Verdict::Dropped(DropReason::Limit) };
-        self.open_connection(fleet, decoy, now, agreed, segment)
+        self.open_connection(fleet, decoy, delivery, agreed, segment)
     }
 
     /// The SYN-ACK was not acknowledged in time.
@@ -187,7 +290,7 @@ impl Run {
             self.drop_half(index);
             return;
         }
-        self.send_syn_ack(&decoy, now, &half, None);
+        self.send_syn_ack(&decoy, now, &half, None, &[]);
         // After the last retransmission the handshake waits as long again before it is forgotten.
         let delay = rules
             .syn_ack_ms
@@ -195,9 +298,11 @@ impl Run {
             .or_else(|| rules.syn_ack_ms.last())
             .copied()
             .unwrap_or(1000);
-        let timer = self.wheel.set(now.saturating_add(u64::from(delay) * 1_000_000), Timer::HalfOpen(index));
+        let at = ticks(&decoy).deadline(now, u64::from(delay) * 1_000_000);
+        let timer = self.wheel.set(at, Timer::HalfOpen(index));
         if let Some(half) = self.tcp.halves.get_mut(index) {
             half.timer = timer;
+            half.sent_at = now;
         }
     }
 
@@ -258,7 +363,7 @@ impl Run {
         (wide & 0xffff_ffff) as u32
     }
 
-    fn send_syn_ack(&mut self, decoy: &DecoyView<'_>, now: u64, half: &HalfOpen, peer: Option<u32>) {
+    fn send_syn_ack(&mut self, decoy: &DecoyView<'_>, now: u64, half: &HalfOpen, peer: Option<u32>, reflected: &[u8]) {
         let stack = decoy.stack;
         let rules = &stack.rules;
         let exception = half.exception(stack);
@@ -294,7 +399,8 @@ impl Run {
         let to = (half.flow.remote, half.mac);
         let df = exception.and_then(|e| e.df).unwrap_or(rules.ip.df);
         let ttl = exception.and_then(|e| e.ttl).unwrap_or(rules.ip.ttl);
-        Self::emit_with_ttl(&mut self.out, decoy, to, (id, df, ttl), &header, &[]);
+        let envelope = Envelope { id, df, ttl, tos: 0, options: reflected };
+        Self::emit_in(&mut self.out, decoy, to, &envelope, &header, &[]);
     }
 
     fn agree(&self, decoy: &DecoyView<'_>, now: u64, index: u32) -> Option<Agreed> {
@@ -312,12 +418,13 @@ impl Run {
             mac: half.mac,
             receive_next: half.irs.plus(1),
             send_next: half.isn.plus(1),
-            client_mss: half.client_mss(),
+            client_mss: half.client_mss(stack),
             client_window: half.window,
             window: half.own_window(stack),
             send_scale: if scaled { half.scale.min(14) } else { 0 },
             receive_scale: if scaled { stack.rules.tcp.window_scale.min(14) } else { 0 },
             sack: both(Offered::SACK),
+            ecn: half.ecn,
             stamps,
             trip: (half.retries == 0).then(|| now.saturating_sub(half.sent_at)),
         })
@@ -398,6 +505,8 @@ impl HalfOpen {
             ecn: false,
             exception: NO_EXCEPTION,
             retries: 0,
+            answered_invalid: None,
+            first_sent_at: 0,
             timer: TimerId::NONE,
             older: NIL,
             newer: NIL,
@@ -440,8 +549,26 @@ impl HalfOpen {
     }
 
     /// What the client can take; nonsense below the least that a host must take counts as that (RFC 9293 §3.7.1).
-    fn client_mss(&self) -> u16 {
-        self.mss.max(64)
+    fn client_mss(&self, stack: &Stack) -> u16 {
+        match stack.rules.connection.least_segment {
+            0 => self.mss.max(64),
+            least => self.mss.max(least),
+        }
+    }
+
+    /// How far windows of the connection are shifted by us.
+    fn shift(&self, stack: &Stack) -> u8 {
+        let scaled = self.offered.has(Offered::SCALE) && self.layout(stack).set().has(Offered::SCALE);
+        if scaled { stack.rules.tcp.window_scale.min(14) } else { 0 }
+    }
+
+    /// Octets that the client may have sent already.
+    fn reach(&self, stack: &Stack) -> u32 {
+        if stack.rules.connection.invalid_ms > 0 {
+            return u32::from(self.own_window(stack));
+        }
+        let far = self.offered.has(Offered::SCALE);
+        u32::from(u16::MAX) << if far { stack.rules.tcp.window_scale.min(14) } else { 0 }
     }
 
     fn own_mss(&self, stack: &Stack) -> u16 {
@@ -488,6 +615,11 @@ impl HalfOpen {
             }
         }
     }
+}
+
+/// The decoy's timers.
+fn ticks(decoy: &DecoyView<'_>) -> Ticks {
+    Ticks::new(decoy.stack.rules.connection.timer_tick_ms, decoy.spec.seed)
 }
 
 /// Fills a layout with values.

@@ -8,21 +8,28 @@ use chaff_services::{Conversation, Output};
 use chaff_wire::tcp::{self, Flags, OptionList, Segment, TcpOption};
 
 use super::{
-    Flow, MAX_CONNECTIONS_PER_DECOY, Slot, TimeWait,
+    Envelope, Flow, MAX_CONNECTIONS_PER_DECOY, Slot, TimeWait,
     accept::Accept,
     connection::{Connection, Limits, Opened, Outcome, Outgoing, Timed},
     half_open::Agreed,
     receive::Receive,
     send::Send,
+    space::Space,
 };
 use crate::{
+    clock::Ticks,
     counters::{DropReason, Verdict},
     engine::{Run, Timer, service_name, sight, source},
     fleet::{DecoyView, Fleet},
+    ipv4::Delivery,
+    personality::Acknowledge,
     spec::Port,
+    stack::Shape,
     timer::TimerId,
 };
 
+/// Both bits of the type of service that say a router met congestion (RFC 3168 §5).
+const CONGESTION: u8 = 3;
 /// Turns between service and connection in one go; a service that still wants more is heard again at once, after others.
 const MAX_TURNS: usize = 64;
 /// Segments sent by one connection in one go.
@@ -36,10 +43,11 @@ impl Run {
         &mut self,
         fleet: &Fleet,
         decoy: &DecoyView<'_>,
-        now: u64,
+        delivery: Delivery<'_>,
         agreed: Agreed,
         segment: &Segment<'_>,
     ) -> Verdict {
+        let now = delivery.arrival.now;
         if self.hosts.of(decoy.index).is_some_and(|host| host.connections >= MAX_CONNECTIONS_PER_DECOY) {
             return Verdict::Dropped(DropReason::Limit);
         }
@@ -53,19 +61,30 @@ impl Run {
         let rules = &decoy.stack.rules;
         let stamp_octets = if agreed.stamps.is_some() { 12 } else { 0 };
         let payload = agreed.client_mss.min(rules.tcp.mss).saturating_sub(stamp_octets);
+        let ticks = Ticks::new(rules.connection.timer_tick_ms, decoy.spec.seed);
+        let named = segment_size(decoy) - u32::from(stamp_octets);
+        let memory = rules.connection.receive_memory;
+        let space =
+            (memory > 0).then(|| Space::new(memory, u32::from(agreed.window), named, agreed.receive_scale.min(14)));
+        let nagle = conversation.tolerates_delay();
         let client_window = u32::from(agreed.client_window);
         let capacity = rules.connection.receive_buffer.min(u32::from(u16::MAX) << agreed.receive_scale);
         let connection = Connection::new(Opened {
             flow: agreed.flow,
             mac: agreed.mac,
-            send: Send::new(agreed.send_next, client_window, u32::from(payload), agreed.trip, &rules.connection),
-            receive: Receive::new(agreed.receive_next, u32::from(agreed.window), capacity, segment_size(decoy)),
+            send: Send::new(agreed.send_next, client_window, u32::from(payload), agreed.trip, &rules.connection, ticks)
+                .with(rules.connection.rack && agreed.sack, nagle),
+            receive: Receive::new(agreed.receive_next, u32::from(agreed.window), capacity, segment_size(decoy))
+                .in_space(space)
+                .with_history(rules.connection.sack_history && agreed.sack),
             send_scale: agreed.send_scale,
             receive_scale: agreed.receive_scale,
             sack: agreed.sack,
             stamps: agreed.stamps,
             id: self.chance.next_u16(),
             conversation,
+            marked: agreed.ecn,
+            acknowledge: rules.connection.acknowledge,
             now,
         });
         let Some(index) = self.tcp.connections.push(Some(Box::new(connection))) else {
@@ -80,28 +99,47 @@ impl Run {
         let local = agreed.flow.local_port;
         let seen = sight(decoy, from, Kind::TcpConnect, Transport::Tcp, local, service, None);
         self.see(now, seen, || Detail::None);
-        self.connection_segment(fleet, decoy, now, index, segment)
+        self.connection_segment(fleet, decoy, delivery, index, segment)
     }
 
     pub(super) fn connection_segment(
         &mut self,
         fleet: &Fleet,
         decoy: &DecoyView<'_>,
-        now: u64,
+        delivery: Delivery<'_>,
         index: u32,
         segment: &Segment<'_>,
     ) -> Verdict {
+        let now = delivery.arrival.now;
         self.tcp.connections.touch(index);
         let Some(mut connection) = self.take(index) else { return Verdict::Dropped(DropReason::Silent) };
         let limits = limits(decoy);
-        let outcome = connection.handle_segment(now, segment, limits);
-        let outcome = if outcome == Outcome::Challenge {
-            self.challenge(decoy, now, &mut connection);
-            Outcome::Open
-        } else {
-            outcome
-        };
+        let marked = delivery.ip.tos & CONGESTION == CONGESTION;
+        let unacknowledged = connection.send.una;
+        let outcome = connection.handle_segment(now, segment, marked, limits);
+        if connection.send.una != unacknowledged {
+            self.neighbour_confirmed(decoy, now, connection.flow.remote);
+        }
         let frames = self.out.frames();
+        let outcome = match outcome {
+            Outcome::Challenge => {
+                self.challenge(decoy, now, &mut connection, limits);
+                Outcome::Open
+            }
+            Outcome::Open if limits.acknowledge == Acknowledge::Adaptive => {
+                // What is due now goes out before the service has had its turn.
+                if let Some(ack) = connection.acknowledgment_now() {
+                    self.emit(decoy, now, &mut connection, &ack, &[]);
+                }
+                outcome
+            }
+            Outcome::Refused => {
+                let flow = connection.flow;
+                self.end(fleet, decoy, now, index, &connection);
+                return self.stray(decoy, delivery, segment, flow, Shape::of(segment.flags), false);
+            }
+            other => other,
+        };
         self.settle(fleet, decoy, now, index, connection, outcome);
         if self.out.frames() > frames { Verdict::Answered } else { Verdict::Observed }
     }
@@ -146,15 +184,20 @@ impl Run {
         }
         match outcome {
             Outcome::Open | Outcome::Challenge => self.put_back(index, connection, now),
-            Outcome::Gone => self.end(fleet, decoy, now, index, &connection),
+            Outcome::Gone | Outcome::Refused => self.end(fleet, decoy, now, index, &connection),
+            Outcome::FinWait => {
+                self.end(fleet, decoy, now, index, &connection);
+                self.start_time_wait(decoy, now, &connection, true);
+            }
             Outcome::Reset(seq) => {
-                let reset = Outgoing { seq, flags: Flags::RST.with(Flags::ACK), window: 0 };
+                let window = if decoy.stack.rules.connection.reset_window { connection.window() } else { 0 };
+                let reset = Outgoing { seq, flags: Flags::RST.with(Flags::ACK), window, fresh: false };
                 self.emit(decoy, now, &mut connection, &reset, &[]);
                 self.end(fleet, decoy, now, index, &connection);
             }
             Outcome::TimeWait => {
                 self.end(fleet, decoy, now, index, &connection);
-                self.start_time_wait(decoy, now, &connection);
+                self.start_time_wait(decoy, now, &connection, false);
             }
         }
     }
@@ -174,7 +217,13 @@ impl Run {
             if !connection.deaf && connection.receive.unread() > 0 {
                 let taken = connection.conversation.handle_octets(now, connection.receive.readable());
                 connection.receive.consume(taken);
-                connection.reading_done(segment_size(decoy));
+                let limits = limits(decoy);
+                connection.reading_done(segment_size(decoy), limits);
+                if let Some(ack) =
+                    connection.acknowledgment_now().filter(|_| limits.acknowledge == Acknowledge::Adaptive)
+                {
+                    self.emit(decoy, now, connection, &ack, &[]);
+                }
                 moved |= taken > 0;
             }
             if !connection.end_told && !connection.deaf && connection.at_end() {
@@ -227,13 +276,14 @@ impl Run {
 
     fn emit(&mut self, decoy: &DecoyView<'_>, now: u64, connection: &mut Connection, outgoing: &Outgoing, data: &[u8]) {
         let mut options = OptionList::new();
-        if let Some(stamps) = connection.stamps.filter(|_| !outgoing.flags.has(Flags::RST)) {
+        let whole = !outgoing.flags.has(Flags::RST) || decoy.stack.rules.connection.reset_window;
+        if let Some(stamps) = connection.stamps.filter(|_| whole) {
             let value = self.ticks(decoy, now).wrapping_add(stamps.offset);
             options.push(TcpOption::Nop);
             options.push(TcpOption::Nop);
             options.push(TcpOption::Timestamps(value, stamps.recent));
         }
-        if connection.sack && data.is_empty() && !outgoing.flags.has(Flags::RST) {
+        if connection.sack && (data.is_empty() || connection.receive.has_history()) && !outgoing.flags.has(Flags::RST) {
             push_blocks(connection, &mut options);
         }
         let header = tcp::Header {
@@ -249,11 +299,18 @@ impl Run {
         };
         let id = self.flow_id(decoy, now, connection);
         let to = (connection.flow.remote, connection.mac);
-        Self::emit_segment(&mut self.out, decoy, to, id, decoy.stack.rules.ip.df, &header, data);
+        // ECT(0) on data that is sent for the first time (RFC 3168 §6.1.5).
+        let tos = if connection.marks.agreed && outgoing.fresh { 2 } else { 0 };
+        let rules = &decoy.stack.rules.ip;
+        let envelope = Envelope { id, df: rules.df, ttl: rules.ttl, tos, options: &[] };
+        Self::emit_in(&mut self.out, decoy, to, &envelope, &header, data);
     }
 
     /// A challenge acknowledgment, as many a second as the personality allows (RFC 5961 §7).
-    fn challenge(&mut self, decoy: &DecoyView<'_>, now: u64, connection: &mut Connection) {
+    fn challenge(&mut self, decoy: &DecoyView<'_>, now: u64, connection: &mut Connection, limits: Limits) {
+        if !connection.may_answer_invalid(now, limits) {
+            return;
+        }
         let limit = decoy.stack.rules.connection.challenge_acks;
         let bucket = self.hosts.of(decoy.index).map(|host| &mut host.challenges);
         if limit > 0 && bucket.is_some_and(|b| b.take(now, limit, limit)) {
@@ -319,7 +376,8 @@ impl Run {
         }
     }
 
-    fn start_time_wait(&mut self, decoy: &DecoyView<'_>, now: u64, connection: &Connection) {
+    /// What is left of a connection; `half`: the peer has not finished yet.
+    fn start_time_wait(&mut self, decoy: &DecoyView<'_>, now: u64, connection: &Connection, half: bool) {
         if self.tcp.waits.is_full()
             && let Some(oldest) = self.tcp.waits.oldest()
         {
@@ -334,11 +392,16 @@ impl Run {
             next_send: connection.send.next,
             next_receive: connection.receive.next,
             stamps: connection.stamps,
+            window: connection.window(),
+            edge: connection.receive.next.plus(connection.receive.advertised()),
+            half,
+            answered_invalid: connection.answered_invalid,
             timer: TimerId::NONE,
         };
         let Some(index) = self.tcp.waits.push(wait) else { return };
         self.tcp.enter(&flow, Slot::TimeWait(index));
-        let lasts = u64::from(decoy.stack.rules.connection.time_wait_ms) * 1_000_000;
+        let rules = &decoy.stack.rules.connection;
+        let lasts = u64::from(if half { rules.fin_wait_ms } else { rules.time_wait_ms }) * 1_000_000;
         let timer = self.wheel.set(now.saturating_add(lasts), Timer::TimeWait(index));
         if let Some(wait) = self.tcp.waits.get_mut(index) {
             wait.timer = timer;
@@ -347,11 +410,11 @@ impl Run {
 }
 
 /// SACK blocks: as many as fit beside the timestamps (RFC 2018 §3), padded as every stack pads them.
-fn push_blocks(connection: &Connection, options: &mut OptionList) {
+fn push_blocks(connection: &mut Connection, options: &mut OptionList) {
     let room = if connection.stamps.is_some() { 3 } else { 4 };
     let mut octets = [0; 32];
     let mut length = 0;
-    for ((from, to), place) in connection.receive.blocks().take(room).zip(octets.chunks_exact_mut(8)) {
+    for ((from, to), place) in connection.receive.take_blocks(room).into_iter().zip(octets.chunks_exact_mut(8)) {
         let (left, right) = place.split_at_mut(4);
         left.copy_from_slice(&from.0.to_be_bytes());
         right.copy_from_slice(&to.0.to_be_bytes());
@@ -372,5 +435,15 @@ fn segment_size(decoy: &DecoyView<'_>) -> u32 {
 fn limits(decoy: &DecoyView<'_>) -> Limits {
     let rules = &decoy.stack.rules.connection;
     let ms = |ms: u32| u64::from(ms) * 1_000_000;
-    Limits { segment: segment_size(decoy), ack_delay: ms(rules.delayed_ack_ms), fin_wait: ms(rules.fin_wait_ms) }
+    Limits {
+        segment: segment_size(decoy),
+        ack_delay: ms(rules.delayed_ack_ms),
+        fin_wait: ms(rules.fin_wait_ms),
+        invalid: ms(rules.invalid_ms),
+        acknowledge: rules.acknowledge,
+        strict_acks: rules.invalid_ms > 0,
+        urgent_apart: rules.urgent_apart,
+        mini_sockets: rules.mini_sockets,
+        ticks: Ticks::new(rules.timer_tick_ms, decoy.spec.seed),
+    }
 }

@@ -10,6 +10,7 @@ mod host;
 mod receive;
 mod send;
 mod seq;
+mod space;
 mod stray;
 #[cfg(test)]
 mod tests;
@@ -95,7 +96,23 @@ struct TimeWait {
     next_send: seq::Seq,
     next_receive: seq::Seq,
     stamps: Option<connection::Stamps>,
+    /// The window as it was last named, and its right edge.
+    window: u16,
+    edge: seq::Seq,
+    /// The peer has not finished: FIN-WAIT-2 without a socket.
+    half: bool,
+    answered_invalid: Option<u64>,
     timer: TimerId,
+}
+
+/// What of an IP header a segment may have its own way.
+#[derive(Clone, Copy, Debug)]
+struct Envelope<'a> {
+    id: u16,
+    df: bool,
+    ttl: u8,
+    tos: u8,
+    options: &'a [u8],
 }
 
 pub(crate) struct Tables {
@@ -170,7 +187,7 @@ impl Tables {
 
 impl Run {
     pub(crate) fn tcp(&mut self, fleet: &Fleet, decoy: &DecoyView<'_>, delivery: Delivery<'_>) -> Verdict {
-        let Delivery { arrival, ip } = delivery;
+        let ip = delivery.ip;
         let Some(segment) = Segment::parse(ip.payload) else {
             return Verdict::Dropped(DropReason::Malformed);
         };
@@ -179,7 +196,7 @@ impl Run {
         }
         let flow = Flow::new(decoy.index, ip.source.into(), &segment, &self.chance);
         match self.tcp.find(&flow) {
-            Some(Slot::Connection(index)) => self.connection_segment(fleet, decoy, arrival.now, index, &segment),
+            Some(Slot::Connection(index)) => self.connection_segment(fleet, decoy, delivery, index, &segment),
             Some(Slot::HalfOpen(index)) => self.half_open_segment(fleet, decoy, delivery, &segment, index),
             Some(Slot::TimeWait(index)) => self.time_wait_segment(fleet, decoy, delivery, &segment, index),
             None => self.stray_segment(fleet, decoy, delivery, &segment, flow),
@@ -222,7 +239,7 @@ impl Run {
         shape: Shape,
         port: Port,
     ) {
-        let Delivery { arrival, ip } = delivery;
+        let Delivery { arrival, ip, .. } = delivery;
         let mark = visitor::of_segment(&ip, segment);
         let kind = match shape {
             _ if mark.os_probe => Kind::OsProbe,
@@ -255,24 +272,95 @@ impl Run {
         segment: &Segment<'_>,
         index: u32,
     ) -> Verdict {
-        let Some(wait) = self.tcp.waits.get(index) else { return Verdict::Dropped(DropReason::Silent) };
+        let now = delivery.arrival.now;
+        let rules = &decoy.stack.rules.connection;
+        let Some(wait) = self.tcp.waits.get_mut(index) else { return Verdict::Dropped(DropReason::Silent) };
         let flow = wait.flow;
-        let newer = seq::Seq(segment.seq).after(wait.next_receive);
-        if segment.flags.has(Flags::SYN) && !segment.flags.any(Flags::ACK.with(Flags::RST)) && newer {
-            self.wheel.cancel(wait.timer);
-            self.tcp.end_time_wait(index);
-            return self.stray_segment(fleet, decoy, delivery, segment, flow);
+        let (flags, seq) = (segment.flags, seq::Seq(segment.seq));
+        let end = seq.plus(segment.sequence_length());
+        let age = connection::stamp_of(segment).zip(wait.stamps);
+        let old = age.is_some_and(|((value, _), stamps)| seq::Seq(value).before(seq::Seq(stamps.recent)));
+        let later = age.is_some_and(|((value, _), stamps)| seq::Seq(value).after(seq::Seq(stamps.recent)));
+        if wait.half {
+            let inside = seq == wait.next_receive || end.after(wait.next_receive) && seq.before(wait.edge);
+            if !old && inside {
+                return self.fin_wait_segment(decoy, delivery, segment, index);
+            }
+            if flags.has(Flags::RST) {
+                return Verdict::Observed;
+            }
+        } else {
+            let newer = seq.after(wait.next_receive) || later;
+            if flags.has(Flags::SYN) && !flags.any(Flags::ACK.with(Flags::RST)) && newer && !old {
+                self.wheel.cancel(wait.timer);
+                self.tcp.end_time_wait(index);
+                return self.stray_segment(fleet, decoy, delivery, segment, flow);
+            }
+            if flags.has(Flags::RST) {
+                if !rules.mini_sockets || seq == wait.next_receive && !old {
+                    self.wheel.cancel(wait.timer);
+                    self.tcp.end_time_wait(index);
+                }
+                return Verdict::Observed;
+            }
+            if segment.sequence_length() == 0 && seq == wait.next_receive {
+                return Verdict::Observed;
+            }
         }
-        if segment.flags.has(Flags::RST) {
+        if rules.mini_sockets && (segment.sequence_length() == 0 || flags.has(Flags::SYN)) {
+            let invalid = u64::from(rules.invalid_ms) * 1_000_000;
+            if wait.answered_invalid.is_some_and(|at| now.saturating_sub(at) < invalid) {
+                return Verdict::Observed;
+            }
+            wait.answered_invalid = Some(now);
+        }
+        if rules.mini_sockets && flags.has(Flags::ACK) && !wait.half {
+            // The wait starts again (RFC 9293 §3.10.7.4).
+            self.wheel.cancel(wait.timer);
+            let lasts = u64::from(rules.time_wait_ms) * 1_000_000;
+            wait.timer = self.wheel.set(now.saturating_add(lasts), crate::engine::Timer::TimeWait(index));
+        }
+        let (numbers, window, stamps) = ((wait.next_send, wait.next_receive), wait.window, wait.stamps);
+        self.bare_ack(decoy, delivery, segment, numbers, window, stamps);
+        Verdict::Answered
+    }
+
+    /// A segment inside of the window of a flow whose service is gone and whose peer has not finished.
+    fn fin_wait_segment(
+        &mut self,
+        decoy: &DecoyView<'_>,
+        delivery: Delivery<'_>,
+        segment: &Segment<'_>,
+        index: u32,
+    ) -> Verdict {
+        let now = delivery.arrival.now;
+        let Some(wait) = self.tcp.waits.get_mut(index) else { return Verdict::Dropped(DropReason::Silent) };
+        let (flow, flags) = (wait.flow, segment.flags);
+        let end = seq::Seq(segment.seq).plus(segment.sequence_length());
+        if flags.has(Flags::RST) {
             self.wheel.cancel(wait.timer);
             self.tcp.end_time_wait(index);
             return Verdict::Observed;
         }
-        if segment.sequence_length() == 0 && seq::Seq(segment.seq) == wait.next_receive {
+        if !flags.has(Flags::SYN) && (!flags.has(Flags::ACK) || segment.sequence_length() == 0) {
             return Verdict::Observed;
         }
-        let (next_send, next_receive, stamps) = (wait.next_send, wait.next_receive, wait.stamps);
-        self.bare_ack(decoy, delivery, segment, next_send, next_receive, stamps);
+        if flags.has(Flags::SYN) || !flags.has(Flags::FIN) || end != wait.next_receive.plus(1) {
+            // New data for nobody.
+            self.wheel.cancel(wait.timer);
+            self.tcp.end_time_wait(index);
+            return self.stray(decoy, delivery, segment, flow, Shape::of(flags), false);
+        }
+        wait.half = false;
+        wait.next_receive = end;
+        if let (Some(stamps), Some((value, _))) = (&mut wait.stamps, connection::stamp_of(segment)) {
+            stamps.recent = value;
+        }
+        self.wheel.cancel(wait.timer);
+        let lasts = u64::from(decoy.stack.rules.connection.time_wait_ms) * 1_000_000;
+        wait.timer = self.wheel.set(now.saturating_add(lasts), crate::engine::Timer::TimeWait(index));
+        let (numbers, window, stamps) = ((wait.next_send, wait.next_receive), wait.window, wait.stamps);
+        self.bare_ack(decoy, delivery, segment, numbers, window, stamps);
         Verdict::Answered
     }
 
@@ -287,31 +375,32 @@ impl Run {
         header: &chaff_wire::tcp::Header<'_>,
         data: &[u8],
     ) {
-        Self::emit_with_ttl(out, decoy, to, (id, df, decoy.stack.rules.ip.ttl), header, data);
+        let envelope = Envelope { id, df, ttl: decoy.stack.rules.ip.ttl, tos: 0, options: &[] };
+        Self::emit_in(out, decoy, to, &envelope, header, data);
     }
 
-    /// The same for an answer that may have a time to live of its own.
-    fn emit_with_ttl(
+    /// The same where the IP header has something of its own.
+    fn emit_in(
         out: &mut Outbox,
         decoy: &DecoyView<'_>,
         to: (IpAddr, Mac),
-        (id, df, ttl): (u16, bool, u8),
+        envelope: &Envelope<'_>,
         header: &chaff_wire::tcp::Header<'_>,
         data: &[u8],
     ) {
         // Nothing reaches a connection over IPv6 yet; what it sends there would be written here.
         let (own, IpAddr::V4(remote)) = (decoy.v4(), to.0) else { return };
         let ip = ipv4::Header {
-            tos: 0,
-            id,
-            df,
+            tos: envelope.tos,
+            id: envelope.id,
+            df: envelope.df,
             mf: false,
             offset: 0,
-            ttl,
+            ttl: envelope.ttl,
             protocol: ipv4::TCP,
             source: own,
             destination: remote,
-            options: &[],
+            options: envelope.options,
         };
         out.datagram(Self::path(decoy, to.1), ip, header.length() + data.len(), |octets| {
             header.emit(own, remote, data, octets);

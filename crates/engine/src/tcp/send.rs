@@ -4,7 +4,7 @@
 use alloc::{collections::VecDeque, vec::Vec};
 
 use super::seq::Seq;
-use crate::personality::ConnectionRules;
+use crate::{clock::Ticks, personality::ConnectionRules};
 
 /// Octets that wait to be acknowledged at most; a service that says more must wait.
 pub(crate) const SEND_BUFFER: usize = 64 * 1024;
@@ -14,6 +14,14 @@ const MAX_SACKED: usize = 64;
 const INITIAL_SEGMENTS: u32 = 10;
 /// Duplicate acknowledgments that mean a loss (RFC 5681 §3.2).
 const DUPLICATES: u32 = 3;
+/// A loss probe waits so much longer than two round trips, that a timer may be late (Linux: TCP_TIMEOUT_MIN).
+const PROBE_SLACK_NS: u64 = 8_000_000;
+/// Below this window half of it is no bound (RFC 9293 §3.7.1; Linux: TCP_MSS_DEFAULT).
+const SMALL_WINDOW: u32 = 536;
+/// Octets that a card takes at once.
+const CARD_OCTETS: u64 = 65_536;
+/// Octets of a header without options, and the least datagram of IP (RFC 791): what bounds a segment from below.
+const LEAST_WITH_HEADER: u32 = 68;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fin {
@@ -46,6 +54,43 @@ pub(crate) struct Send {
     resent: Seq,
     sacked: Vec<(Seq, Seq)>,
     timers: Timers,
+    /// Largest window that the peer offered, and what it acknowledged in all.
+    largest_window: u32,
+    acknowledged: u32,
+    habits: Habits,
+    /// Time finds losses (RFC 8985), and a probe is out until this is acknowledged.
+    rack: bool,
+    probe: Option<Seq>,
+    /// Something small is on its way up to here (RFC 9293 §3.7.4, in Minshall's variant).
+    small: Option<Seq>,
+    /// The service does not mind if small pieces wait for each other.
+    nagle: bool,
+    /// Where the latest new segment begins.
+    latest: Seq,
+    /// A segment goes out however small the window is.
+    forced: bool,
+    /// Segments that are left of a burst, and whether it is one of several.
+    burst: u32,
+    bursts: bool,
+}
+
+/// What of the personality shapes segments.
+#[derive(Clone, Copy, Debug)]
+struct Habits {
+    keeps_tenths: u32,
+    half_window: bool,
+    burst_push: bool,
+    ticks: Ticks,
+}
+
+/// What the retransmission timer was set for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Resend,
+    /// A loss probe (RFC 8985 §7).
+    Probe,
+    /// A segment that was reported around counts as lost when it is not reported by then (RFC 8985 §6.2).
+    Reorder,
 }
 
 /// Round trips and the retransmission timer, in nanoseconds.
@@ -59,6 +104,8 @@ struct Timers {
     /// A segment that is being timed: the acknowledgment that ends it, and when it was sent.
     timed: Option<(Seq, u64)>,
     deadline: Option<u64>,
+    purpose: Purpose,
+    shortest: u64,
     retries: u8,
     max_retries: u8,
 }
@@ -71,6 +118,8 @@ pub(crate) struct Chunk {
     pub(crate) fin: bool,
     /// The last octet that waits is in it.
     pub(crate) push: bool,
+    /// It is sent for the first time.
+    pub(crate) fresh: bool,
 }
 
 /// What a timeout asks for.
@@ -89,7 +138,14 @@ pub(crate) enum Timeout {
 impl Send {
     /// `una` is the first octet of data, `window` the peer's in octets, `segment` the largest payload, `trip` what the
     /// handshake took if that is known.
-    pub(crate) fn new(una: Seq, window: u32, segment: u32, trip: Option<u64>, rules: &ConnectionRules) -> Self {
+    pub(crate) fn new(
+        una: Seq,
+        window: u32,
+        segment: u32,
+        trip: Option<u64>,
+        rules: &ConnectionRules,
+        ticks: Ticks,
+    ) -> Self {
         let ms = |ms: u32| u64::from(ms) * 1_000_000;
         let mut timers = Timers {
             smoothed: None,
@@ -99,6 +155,8 @@ impl Send {
             most: ms(rules.rto_max_ms),
             timed: None,
             deadline: None,
+            purpose: Purpose::Resend,
+            shortest: u64::MAX,
             retries: 0,
             max_retries: rules.retries,
         };
@@ -122,7 +180,62 @@ impl Send {
             resent: una,
             sacked: Vec::new(),
             timers,
+            largest_window: window,
+            acknowledged: 0,
+            habits: Habits {
+                keeps_tenths: if rules.loss_keeps_tenths == 0 { 5 } else { u32::from(rules.loss_keeps_tenths).min(10) },
+                half_window: rules.half_window,
+                burst_push: rules.burst_push,
+                ticks,
+            },
+            rack: false,
+            probe: None,
+            small: None,
+            nagle: false,
+            latest: una,
+            forced: false,
+            burst: 0,
+            bursts: false,
         }
+    }
+
+    /// Time finds losses, where the peer knows SACK; small pieces wait for each other, where the service lets them.
+    #[must_use]
+    pub(crate) fn with(mut self, rack: bool, nagle: bool) -> Self {
+        self.rack = rack;
+        self.nagle = nagle;
+        self
+    }
+
+    /// The retransmission timeout.
+    pub(crate) fn timeout(&self) -> u64 {
+        self.timers.timeout
+    }
+
+    /// How far back an acknowledgment can still be one of ours: the peer's largest window, or less if it has not
+    /// acknowledged so much (RFC 5961 §5.2).
+    pub(crate) fn acknowledged_window(&self) -> u32 {
+        self.largest_window.min(self.acknowledged)
+    }
+
+    /// The peer met congestion (RFC 3168 §6.1.2).
+    pub(crate) fn slow_down(&mut self) {
+        self.threshold = self.after_loss();
+        self.congestion = self.congestion.min(self.threshold.max(self.segment));
+    }
+
+    /// The congestion window that a loss leaves.
+    fn after_loss(&self) -> u32 {
+        (self.in_flight() / 10 * self.habits.keeps_tenths).max(2 * self.segment)
+    }
+
+    /// Largest segment now.
+    fn segment_now(&self) -> u32 {
+        if !self.habits.half_window {
+            return self.segment;
+        }
+        let half = if self.largest_window > SMALL_WINDOW { self.largest_window / 2 } else { self.largest_window };
+        if half > 0 && self.segment > half { half.max(LEAST_WITH_HEADER - 32) } else { self.segment }
     }
 
     pub(crate) fn room(&self) -> usize {
@@ -187,6 +300,7 @@ impl Send {
         let opened = newer && self.window == 0 && window > 0;
         let same_window = window == self.window;
         if newer {
+            self.largest_window = self.largest_window.max(window);
             self.window = window;
             self.window_seq = seq;
             self.window_ack = ack;
@@ -206,7 +320,35 @@ impl Send {
         }
         if self.una == self.next {
             self.timers.deadline = None;
+        } else if reported && self.rack {
+            self.watch_for_losses(now);
         }
+    }
+
+    /// What was sent before something that arrived is lost when it does not arrive soon (RFC 8985 §6.2). The timer
+    /// that was set for less than that stays.
+    fn watch_for_losses(&mut self, now: u64) {
+        if self.recover.is_none() && self.timers.purpose != Purpose::Reorder && !self.sacked.is_empty() {
+            self.timers.purpose = Purpose::Reorder;
+            self.timers.deadline = Some(self.habits.ticks.deadline(now, PROBE_SLACK_NS));
+        }
+    }
+
+    /// Sets the timer after data went out or was acknowledged: for a loss probe if that comes first.
+    fn arm(&mut self, now: u64) {
+        let timeout = self.timers.timeout;
+        self.timers.purpose = Purpose::Resend;
+        let mut delay = timeout;
+        if let Some(trip) = self.timers.smoothed.filter(|_| self.rack && self.recover.is_none() && self.probe.is_none())
+        {
+            let alone = !self.latest.after(self.una);
+            let probe = 2 * trip + if alone { self.timers.least } else { PROBE_SLACK_NS };
+            if self.timers.retries == 0 && self.next.after(self.una) && self.sacked.is_empty() {
+                self.timers.purpose = Purpose::Probe;
+                delay = probe.min(timeout);
+            }
+        }
+        self.timers.deadline = Some(self.habits.ticks.deadline(now, delay));
     }
 
     /// The next segment that window and congestion allow; its data is in the buffer.
@@ -214,14 +356,42 @@ impl Send {
         let chunk = match self.lost_chunk() {
             Some(chunk) => {
                 self.timers.timed = None;
+                if self.timers.deadline.is_none() {
+                    self.timers.purpose = Purpose::Resend;
+                    self.timers.deadline = Some(self.habits.ticks.deadline(now, self.timers.timeout));
+                }
                 chunk
             }
-            None => self.fresh_chunk(now)?,
+            None => {
+                let chunk = self.fresh_chunk(now)?;
+                if self.timers.deadline.is_none() || self.rack && self.timers.purpose != Purpose::Reorder {
+                    self.arm(now);
+                }
+                chunk
+            }
         };
-        if self.timers.deadline.is_none() {
-            self.timers.deadline = Some(now.saturating_add(self.timers.timeout));
-        }
         Some(chunk)
+    }
+
+    /// The timer of a loss probe has come: something new if there is, else the last segment again.
+    fn probe_tail(&mut self, now: u64) {
+        self.timers.purpose = Purpose::Resend;
+        self.timers.deadline = Some(self.habits.ticks.deadline(now, self.timers.timeout));
+        let data_end = self.una.plus(self.buffered());
+        let fresh = data_end.after(self.next) && self.una.plus(self.window).after(self.next);
+        if fresh {
+            // One segment beyond what congestion allows, and however small it is.
+            self.small = None;
+            self.congestion = self.congestion.max(self.in_flight() + self.segment);
+        } else {
+            let fin = u32::from(self.fin == Fin::Sent && self.next == data_end.plus(1));
+            let octets = self.next.minus(fin).since(self.una);
+            let last = if fin == 1 || octets == 0 { 0 } else { (octets - 1) % self.segment_now() + 1 };
+            self.resent = self.next.minus(last + fin).max(self.una);
+            self.lost_until = self.next;
+        }
+        self.probe = Some(self.next);
+        self.timers.timed = None;
     }
 
     /// The timer may be due.
@@ -229,19 +399,38 @@ impl Send {
         if self.timers.deadline.is_none_or(|at| at > now) {
             return Timeout::None;
         }
+        match self.timers.purpose {
+            Purpose::Resend => {}
+            Purpose::Probe => {
+                self.probe_tail(now);
+                return Timeout::Resend;
+            }
+            Purpose::Reorder => {
+                self.timers.purpose = Purpose::Resend;
+                self.timers.deadline = Some(self.habits.ticks.deadline(now, self.timers.timeout));
+                if let Some(&(_, highest)) = self.sacked.last() {
+                    self.enter_recovery();
+                    let first = self.sacked.first().map_or(highest, |&(start, _)| start);
+                    self.lost_until = self.lost_until.max(first);
+                }
+                return Timeout::Resend;
+            }
+        }
         if self.timers.retries >= self.timers.max_retries {
             return Timeout::GiveUp;
         }
         self.timers.retries += 1;
+        self.probe = None;
         self.timers.timeout = self.timers.timeout.saturating_mul(2).min(self.timers.most);
-        self.timers.deadline = Some(now.saturating_add(self.timers.timeout));
+        self.timers.deadline = Some(self.habits.ticks.deadline(now, self.timers.timeout));
         self.timers.timed = None;
         if self.next == self.una {
-            return Timeout::Probe;
+            self.forced = self.window > 0;
+            return if self.forced { Timeout::Resend } else { Timeout::Probe };
         }
         // RFC 5681 §3.1 (4) and RFC 2018 §8: after a timeout nothing that was reported counts any more.
         if self.timers.retries == 1 {
-            self.threshold = (self.in_flight() / 2).max(2 * self.segment);
+            self.threshold = self.after_loss();
         }
         self.congestion = self.segment;
         self.sacked.clear();
@@ -267,14 +456,14 @@ impl Send {
         }
         let data_end = self.una.plus(self.buffered());
         let stop = self.sacked.iter().map(|&(start, _)| start).find(|start| start.after(from));
-        let mut to = from.plus(self.segment).min(data_end).min(self.lost_until.max(from.plus(1)));
+        let mut to = from.plus(self.segment_now()).min(data_end).min(self.lost_until.max(from.plus(1)));
         if let Some(stop) = stop {
             to = to.min(stop);
         }
         let length = to.since(from);
         let fin = self.fin == Fin::Sent && to == data_end;
         self.resent = to.plus(u32::from(fin));
-        Some(Chunk { seq: from, length: usize::try_from(length).unwrap_or(0), fin, push: to == data_end })
+        Some(Chunk { seq: from, length: usize::try_from(length).unwrap_or(0), fin, push: to == data_end, fresh: false })
     }
 
     fn fresh_chunk(&mut self, now: u64) -> Option<Chunk> {
@@ -282,40 +471,88 @@ impl Send {
         let waiting = data_end.since(self.next);
         let idle = self.next == self.una;
         let usable = self.una.plus(self.window).since(self.next);
-        let length = waiting.min(self.segment).min(usable);
+        let segment = self.segment_now();
+        let length = waiting.min(segment).min(usable);
         if length == 0 {
             if self.fin == Fin::Queued && waiting == 0 {
                 self.fin = Fin::Sent;
                 let seq = self.next;
+                self.latest = seq;
                 self.next = self.next.plus(1);
-                return Some(Chunk { seq, length: 0, fin: true, push: false });
+                return Some(Chunk { seq, length: 0, fin: true, push: false, fresh: true });
             }
             if waiting > 0 && idle && self.timers.deadline.is_none() {
                 // The window is closed: the persist timer starts (RFC 9293 §3.8.6.1).
-                self.timers.deadline = Some(now.saturating_add(self.timers.timeout));
+                self.timers.purpose = Purpose::Resend;
+                self.timers.deadline = Some(self.habits.ticks.deadline(now, self.timers.timeout));
             }
             return None;
         }
         let too_much = self.in_flight() + length > self.congestion && !idle;
         // Silly window: a part of a segment is sent when it is all there is, or when nothing is on its way.
-        let silly = length < self.segment && length < waiting && !idle;
-        if too_much || silly {
+        let silly = length < segment && length < waiting && !idle;
+        // Nagle: a small piece waits while another is on its way, unless it is the last.
+        let held = self.nagle && length < segment && self.fin == Fin::None && self.small.is_some();
+        // A window of less than a segment is left alone until the timer says otherwise (RFC 9293 §3.8.6.2.1).
+        let narrow = self.habits.half_window && length < segment && length < waiting && !self.forced;
+        if too_much || silly || held || narrow {
+            if narrow && idle && self.timers.deadline.is_none() {
+                self.timers.purpose = Purpose::Resend;
+                self.timers.deadline = Some(self.habits.ticks.deadline(now, self.timers.timeout));
+            }
             return None;
         }
+        self.forced = false;
         let seq = self.next;
+        self.latest = seq;
         self.next = seq.plus(length);
         let last = length == waiting;
+        if length < segment {
+            self.small = Some(self.next);
+        }
+        let push = last || self.ends_burst(segment, waiting);
         if self.timers.timed.is_none() {
             self.timers.timed = Some((self.next, now));
         }
         if self.resent.before(seq) {
             self.resent = seq;
         }
-        Some(Chunk { seq, length: usize::try_from(length).unwrap_or(0), fin: false, push: last })
+        Some(Chunk { seq, length: usize::try_from(length).unwrap_or(0), fin: false, push, fresh: true })
+    }
+
+    /// Whether this segment is the last of a burst that goes to the card as one (Linux: tcp_tso_autosize): as many as
+    /// take about a millisecond, at least two, and no more than half of what may be on its way.
+    fn ends_burst(&mut self, segment: u32, waiting: u32) -> bool {
+        if !self.habits.burst_push {
+            return false;
+        }
+        if self.burst == 0 {
+            let window = u64::from((self.congestion / segment.max(1)).max(1));
+            let flying = u64::from(self.in_flight() / segment.max(1)).saturating_sub(1);
+            let trip = self.timers.smoothed.unwrap_or(1_000_000).max(1_000);
+            let factor = if self.congestion < self.threshold / 2 { 20 } else { 12 };
+            let rate = u64::from(segment) * window * factor * 100_000_000 / trip;
+            let closeness = (self.timers.shortest.min(1 << 60) / 1000) >> 9;
+            let octets = (rate >> 10) + CARD_OCTETS.checked_shr(u32::try_from(closeness).unwrap_or(64)).unwrap_or(0);
+            let wanted = (octets / u64::from(segment.max(1))).max(2);
+            let allowed = (window / 2).max(1).min(window.saturating_sub(flying).max(1));
+            let there = u64::from(waiting.div_ceil(segment.max(1)));
+            self.burst = u32::try_from(wanted.min(allowed).min(there)).unwrap_or(1).max(1);
+            self.bursts = self.burst > 1;
+        }
+        self.burst -= 1;
+        self.burst == 0 && self.bursts
     }
 
     fn advance(&mut self, now: u64, ack: Seq) {
         let acked = ack.since(self.una);
+        self.acknowledged = self.acknowledged.saturating_add(acked);
+        if self.probe.is_some_and(|until| !ack.before(until)) {
+            self.probe = None;
+        }
+        if self.small.is_some_and(|until| !ack.before(until)) {
+            self.small = None;
+        }
         let data = usize::try_from(acked).unwrap_or(0).min(self.buffer.len());
         self.buffer.drain(..data);
         if self.buffer.is_empty() {
@@ -336,7 +573,7 @@ impl Send {
             self.timers.retries = 0;
             self.timers.restore();
         }
-        self.timers.deadline = Some(now.saturating_add(self.timers.timeout));
+        self.arm(now);
         match self.recover {
             Some(recover) if ack.before(recover) => {
                 // A partial acknowledgment: the next hole is lost as well (RFC 6582 §3.2).
@@ -374,12 +611,17 @@ impl Send {
         if self.duplicates < DUPLICATES {
             return;
         }
-        self.threshold = (self.in_flight() / 2).max(2 * self.segment);
+        self.enter_recovery();
+        self.mark_lost();
+    }
+
+    /// The oldest segment is lost; recovery lasts until all that was sent by now is acknowledged.
+    fn enter_recovery(&mut self) {
+        self.threshold = self.after_loss();
         self.congestion = self.threshold;
         self.recover = Some(self.next);
         self.resent = self.una;
-        self.lost_until = self.una.plus(self.segment).min(self.next);
-        self.mark_lost();
+        self.lost_until = self.una.plus(self.segment_now()).min(self.next);
     }
 
     /// What lies before the highest range that arrived, three segments of reports later, is lost (RFC 6675 §4, IsLost).
@@ -436,6 +678,7 @@ impl Send {
 impl Timers {
     /// RFC 6298 §2.
     fn measure(&mut self, trip: u64) {
+        self.shortest = self.shortest.min(trip);
         match self.smoothed {
             None => {
                 self.smoothed = Some(trip);

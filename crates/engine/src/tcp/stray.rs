@@ -7,7 +7,7 @@ use chaff_wire::{
 };
 
 use super::{
-    Flow,
+    Envelope, Flow,
     connection::{Stamps, stamp_of},
     half_open::{Offer, RESERVED, lay_out},
     seq::Seq,
@@ -55,7 +55,8 @@ impl Run {
         told: &Told,
         open: bool,
     ) -> Verdict {
-        let Delivery { arrival, ip } = delivery;
+        let Delivery { arrival, ip, options: reflected } = delivery;
+        let Some(reflected) = reflected else { return Verdict::Observed };
         let Told { flags, data, reply } = told;
         let rules = &decoy.stack.rules;
         if !open {
@@ -108,8 +109,11 @@ impl Run {
         let rule = if answers_syn { rules.ip_id.syn_ack } else { rules.ip_id.reset };
         let id = self.next_id(decoy, arrival.now, ip.source.into(), arrival.source, rule);
         let to = (ip.source.into(), arrival.source);
+        // The two low bits are the network's (RFC 3168 §5).
+        let tos = if rules.ip.reset_tos { ip.tos & !3 } else { 0 };
         let ttl = reply.ttl.unwrap_or(rules.ip.ttl);
-        Self::emit_with_ttl(&mut self.out, decoy, to, (id, reply.df, ttl), &header, data);
+        let envelope = Envelope { id, df: reply.df, ttl, tos, options: reflected };
+        Self::emit_in(&mut self.out, decoy, to, &envelope, &header, data);
         Verdict::Answered
     }
 
@@ -125,11 +129,11 @@ impl Run {
         decoy: &DecoyView<'_>,
         delivery: Delivery<'_>,
         segment: &Segment<'_>,
-        seq: Seq,
-        ack: Seq,
+        (seq, ack): (Seq, Seq),
+        window: u16,
         stamps: Option<Stamps>,
     ) {
-        let Delivery { arrival, ip } = delivery;
+        let Delivery { arrival, ip, .. } = delivery;
         let rules = &decoy.stack.rules;
         let mut options = OptionList::new();
         if let Some(stamps) = stamps {
@@ -145,12 +149,12 @@ impl Run {
             ack: ack.0,
             reserved: 0,
             flags: Flags::ACK,
-            window: u16::try_from(rules.connection.receive_buffer >> rules.tcp.window_scale.min(14))
-                .unwrap_or(u16::MAX),
+            window,
             urgent: 0,
             options: options.as_octets(),
         };
-        let id = self.next_id(decoy, arrival.now, ip.source.into(), arrival.source, rules.ip_id.data);
+        let rule = if rules.connection.mini_sockets { rules.ip_id.reset } else { rules.ip_id.data };
+        let id = self.next_id(decoy, arrival.now, ip.source.into(), arrival.source, rule);
         let to = (ip.source.into(), arrival.source);
         Self::emit_segment(&mut self.out, decoy, to, id, rules.ip.df, &header, &[]);
     }

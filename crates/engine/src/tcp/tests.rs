@@ -9,7 +9,10 @@ use super::{
     send::{SEND_BUFFER, Send, Timeout},
     seq::Seq,
 };
-use crate::personality::ConnectionRules;
+use crate::{
+    clock::Ticks,
+    personality::{Acknowledge, ConnectionRules},
+};
 
 const MS: u64 = 1_000_000;
 const SEGMENT: u32 = 1000;
@@ -29,11 +32,24 @@ fn rules() -> ConnectionRules {
         unread_resets: true,
         challenge_acks: 100,
         receive_buffer: 65_535,
+        acknowledge: Acknowledge::Delayed,
+        receive_memory: 0,
+        sack_history: false,
+        invalid_ms: 0,
+        rack: false,
+        loss_keeps_tenths: 0,
+        burst_push: false,
+        half_window: false,
+        least_segment: 0,
+        timer_tick_ms: 0,
+        urgent_apart: false,
+        reset_window: false,
+        mini_sockets: false,
     }
 }
 
 fn sender(una: Seq) -> Send {
-    Send::new(una, 60_000, SEGMENT, Some(10 * MS), &rules())
+    Send::new(una, 60_000, SEGMENT, Some(10 * MS), &rules(), Ticks::default())
 }
 
 #[test]
@@ -125,7 +141,7 @@ fn the_timer_backs_off_and_gives_up() {
 
 #[test]
 fn a_closed_window_is_probed() {
-    let mut send = Send::new(Seq(0), 0, SEGMENT, Some(MS), &rules());
+    let mut send = Send::new(Seq(0), 0, SEGMENT, Some(MS), &rules(), Ticks::default());
     send.push(b"waiting");
     assert_eq!(send.next_chunk(0), None);
     let at = send.deadline().expect("the persist timer runs");
