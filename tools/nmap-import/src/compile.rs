@@ -29,7 +29,7 @@ pub(crate) fn compile(entry: &Entry, name: &str, source: &str) -> Compiled {
     }
     let class = isn::class(entry);
     if class.is_none() {
-        notes.push("SEQ: no numbers have this SP, GCD and ISR; three of the timed SYNs are answered late only".into());
+        notes.push("SEQ: no numbers have this SP, GCD and ISR, or none over a real network; three of the timed SYNs are answered late only".into());
     }
     let sparse = class.is_none();
     let syns = syn::syns(entry, &ttl, sparse, source);
