@@ -90,7 +90,7 @@ fn looked_at(host: &mut Script, begun: u64) -> Vec<String> {
         ids.extend(replies.iter().filter(|reply| reply.destination == me).map(|reply| reply.id));
         note("echo", &replies);
     }
-    said.push(format!("identifications by one: {}", ids.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1))));
+    let by_one = format!("identifications by one: {}", ids.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1)));
     for n in 0..40 {
         host.to(CLOSED).from(41_000 + n);
         host.send(tcp(SYN).seq(7));
@@ -103,6 +103,7 @@ fn looked_at(host: &mut Script, begun: u64) -> Vec<String> {
     host.send(tcp(ACK).seq(501).ack(theirs));
     host.send(tcp(ACK | PSH).seq(501).ack(theirs).data(b"still there"));
     note("service", &host.take(100));
+    said.push(by_one);
     said
 }
 

@@ -1,3 +1,4 @@
+use alloc::{vec, vec::Vec};
 use core::net::Ipv4Addr;
 
 use super::reflect;

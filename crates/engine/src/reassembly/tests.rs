@@ -107,7 +107,7 @@ fn odd_lengths_and_empty_fragments_where_nothing_may_overlap() {
 
 #[test]
 fn a_whole_datagram_has_a_header_that_holds() {
-    let mut reassembler = Reassembler::new();
+    let mut reassembler = Reassembler::new(Share::WHOLE);
     let pieces = [fragment(0, true, &[1; 8]), fragment(8, false, &[2; 8])];
     for octets in &pieces {
         let ip = Datagram::parse(octets).unwrap();
