@@ -36,6 +36,11 @@ impl Clock {
         self.latest
     }
 
+    /// The same, given out to nobody yet: frames that were received before it may still be told their own times.
+    pub(crate) fn reading(&self) -> u64 {
+        self.latest.max(monotonic())
+    }
+
     /// The time of day at the monotone time `now`.
     pub(crate) fn utc(&self, now: u64) -> UtcNanos {
         UtcNanos(now.wrapping_add(self.offset))

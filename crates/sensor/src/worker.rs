@@ -209,7 +209,7 @@ impl<S: Stack> Worker<S> {
     /// Gives the stack a batch of each link's frames; says how many.
     fn receive(&mut self) -> usize {
         let mut handled = 0;
-        let batch_now = self.clock.now();
+        let batch_now = self.clock.reading();
         for index in 0..self.links.len() {
             for _ in 0..FRAMES_AT_ONCE {
                 let Some(frame) = self.links.get_mut(index).and_then(|link| link.ring.take()) else { break };

@@ -67,7 +67,7 @@ fn looked_at(host: &mut Script, begun: u64) -> Vec<String> {
     host.be(Mac([0x52, 0x54, 0, 0, 0, 9]), Ipv4Addr::new(10, 0, 0, 9)).talk_to(BESIDE);
     let mut said = Vec::new();
     let me = Ipv4Addr::new(10, 0, 0, 9);
-    let mut note = |label: &str, seen: &[Seen]| {
+    let note = |said: &mut Vec<String>, label: &str, seen: &[Seen]| {
         // What the flooded one still says goes to the flooder.
         said.extend(seen.iter().filter(|seen| seen.destination == me).map(|seen| {
             let late = (seen.at - begun) / MILLISECOND;
@@ -77,33 +77,32 @@ fn looked_at(host: &mut Script, begun: u64) -> Vec<String> {
     host.to(OPEN).from(40_000);
     host.send(tcp(SYN).seq(100).options(linux_offer()));
     // The whole schedule of its retransmissions.
-    note("SYN-ACK", &host.take(40_000));
+    note(&mut said, "SYN-ACK", &host.take(40_000));
     host.to(CLOSED).from(40_001);
     for _ in 0..30 {
         host.send(udp(b"x"));
     }
-    note("unreachable", &host.take(3000));
+    note(&mut said, "unreachable", &host.take(3000));
     let mut ids = Vec::new();
     for n in 0..5 {
         host.send(echo(1, n, b"hello"));
         let replies = host.take(0);
         ids.extend(replies.iter().filter(|reply| reply.destination == me).map(|reply| reply.id));
-        note("echo", &replies);
+        note(&mut said, "echo", &replies);
     }
-    let by_one = format!("identifications by one: {}", ids.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1)));
+    said.push(format!("identifications by one: {}", ids.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1))));
     for n in 0..40 {
         host.to(CLOSED).from(41_000 + n);
         host.send(tcp(SYN).seq(7));
     }
-    note("reset", &host.take(0));
+    note(&mut said, "reset", &host.take(0));
     host.to(ECHO).from(42_000);
     host.send(tcp(SYN).seq(500).options([mss(1460)]));
     let answers = host.take(0);
     let theirs = answers.iter().find(|seen| is_syn_ack(seen) && seen.destination == me).expect("a SYN-ACK").seq + 1;
     host.send(tcp(ACK).seq(501).ack(theirs));
     host.send(tcp(ACK | PSH).seq(501).ack(theirs).data(b"still there"));
-    note("service", &host.take(100));
-    said.push(by_one);
+    note(&mut said, "service", &host.take(100));
     said
 }
 

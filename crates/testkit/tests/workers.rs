@@ -8,7 +8,6 @@ use std::{
 use chaff_engine::{Audience, Verdict, owner, spec::FleetSpec};
 use chaff_testkit::{
     SECOND,
-    chance::Chance,
     fixture::{self, GATEWAY, HOST, decoy_ip, decoy_mac},
     rig::{Rig, START},
     script::{ACK, Packet, SYN, Script, arp_reply, arp_request, echo, ip_protocol, tcp, udp},
@@ -47,7 +46,6 @@ impl Pool {
     /// The worker whose filter lets a frame in.
     fn first(&self, frame: &[u8]) -> usize {
         let address = |at: usize| Ipv4Addr::from(<[u8; 4]>::try_from(&frame[at..at + 4]).unwrap()).into();
-        assert!(frame.len() >= 42, "what is shorter is let in nowhere");
         match (&frame[12..14], frame[0] & 1) {
             ([8, 6], _) => owner(address(38), self.rigs.len()),
             ([8, 0], 0) => owner(address(30), self.rigs.len()),
@@ -189,40 +187,6 @@ fn in_parts_it_answers_and_observes_as_in_one_piece() {
         // Only what is meant for everybody is handed to more than one.
         let pings_of_everybody = DECOYS as usize + 2;
         assert_eq!(pool.handed, traffic.len() + pings_of_everybody * (workers - 1), "{workers} workers");
-    }
-}
-
-#[test]
-fn damaged_frames_come_to_the_same_in_parts_as_in_one_piece() {
-    let seed = chaff_testkit::seed(5);
-    println!("seed {seed}");
-    let mut chance = Chance::new(seed);
-    let mut damaged = Vec::new();
-    for frame in traffic().iter().cycle().take(40_000) {
-        let mut frame = frame.clone();
-        for _ in 0..=chance.below(2) {
-            let place = chance.index(frame.len());
-            // Mostly a neighbouring value: addresses of other decoys, other operations and protocols.
-            let change = if chance.below(4) == 0 { chance.octet() } else { chance.octet() % 4 };
-            frame[place] = frame[place].wrapping_add(change);
-        }
-        damaged.push(frame);
-    }
-    let play = |workers| {
-        let mut pool = Pool::new(&fleet(), workers);
-        for frame in &damaged {
-            pool.send(frame);
-        }
-        pool.advance(5);
-        (pool.answers(), pool.observations(), pool.passed)
-    };
-    let (answers, observations, _) = play(1);
-    assert!(answers.len() > 5_000 && observations.len() > 1_000, "{} {}", answers.len(), observations.len());
-    for workers in [2, 3, 16] {
-        let (in_parts, seen, passed) = play(workers);
-        assert!(in_parts == answers, "answers differ with {workers} workers");
-        assert_eq!(seen, observations, "{workers} workers");
-        assert!(passed > 1_000, "{passed}");
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{database::Entry, differences, rehearsal::Rehearsal};
 /// Distances between nmap's timed SYNs that are tried: it plans a tenth of a second, and takes longer with many hosts.
 const SPACINGS_MS: [u64; 3] = [100, 115, 140];
 /// Rounds of one scan: nmap looks again where nothing matches, up to five times.
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 5;
 
 /// What does not hold, as sentences; none if nmap would match it at 100 %.
 pub(crate) fn check(entry: &Entry, personality: &Personality) -> Vec<String> {
@@ -30,3 +30,6 @@ pub(crate) fn check(entry: &Entry, personality: &Personality) -> Vec<String> {
     }
     said
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,8 @@
 //! stack of its kind would have it.
 
 use chaff_engine::personality::{
-    AckRule, Answer, Arp, ClosedPort, CodeRule, ConnectionRules, DfRule, Fragments, Icmp, IdRule, Ip, IpId, Isn,
-    IsnClass, OpenPort, Overlap, Personality, Quoted, QuotedSum, Reply, SeqRule, UnansweredSyn,
+    AckRule, Acknowledge, Answer, Arp, ClosedPort, CodeRule, ConnectionRules, DfRule, Fragments, Icmp, IdRule, Ip,
+    IpId, Isn, IsnClass, OpenPort, OptionRule, Overlap, Personality, Quoted, QuotedSum, Reply, SeqRule, UnansweredSyn,
 };
 
 use crate::{
@@ -82,6 +82,8 @@ pub(crate) fn compile(entry: &Entry, name: &str, source: &str) -> Compiled {
             ttl_error: of("U1").unwrap_or(main),
             df,
             df_udp: false,
+            reset_tos: false,
+            options: OptionRule::default(),
         },
         ip_id: IpId {
             source: source.into(),
@@ -206,6 +208,7 @@ fn icmp(entry: &Entry, ttl: &ttl::Found, source: &str, notes: &mut Vec<String>) 
         port_unreachable,
         protocol_unreachable: port_unreachable,
         error_tos: 0,
+        error_tos_copied: false,
         error_df: !may(entry, "U1", "DF", "N"),
         error_unused: u32::from(number("UN").unwrap_or(0)),
         quote: quotes,
@@ -234,6 +237,19 @@ fn connection(source: &str, tcp: &chaff_engine::personality::Tcp) -> ConnectionR
         fin_wait_ms: 60_000,
         unread_resets: false,
         challenge_acks: 0,
+        acknowledge: Acknowledge::default(),
+        receive_memory: 0,
+        sack_history: false,
+        invalid_ms: 0,
+        rack: false,
+        loss_keeps_tenths: 0,
+        burst_push: false,
+        half_window: false,
+        least_segment: 0,
+        timer_tick_ms: 0,
+        urgent_apart: false,
+        reset_window: false,
+        mini_sockets: false,
         receive_buffer: (u32::from(window) << tcp.window_scale.min(14)).clamp(1_024, 65_536),
     }
 }
@@ -244,6 +260,7 @@ fn arp() -> Arp {
         sender_loopback: false,
         sender_zero: true,
         sender_broadcast: false,
+        sender_group: false,
         sender_foreign: true,
         hardware_unknown: false,
         hardware_ieee802: true,

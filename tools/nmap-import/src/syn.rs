@@ -76,6 +76,7 @@ pub(crate) fn syns(entry: &Entry, ttl: &Found, sparse: bool, source: &str) -> Sy
         layouts: layouts(&chosen, &ecn_chosen, own, stamps),
         exceptions: Vec::new(),
         ecn: ecn(entry),
+        signed_silent: false,
     };
     for mss_rule in [MssRule::Least, MssRule::LeastNamed] {
         let other = Tcp { mss_rule, ..tcp.clone() };

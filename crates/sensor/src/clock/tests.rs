@@ -9,6 +9,20 @@ fn a_stamp_of_now_comes_out_as_now() {
 }
 
 #[test]
+fn frames_of_one_batch_keep_their_own_times() {
+    let mut clock = Clock::start();
+    let begun = clock.now();
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let now = clock.reading();
+    let times = [15_000_000, 10_000_000, 12_000_000, 5_000_000].map(|before| {
+        let stamp = clock.utc(now - before).0;
+        clock.receive_time(stamp, now)
+    });
+    assert_eq!(times.map(|at| now - at), [15_000_000, 10_000_000, 10_000_000, 5_000_000], "and time never runs back");
+    assert!(times[0] > begun && clock.now() >= now);
+}
+
+#[test]
 fn a_stepped_wall_clock_moves_no_receive_time() {
     for step in [-3_600i64, -1, 1, 3_600] {
         let mut clock = Clock::start();

@@ -110,7 +110,7 @@ impl Station {
     }
 
     /// The identification of the next IPv4 datagram that comes.
-    pub(super) fn next_id(&mut self) -> Option<u16> {
+    pub(super) fn next_id(&self) -> Option<u16> {
         let until = Instant::now() + PATIENCE;
         while let Some(heard) = self.next(until) {
             if let Some(Content::Type(ethernet::IPV4, octets)) = Frame::parse(&heard.octets).map(|frame| frame.content)
