@@ -260,15 +260,17 @@ impl Receive {
         first.into_iter().chain(rest).map(move |p| (p.0, end_of(p)))
     }
 
-    /// Adds an arrival to the history: it grows a block that it touches, which moves to the front.
+    /// Adds an arrival to the history: it grows the blocks that it touches, which move to the front as one.
     fn remember(&mut self, from: Seq, to: Seq) {
         let Some(history) = &mut self.history else { return };
         let mut block = (from, to);
-        if let Some(place) = history.iter().position(|&(start, end)| !from.after(end) && !start.after(to)) {
-            let (start, end) = history.remove(place);
-            block = (from.min(start), to.max(end));
-            history.retain(|&(start, end)| block.0.after(end) || start.after(block.1));
-        }
+        history.retain(|&(start, end)| {
+            let apart = block.0.after(end) || start.after(block.1);
+            if !apart {
+                block = (block.0.min(start), block.1.max(end));
+            }
+            apart
+        });
         history.insert(0, block);
         history.truncate(BLOCKS);
     }

@@ -314,6 +314,11 @@ impl Send {
         } else if ack == self.una && bare && self.next.after(self.una) && (same_window || reported) {
             self.duplicate();
         }
+        if self.recover.is_some() && self.timers.purpose == Purpose::Reorder {
+            // The loss was found by counting: nothing is left to wait for but the retransmission's own end.
+            self.timers.purpose = Purpose::Resend;
+            self.timers.deadline = Some(self.habits.ticks.deadline(now, self.timers.timeout));
+        }
         if opened {
             self.timers.retries = 0;
             self.timers.deadline = None;
