@@ -59,7 +59,7 @@ pub fn fleet() -> FleetSpec {
             services::feed(),
         ],
         profiles: (0..2)
-            .map(|n| ProfileSpec { name: format!("profile-{n}"), personality: n, tcp: ports(n), udp: ports(n) })
+            .map(|n| ProfileSpec { name: format!("profile-{n}"), personality: n, tcp: ports(n), udp: ports(n), accounts: [].into() })
             .collect(),
         decoys: decoys.collect(),
         chaff: ChaffSpec { packets_per_second: 10 },

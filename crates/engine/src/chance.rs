@@ -33,6 +33,13 @@ impl Chance {
         (self.stream.next_u32() & 0xffff) as u16
     }
 
+    /// A key that is used once.
+    pub(crate) fn next_key(&mut self) -> [u8; 32] {
+        let mut key = [0; 32];
+        self.stream.fill_bytes(&mut key);
+        key
+    }
+
     /// A number below `bound`, which is not zero. The bias of at most 2^-32 does not show.
     pub(crate) fn below(&mut self, bound: u32) -> u32 {
         ((u64::from(self.stream.next_u32()) * u64::from(bound)) >> 32) as u32

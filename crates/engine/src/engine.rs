@@ -3,6 +3,7 @@
 use core::{fmt, net::IpAddr};
 
 use chaff_events::{Detail, Kind, Observation, Source, Tool, Transport, UtcNanos};
+use chaff_services::Shared;
 use chaff_wire::{
     Mac,
     ethernet::{self, Content, Frame},
@@ -63,6 +64,8 @@ pub(crate) struct Run {
     pub(crate) clock: Clock,
     pub(crate) chaff: Chaff,
     pub(crate) counters: Counters,
+    /// What conversations of all decoys share.
+    pub(crate) shared: Shared,
 }
 
 /// What a timer is for; the number is an index into the table that holds it.
@@ -109,6 +112,7 @@ impl Engine {
             clock: Clock::new(now, utc),
             chaff,
             counters: Counters::default(),
+            shared: Shared::default(),
         };
         Self { fleet, run, announced_wake: None }
     }

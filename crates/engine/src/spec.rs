@@ -1,9 +1,9 @@
 //! The compiled fleet: plain data, complete (no file is read after it), the only thing that an engine is made from.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 use core::net::IpAddr;
 
-use chaff_services::ServiceSpec;
+use chaff_services::{Account, ServiceSpec};
 use chaff_wire::Mac;
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +86,8 @@ pub struct ProfileSpec {
     pub tcp: PortTable,
     /// UDP ports.
     pub udp: PortTable,
+    /// Logins that succeed, planted for intruders to find.
+    pub accounts: Arc<[Account]>,
 }
 
 /// What is behind each port of one transport. Ranges are ascending and do not overlap.

@@ -94,7 +94,8 @@ impl Run {
             },
             now,
             utc: self.clock.decoy_utc(decoy.spec.seed, now),
-            chance: self.chance.next_u64(),
+            chance: self.chance.next_key(),
+            accounts: &decoy.profile.accounts,
         }
     }
 }

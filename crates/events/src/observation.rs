@@ -300,6 +300,8 @@ pub enum Detail {
         target: Vec<u8>,
         /// What the client calls itself.
         client: Vec<u8>,
+        /// The first octets of what came with it.
+        body: Vec<u8>,
     },
     /// A secret that was offered.
     Credential {
@@ -311,6 +313,44 @@ pub enum Detail {
         secret: Vec<u8>,
         /// What the client calls itself.
         client: Vec<u8>,
+        /// Whether it let the client in: it belongs to a planted account.
+        accepted: bool,
+    },
+    /// How a TLS client opened (RFC 8446 §4.1.2).
+    Tls {
+        /// The server name that it asked for; empty: none.
+        server_name: Vec<u8>,
+        /// The protocols that it offers inside (RFC 7301), in its order.
+        alpn: Vec<Vec<u8>>,
+        /// JA3: MD5 of its hello's lists, in hexadecimal.
+        ja3: String,
+        /// JA4 of its hello.
+        ja4: String,
+    },
+    /// How an SSH client opened (RFC 4253 §4.2, §7.1).
+    Ssh {
+        /// Its version line.
+        client: Vec<u8>,
+        /// HASSH: MD5 of its lists of algorithms, in hexadecimal.
+        hassh: String,
+        /// What that is the hash of: the lists as they came, bounded.
+        algorithms: Vec<u8>,
+    },
+    /// A line that was typed into a shell.
+    Command {
+        /// As whom.
+        username: Vec<u8>,
+        /// The line.
+        line: Vec<u8>,
+    },
+    /// A file that was sent. Its octets are not kept.
+    File {
+        /// Where it was to go.
+        name: Vec<u8>,
+        /// Octets in all.
+        length: u64,
+        /// SHA-256 of them.
+        sha256: [u8; 32],
     },
     /// A connection that ended.
     Closed {

@@ -166,12 +166,20 @@ pub fn detail(detail: &Detail) -> String {
         secret_kind: &'a str,
         secret: String,
         client: String,
+        /// Said only where it is so: a planted account was used.
+        #[serde(skip_serializing_if = "core::ops::Not::not")]
+        accepted: bool,
     }
     let value = match detail {
         Detail::None => return "{}".into(),
-        Detail::Credential { username, secret_kind, secret, client } => {
-            let credential =
-                Credential { username: text(username), secret_kind, secret: text(secret), client: text(client) };
+        Detail::Credential { username, secret_kind, secret, client, accepted } => {
+            let credential = Credential {
+                username: text(username),
+                secret_kind,
+                secret: text(secret),
+                client: text(client),
+                accepted: *accepted,
+            };
             return serde_json::to_string(&credential).unwrap_or_else(|_| "{}".into());
         }
         Detail::Segment { flags, window, ttl, ip_id, options } => {
@@ -179,8 +187,22 @@ pub fn detail(detail: &Detail) -> String {
         }
         Detail::Ip { protocol, kind, code } => json!({"protocol": protocol, "type": kind, "code": code}),
         Detail::Payload { octets, length } => json!({"payload": text(octets), "length": length}),
-        Detail::Request { method, target, client } => {
+        Detail::Request { method, target, client, body } if body.is_empty() => {
             json!({"method": text(method), "target": text(target), "client": text(client)})
+        }
+        Detail::Request { method, target, client, body } => {
+            json!({"method": text(method), "target": text(target), "client": text(client), "body": text(body)})
+        }
+        Detail::Tls { server_name, alpn, ja3, ja4 } => {
+            let alpn: Vec<String> = alpn.iter().map(|name| text(name)).collect();
+            json!({"server_name": text(server_name), "alpn": alpn, "ja3": ja3, "ja4": ja4})
+        }
+        Detail::Ssh { client, hassh, algorithms } => {
+            json!({"client": text(client), "hassh": hassh, "algorithms": text(algorithms)})
+        }
+        Detail::Command { username, line } => json!({"username": text(username), "line": text(line)}),
+        Detail::File { name, length, sha256 } => {
+            json!({"name": text(name), "length": length, "sha256": hex(sha256)})
         }
         Detail::Closed { received, sent, milliseconds } => {
             json!({"received": received, "sent": sent, "milliseconds": milliseconds})

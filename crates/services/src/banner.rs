@@ -8,7 +8,7 @@ use alloc::{sync::Arc, vec::Vec};
 use chaff_events::Kind;
 
 use crate::{
-    BannerSpec, Conversation, MatchRule, Opening, Output,
+    BannerSpec, Context, Conversation, MatchRule, Opening, Output,
     message::{Seen, credential, payload},
     outbox::Outbox,
     text::{Who, unescape},
@@ -62,7 +62,7 @@ impl Banner {
             heard: opening.now,
             armed: None,
         };
-        banner.handle_wake(opening.now);
+        banner.wake(opening.now);
         banner
     }
 
@@ -185,10 +185,31 @@ impl Banner {
             self.outbox.wake(due);
         }
     }
+
+    fn wake(&mut self, now: u64) {
+        self.armed = None;
+        if self.outbox.is_closing() {
+            return;
+        }
+        match &mut self.phase {
+            Phase::Greeting(at) if *at <= now => self.greet(),
+            Phase::Login(login) => {
+                if login.refuse_if_due(now, &self.who, &mut self.outbox) {
+                    self.outbox.close();
+                }
+            }
+            Phase::Greeting(_) | Phase::Answering => {}
+        }
+        if self.idle_until().is_some_and(|at| at <= now) {
+            self.finish();
+        }
+        self.arm();
+    }
 }
 
 impl Conversation for Banner {
-    fn handle_octets(&mut self, now: u64, octets: &[u8]) -> usize {
+    fn handle_octets(&mut self, cx: &mut Context<'_>, octets: &[u8]) -> usize {
+        let now = cx.now;
         if self.outbox.is_closing() {
             // Nobody reads any more: what comes now makes the stack answer with RST.
             return 0;
@@ -219,34 +240,18 @@ impl Conversation for Banner {
         taken
     }
 
-    fn handle_end(&mut self, _now: u64) {
+    fn handle_end(&mut self, _cx: &mut Context<'_>) {
         self.ended = true;
         if !matches!(self.phase, Phase::Greeting(_)) {
             self.finish();
         }
     }
 
-    fn handle_wake(&mut self, now: u64) {
-        self.armed = None;
-        if self.outbox.is_closing() {
-            return;
-        }
-        match &mut self.phase {
-            Phase::Greeting(at) if *at <= now => self.greet(),
-            Phase::Login(login) => {
-                if login.refuse_if_due(now, &self.who, &mut self.outbox) {
-                    self.outbox.close();
-                }
-            }
-            Phase::Greeting(_) | Phase::Answering => {}
-        }
-        if self.idle_until().is_some_and(|at| at <= now) {
-            self.finish();
-        }
-        self.arm();
+    fn handle_wake(&mut self, cx: &mut Context<'_>) {
+        self.wake(cx.now);
     }
 
-    fn poll(&mut self, _now: u64, room: usize) -> Option<Output> {
+    fn poll(&mut self, _cx: &mut Context<'_>, room: usize) -> Option<Output> {
         self.outbox.poll(room)
     }
 }

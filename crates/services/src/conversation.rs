@@ -1,6 +1,11 @@
-use alloc::vec::Vec;
+use alloc::{string::String, sync::Arc, vec::Vec};
 
 use chaff_events::{Detail, Kind, Tool};
+use rand_chacha::ChaCha8Rng;
+use rand_core::SeedableRng;
+use serde::{Deserialize, Serialize};
+
+use crate::Shared;
 
 /// Who a decoy is, for the texts in which a server names itself.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +29,42 @@ pub struct Opening<'a> {
     pub now: u64,
     /// The decoy's wall clock, nanoseconds since 1970 (its own: skewed as the decoy is).
     pub utc: u64,
-    /// Chance of this conversation alone.
-    pub chance: u64,
+    /// Chance of this conversation alone: nonces, cookies, ephemeral keys.
+    pub chance: [u8; 32],
+    /// Logins that succeed, planted for intruders to find.
+    pub accounts: &'a Arc<[Account]>,
+}
+
+impl Opening<'_> {
+    /// The random stream of this conversation.
+    pub(crate) fn chance(&self) -> ChaCha8Rng {
+        ChaCha8Rng::from_seed(self.chance)
+    }
+}
+
+/// A name and a password that let whoever offers them in, as far as there is an inside.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Account {
+    /// Name of the account.
+    pub user: String,
+    /// Its password.
+    pub password: String,
+}
+
+impl Account {
+    /// Whether one of the accounts has this name and this password.
+    pub(crate) fn admits(accounts: &[Self], user: &[u8], password: &[u8]) -> bool {
+        accounts.iter().any(|a| a.user.as_bytes() == user && a.password.as_bytes() == password)
+    }
+}
+
+/// What a conversation is given for the time of one call.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The monotone clock, nanoseconds.
+    pub now: u64,
+    /// What all conversations of one engine share.
+    pub shared: &'a mut Shared,
 }
 
 /// What a conversation wants done.
@@ -47,13 +86,13 @@ pub enum Output {
 pub trait Conversation {
     /// Octets from the client, in order. Returns how many were taken; the rest is offered again after the next
     /// `poll`, which is how a server that is behind closes the client's window.
-    fn handle_octets(&mut self, now: u64, octets: &[u8]) -> usize;
+    fn handle_octets(&mut self, cx: &mut Context<'_>, octets: &[u8]) -> usize;
 
     /// The client has sent all that it will.
-    fn handle_end(&mut self, now: u64);
+    fn handle_end(&mut self, cx: &mut Context<'_>);
 
     /// The time asked for by [`Output::Wake`] has come.
-    fn handle_wake(&mut self, now: u64);
+    fn handle_wake(&mut self, cx: &mut Context<'_>);
 
     /// Whether the server leaves it to the stack to gather small pieces while others are on their way (Nagle's
     /// algorithm, RFC 9293 §3.7.4). Those that care about latency turn that off.
@@ -62,5 +101,5 @@ pub trait Conversation {
     }
 
     /// The next thing to be done, with `room` octets free in the send buffer. `None`: nothing for now.
-    fn poll(&mut self, now: u64, room: usize) -> Option<Output>;
+    fn poll(&mut self, cx: &mut Context<'_>, room: usize) -> Option<Output>;
 }

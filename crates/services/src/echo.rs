@@ -1,6 +1,6 @@
 //! Echo (RFC 862) and discard (RFC 863).
 
-use crate::{Conversation, Output, outbox::Outbox};
+use crate::{Context, Conversation, Output, outbox::Outbox};
 
 /// Octets that wait to be echoed at most; more leaves the client's window to close.
 const MAX_PENDING: usize = 16 * 1024;
@@ -17,7 +17,7 @@ impl Echo {
 }
 
 impl Conversation for Echo {
-    fn handle_octets(&mut self, _now: u64, octets: &[u8]) -> usize {
+    fn handle_octets(&mut self, _cx: &mut Context<'_>, octets: &[u8]) -> usize {
         if !self.answers {
             return octets.len();
         }
@@ -26,17 +26,17 @@ impl Conversation for Echo {
         taken
     }
 
-    fn handle_end(&mut self, _now: u64) {
+    fn handle_end(&mut self, _cx: &mut Context<'_>) {
         self.outbox.close();
     }
 
-    fn handle_wake(&mut self, _now: u64) {}
+    fn handle_wake(&mut self, _cx: &mut Context<'_>) {}
 
     fn tolerates_delay(&self) -> bool {
         true
     }
 
-    fn poll(&mut self, _now: u64, room: usize) -> Option<Output> {
+    fn poll(&mut self, _cx: &mut Context<'_>, room: usize) -> Option<Output> {
         self.outbox.poll(room)
     }
 }

@@ -8,7 +8,7 @@ use core::fmt::Write;
 use chaff_events::Kind;
 
 use crate::{
-    Conversation, FeedSpec, Opening, Output,
+    Context, Conversation, FeedSpec, Opening, Output,
     message::{Seen, payload},
     outbox::Outbox,
     text::fill_with,
@@ -44,7 +44,9 @@ impl Feed {
             next: opening.now,
         };
         // The instruments have a rhythm of their own; a client joins it somewhere in the middle.
-        feed.next = opening.now.saturating_add(opening.chance % feed.interval());
+        feed.next = opening.now.saturating_add(
+            opening.chance.first_chunk().map_or(0, |octets| u64::from_le_bytes(*octets)) % feed.interval(),
+        );
         feed.outbox.wake(feed.next);
         feed
     }
@@ -64,18 +66,19 @@ impl Feed {
 }
 
 impl Conversation for Feed {
-    fn handle_octets(&mut self, _now: u64, octets: &[u8]) -> usize {
+    fn handle_octets(&mut self, _cx: &mut Context<'_>, octets: &[u8]) -> usize {
         if self.seen.is_new(octets) {
             self.outbox.observe(Kind::ServiceRequest, tool_of_payload(octets), payload(octets));
         }
         octets.len()
     }
 
-    fn handle_end(&mut self, _now: u64) {
+    fn handle_end(&mut self, _cx: &mut Context<'_>) {
         self.outbox.close();
     }
 
-    fn handle_wake(&mut self, now: u64) {
+    fn handle_wake(&mut self, cx: &mut Context<'_>) {
+        let now = cx.now;
         if self.outbox.is_closing() {
             return;
         }
@@ -89,7 +92,7 @@ impl Conversation for Feed {
         self.outbox.wake(self.next);
     }
 
-    fn poll(&mut self, _now: u64, room: usize) -> Option<Output> {
+    fn poll(&mut self, _cx: &mut Context<'_>, room: usize) -> Option<Output> {
         self.outbox.poll(room)
     }
 }

@@ -10,7 +10,7 @@ use alloc::{sync::Arc, vec::Vec};
 use chaff_events::Kind;
 
 use crate::{
-    Conversation, HttpPage, HttpSpec, Opening, Output,
+    Context, Conversation, HttpPage, HttpSpec, Opening, Output,
     message::{credential, payload, request as request_detail},
     outbox::Outbox,
     text::Who,
@@ -138,7 +138,7 @@ impl Http {
 
     fn observe(&mut self, request: &Request<'_>) {
         let tool = tool_of_payload(request.line).or_else(|| tool_of_user_agent(request.agent));
-        let detail = request_detail(request.method, request.target, request.agent);
+        let detail = request_detail(request.method, request.target, request.agent, b"");
         self.outbox.observe(Kind::ServiceRequest, tool, detail);
         if let Some((name, secret)) = request.basic() {
             self.outbox.observe(Kind::Credential, tool, credential(&name, &secret, request.agent));
@@ -152,7 +152,8 @@ impl Http {
 }
 
 impl Conversation for Http {
-    fn handle_octets(&mut self, now: u64, octets: &[u8]) -> usize {
+    fn handle_octets(&mut self, cx: &mut Context<'_>, octets: &[u8]) -> usize {
+        let now = cx.now;
         self.heard = now;
         let mut rest = octets;
         while !rest.is_empty() {
@@ -174,7 +175,7 @@ impl Conversation for Http {
         octets.len() - rest.len()
     }
 
-    fn handle_end(&mut self, _now: u64) {
+    fn handle_end(&mut self, _cx: &mut Context<'_>) {
         if !self.head.is_empty() {
             let tool = tool_of_payload(&self.head);
             self.outbox.observe(Kind::ServiceRequest, tool, payload(&self.head));
@@ -183,18 +184,18 @@ impl Conversation for Http {
         self.outbox.close();
     }
 
-    fn handle_wake(&mut self, now: u64) {
+    fn handle_wake(&mut self, cx: &mut Context<'_>) {
         if self.outbox.is_closing() {
             return;
         }
-        if now >= self.idle_until() {
-            self.handle_end(now);
+        if cx.now >= self.idle_until() {
+            self.handle_end(cx);
         } else {
             self.outbox.wake(self.idle_until());
         }
     }
 
-    fn poll(&mut self, _now: u64, room: usize) -> Option<Output> {
+    fn poll(&mut self, _cx: &mut Context<'_>, room: usize) -> Option<Output> {
         self.outbox.poll(room)
     }
 }

@@ -26,13 +26,16 @@ mod conversation;
 mod echo;
 mod feed;
 mod http;
+mod keys;
 mod message;
 mod outbox;
+mod shared;
 mod spec;
 mod text;
 mod tool;
 
-pub use conversation::{Conversation, Identity, Opening, Output};
+pub use conversation::{Account, Context, Conversation, Identity, Opening, Output};
+pub use shared::Shared;
 pub use spec::{BannerSpec, FeedSpec, HttpPage, HttpSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
 pub use tool::{tool_of_payload, tool_of_user_agent};
 

@@ -32,17 +32,23 @@ pub(crate) fn payload(message: &[u8]) -> Detail {
 }
 
 /// A request that was understood.
-pub(crate) fn request(method: &[u8], target: &[u8], client: &[u8]) -> Detail {
-    Detail::Request { method: part(method), target: part(target), client: part(client) }
+pub(crate) fn request(method: &[u8], target: &[u8], client: &[u8], body: &[u8]) -> Detail {
+    Detail::Request { method: part(method), target: part(target), client: part(client), body: part(body) }
 }
 
-/// A name and a password in clear.
+/// A name and a password in clear that let nobody in.
 pub(crate) fn credential(username: &[u8], secret: &[u8], client: &[u8]) -> Detail {
+    secret_of("password", username, secret, client, false)
+}
+
+/// A secret of any kind.
+pub(crate) fn secret_of(kind: &str, username: &[u8], secret: &[u8], client: &[u8], accepted: bool) -> Detail {
     Detail::Credential {
         username: part(username),
-        secret_kind: "password".into(),
+        secret_kind: kind.into(),
         secret: part(secret),
         client: part(client),
+        accepted,
     }
 }
 

@@ -7,13 +7,28 @@ use chaff_wire::Mac;
 use proptest::prelude::*;
 
 use crate::{
-    BannerSpec, Conversation, FeedSpec, HttpPage, HttpSpec, Identity, LoginSpec, MatchRule, Opening, Output,
+    Account, BannerSpec, Conversation, FeedSpec, HttpPage, HttpSpec, Identity, LoginSpec, MatchRule, Opening, Output,
     ServiceKind, ServiceSpec, answer, open,
 };
 
 /// 2026-11-23T02:10:00Z.
 pub(crate) const UTC: u64 = 1_795_399_800_000_000_000;
 pub(crate) const SECOND: u64 = 1_000_000_000;
+
+/// A context at `$now` for one call of a conversation that shares nothing.
+macro_rules! at {
+    ($now:expr) => {
+        &mut $crate::Context { now: $now, shared: &mut $crate::Shared::default() }
+    };
+}
+pub(crate) use at;
+
+/// Planted accounts of the decoy under test.
+pub(crate) fn accounts() -> &'static Arc<[Account]> {
+    static ACCOUNTS: std::sync::LazyLock<Arc<[Account]>> =
+        std::sync::LazyLock::new(|| [Account { user: "backup".into(), password: "Winter2019".into() }].into());
+    &ACCOUNTS
+}
 
 pub(crate) fn opening() -> Opening<'static> {
     Opening {
@@ -25,7 +40,8 @@ pub(crate) fn opening() -> Opening<'static> {
         },
         now: SECOND,
         utc: UTC,
-        chance: 0,
+        chance: [0; 32],
+        accounts: accounts(),
     }
 }
 
@@ -48,8 +64,8 @@ impl Said {
 pub(crate) fn drain(conversation: &mut dyn Conversation, now: u64, room: usize) -> Said {
     let mut said = Said::default();
     for _ in 0..1_000_000 {
-        assert!(!said.closed || conversation.poll(now, room).is_none(), "something after the end");
-        match conversation.poll(now, room) {
+        assert!(!said.closed || conversation.poll(at!(now), room).is_none(), "something after the end");
+        match conversation.poll(at!(now), room) {
             None => return said,
             Some(Output::Send(octets)) => {
                 assert!(!octets.is_empty() && octets.len() <= room);
@@ -67,7 +83,7 @@ pub(crate) fn drain(conversation: &mut dyn Conversation, now: u64, room: usize) 
 pub(crate) fn offer(conversation: &mut dyn Conversation, now: u64, mut octets: &[u8]) -> Said {
     let mut all = drain(conversation, now, 1460);
     while !octets.is_empty() {
-        let taken = conversation.handle_octets(now, octets);
+        let taken = conversation.handle_octets(at!(now), octets);
         octets = &octets[taken..];
         let said = drain(conversation, now, 1460);
         let still = taken == 0 && said == Said::default();
@@ -246,20 +262,20 @@ proptest! {
         let mut ended = false;
         for step in script {
             match step {
-                Step::Octets(octets) if !ended => prop_assert!(conversation.handle_octets(now, &octets) <= octets.len()),
+                Step::Octets(octets) if !ended => prop_assert!(conversation.handle_octets(at!(now), &octets) <= octets.len()),
                 Step::Octets(_) => {}
                 Step::Wake(later) => {
                     now += later;
-                    conversation.handle_wake(now);
+                    conversation.handle_wake(at!(now));
                 }
                 Step::Poll(room) => {
-                    if let Some(Output::Send(octets)) = conversation.poll(now, room) {
+                    if let Some(Output::Send(octets)) = conversation.poll(at!(now), room) {
                         prop_assert!(!octets.is_empty() && octets.len() <= room);
                     }
                 }
                 Step::End => {
                     ended = true;
-                    conversation.handle_end(now);
+                    conversation.handle_end(at!(now));
                 }
             }
         }

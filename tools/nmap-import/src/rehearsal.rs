@@ -79,6 +79,7 @@ impl Rehearsal {
                 personality: 0,
                 tcp: PortTable { ranges: vec![(OPEN, OPEN, Port::Open)], default: Port::Closed },
                 udp: closed,
+                accounts: [].into(),
             }],
             decoys: vec![DecoySpec {
                 name: "host".into(),

@@ -1,7 +1,7 @@
 //! What is behind a port that is `open` and no more: it takes what comes, says nothing, and closes when the peer does.
 
 use chaff_events::Kind;
-use chaff_services::{Conversation, Output};
+use chaff_services::{Context, Conversation, Output};
 
 use crate::udp::payload;
 
@@ -32,7 +32,7 @@ impl Accept {
 }
 
 impl Conversation for Accept {
-    fn handle_octets(&mut self, _now: u64, octets: &[u8]) -> usize {
+    fn handle_octets(&mut self, _cx: &mut Context<'_>, octets: &[u8]) -> usize {
         if !self.told {
             self.told = true;
             let tool = chaff_services::tool_of_payload(octets);
@@ -41,15 +41,15 @@ impl Conversation for Accept {
         octets.len()
     }
 
-    fn handle_end(&mut self, _now: u64) {
+    fn handle_end(&mut self, _cx: &mut Context<'_>) {
         self.ended = true;
     }
 
-    fn handle_wake(&mut self, now: u64) {
-        self.ended |= now >= self.deadline;
+    fn handle_wake(&mut self, cx: &mut Context<'_>) {
+        self.ended |= cx.now >= self.deadline;
     }
 
-    fn poll(&mut self, _now: u64, _room: usize) -> Option<Output> {
+    fn poll(&mut self, _cx: &mut Context<'_>, _room: usize) -> Option<Output> {
         if let Some(evidence) = self.evidence.take() {
             return Some(evidence);
         }

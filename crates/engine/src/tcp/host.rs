@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 
 use chaff_events::{Detail, Kind, Transport};
-use chaff_services::{Conversation, Output};
+use chaff_services::{Context, Conversation, Output};
 use chaff_wire::tcp::{self, Flags, OptionList, Segment, TcpOption};
 
 use super::{
@@ -159,7 +159,8 @@ impl Run {
         };
         if connection.service_wake.is_some_and(|at| at <= now) {
             connection.service_wake = None;
-            connection.conversation.handle_wake(now);
+            let cx = &mut Context { now, shared: &mut self.shared };
+            connection.conversation.handle_wake(cx);
         }
         self.settle(fleet, &decoy, now, index, connection, outcome);
     }
@@ -215,7 +216,8 @@ impl Run {
         for turn in 0..MAX_TURNS {
             let mut moved = false;
             if !connection.deaf && connection.receive.unread() > 0 {
-                let taken = connection.conversation.handle_octets(now, connection.receive.readable());
+                let cx = &mut Context { now, shared: &mut self.shared };
+                let taken = connection.conversation.handle_octets(cx, connection.receive.readable());
                 connection.receive.consume(taken);
                 let limits = limits(decoy);
                 connection.reading_done(segment_size(decoy), limits);
@@ -228,11 +230,11 @@ impl Run {
             }
             if !connection.end_told && !connection.deaf && connection.at_end() {
                 connection.end_told = true;
-                connection.conversation.handle_end(now);
+                connection.conversation.handle_end(&mut Context { now, shared: &mut self.shared });
                 moved = true;
             }
             let room = if self.tcp.held > self.tcp.max_held { 0 } else { connection.send.room() };
-            match connection.conversation.poll(now, room) {
+            match connection.conversation.poll(&mut Context { now, shared: &mut self.shared }, room) {
                 None if !moved => return Outcome::Open,
                 None => {}
                 Some(Output::Send(octets)) => {

@@ -242,7 +242,12 @@ fn a_scan_of_200_decoys_is_one_incident() {
 #[test]
 fn severity_grows_and_never_shrinks() {
     let mut script = Script::new();
-    let request = |client: &[u8]| Detail::Request { method: b"GET".into(), target: b"/".into(), client: client.into() };
+    let request = |client: &[u8]| Detail::Request {
+        method: b"GET".into(),
+        target: b"/".into(),
+        client: client.into(),
+        body: vec![],
+    };
     let steps = [
         (Kind::ArpConflict, Detail::None, Severity::Info),
         (Kind::IcmpEcho, Detail::None, Severity::Low),
@@ -298,7 +303,7 @@ fn version_detection_is_probing_and_not_interaction() {
         request.port = 80;
         request.tool = Some(Tool::Nmap);
         let client = b"Mozilla/5.0 (compatible; Nmap Scripting Engine; https://nmap.org/book/nse.html)".to_vec();
-        request.detail = Detail::Request { method: b"GET".into(), target: b"/".into(), client };
+        request.detail = Detail::Request { method: b"GET".into(), target: b"/".into(), client, body: vec![] };
     });
     assert_eq!((script.only().severity, script.only().techniques.join(" ")), (Severity::Medium, "T1046".into()));
     assert_eq!(script.only().title, "nmap service probing of FS-07 from 10.20.3.9");

@@ -113,6 +113,7 @@ fn a_credential_has_its_four_fields_and_loses_no_octet() {
             secret_kind: "password".into(),
             secret: b"p\"w\n\xff\x00\\x41".to_vec(),
             client: b"SSH-2.0-libssh_0.10.6".to_vec(),
+            accepted: false,
         },
         ..syn()
     };
@@ -161,7 +162,7 @@ fn every_detail_is_an_object() {
         Detail::None,
         Detail::Ip { protocol: 1, kind: 13, code: 0 },
         Detail::Payload { octets: vec![0x80, b'a'], length: 2_000 },
-        Detail::Request { method: b"GET".to_vec(), target: b"/\xff".to_vec(), client: vec![] },
+        Detail::Request { method: b"GET".to_vec(), target: b"/\xff".to_vec(), client: vec![], body: vec![] },
         Detail::Closed { received: 1, sent: 2, milliseconds: 3 },
         Detail::Conflict { mac: Mac([1, 2, 3, 4, 5, 6]) },
     ];

@@ -69,6 +69,7 @@ fn login(observation: &mut Observation) {
         secret_kind: "password".into(),
         secret: b"hunter2\xff\n".to_vec(),
         client: b"SSH-2.0-Go".to_vec(),
+        accepted: false,
     };
 }
 

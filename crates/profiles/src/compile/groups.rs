@@ -284,7 +284,13 @@ impl<'c> Groups<'c> {
             return index;
         }
         let [tcp, udp] = [0, 1].map(|i| self.port_table(kind, i, revisions));
-        let profile = ProfileSpec { name: kind.device.name.clone(), personality: kind.personality, tcp, udp };
+        let profile = ProfileSpec {
+            name: kind.device.name.clone(),
+            personality: kind.personality,
+            tcp,
+            udp,
+            accounts: [].into(),
+        };
         let key = format!("{profile:?}");
         let known = self.profile_index.get(&key).copied();
         let index = known.unwrap_or_else(|| {

@@ -4,13 +4,13 @@ use chaff_events::{Detail, Kind, Tool};
 
 use crate::{
     BannerSpec, Conversation, MatchRule, Output, ServiceKind, ServiceSpec, open,
-    tests::{SECOND, Said, drain, offer, opening, start},
+    tests::{SECOND, Said, at, drain, offer, opening, start},
 };
 
 /// The conversation `name`, after its greeting.
 fn greeted(name: &str) -> (Box<dyn Conversation>, Said) {
     let mut conversation = start(name);
-    conversation.handle_wake(2 * SECOND);
+    conversation.handle_wake(at!(2 * SECOND));
     let said = drain(&mut *conversation, 2 * SECOND, 1460);
     (conversation, said)
 }
@@ -29,21 +29,21 @@ fn the_greeting_comes_when_it_is_due_and_not_before() {
     let mut ftp = start("ftp");
     let said = drain(&mut *ftp, SECOND, 1460);
     assert_eq!((said.text().as_str(), said.wake), ("", Some(SECOND + 20_000_000)));
-    ftp.handle_wake(SECOND + 19_999_999);
+    ftp.handle_wake(at!(SECOND + 19_999_999));
     let said = drain(&mut *ftp, SECOND, 1460);
     assert_eq!((said.text().as_str(), said.wake), ("", Some(SECOND + 20_000_000)));
-    ftp.handle_wake(SECOND + 20_000_000);
+    ftp.handle_wake(at!(SECOND + 20_000_000));
     assert_eq!(drain(&mut *ftp, SECOND, 1460).text(), "220 nav-1 ready\r\n");
 }
 
 #[test]
 fn a_client_that_speaks_before_the_greeting_is_told_of_at_once_and_answered_after_it() {
     let mut ftp = start("ftp");
-    assert_eq!(ftp.handle_octets(SECOND, b"\r\n\r\n"), 0);
+    assert_eq!(ftp.handle_octets(at!(SECOND), b"\r\n\r\n"), 0);
     let said = drain(&mut *ftp, SECOND, 1460);
     assert_eq!(said.facts.len(), 1);
     assert_eq!(said.facts[0].1, Some(Tool::Nmap));
-    ftp.handle_wake(SECOND + 20_000_000);
+    ftp.handle_wake(at!(SECOND + 20_000_000));
     let said = offer(&mut *ftp, 2 * SECOND, b"\r\n\r\n");
     assert_eq!(said.text(), "220 nav-1 ready\r\n500 What?\r\n500 What?\r\n");
     assert_eq!(said.facts, [], "the same message is told of once");
@@ -89,7 +89,7 @@ fn distinct_messages_are_told_of_once_each_with_their_octets() {
 fn what_never_becomes_a_line_is_told_of_too() {
     let (mut ftp, _) = greeted("ftp");
     assert_eq!(offer(&mut *ftp, 0, b"NOOP\r\nhalf").facts.len(), 2);
-    ftp.handle_end(0);
+    ftp.handle_end(at!(0));
     let said = drain(&mut *ftp, 0, 1460);
     assert_eq!(said.facts, [(Kind::ServiceRequest, None, Detail::Payload { octets: b"half".to_vec(), length: 4 })]);
     assert!(said.closed);
@@ -100,10 +100,10 @@ fn what_never_becomes_a_line_is_told_of_too() {
 fn what_is_left_when_the_time_is_up_is_told_before_the_end_and_not_after_it() {
     let (mut ftp, _) = greeted("ftp");
     offer(&mut *ftp, 2 * SECOND, b"NOOP\r\nhalf");
-    ftp.handle_wake(100 * SECOND);
+    ftp.handle_wake(at!(100 * SECOND));
     let said = drain(&mut *ftp, 100 * SECOND, 1460);
     assert_eq!((said.facts.len(), said.closed), (1, true));
-    ftp.handle_end(100 * SECOND);
+    ftp.handle_end(at!(100 * SECOND));
     assert_eq!(drain(&mut *ftp, 100 * SECOND, 1460), Said::default());
 }
 
@@ -116,6 +116,7 @@ fn user_and_pass_are_a_credential() {
         secret_kind: "password".to_string(),
         secret: b"s3:cret ".to_vec(),
         client: Vec::new(),
+        accepted: false,
     };
     assert_eq!(said.facts.last(), Some(&(Kind::Credential, None, credential)));
 }
@@ -126,10 +127,10 @@ fn a_silent_client_is_dropped_when_its_time_is_up() {
     let due = said.wake.unwrap();
     assert_eq!(due, SECOND + 30 * SECOND);
     offer(&mut *ftp, 10 * SECOND, b"NOOP\r\n");
-    ftp.handle_wake(due);
+    ftp.handle_wake(at!(due));
     let said = drain(&mut *ftp, due, 1460);
     assert_eq!((said.closed, said.wake), (false, Some(40 * SECOND)), "it was heard since");
-    ftp.handle_wake(40 * SECOND);
+    ftp.handle_wake(at!(40 * SECOND));
     assert!(drain(&mut *ftp, 40 * SECOND, 1460).closed);
 }
 
@@ -137,12 +138,12 @@ fn a_silent_client_is_dropped_when_its_time_is_up() {
 fn a_line_without_end_is_cut_and_a_flood_of_lines_waits_for_the_reader() {
     let mut server = lines(&[("", &"x".repeat(200))]);
     let flood = vec![b'\n'; 100_000];
-    let taken = server.handle_octets(0, &flood);
+    let taken = server.handle_octets(at!(0), &flood);
     assert!(taken < 1000, "{taken} lines answered though nobody read");
-    assert_eq!(server.handle_octets(0, &flood), 0);
-    assert!(matches!(server.poll(0, 1000), Some(Output::Observe(..))));
+    assert_eq!(server.handle_octets(at!(0), &flood), 0);
+    assert!(matches!(server.poll(at!(0), 1000), Some(Output::Observe(..))));
     let (mut ftp, _) = greeted("ftp");
-    assert_eq!(ftp.handle_octets(0, &vec![b'A'; 50_000]), 50_000);
+    assert_eq!(ftp.handle_octets(at!(0), &vec![b'A'; 50_000]), 50_000);
     let said = offer(&mut *ftp, 0, b"\r\n");
     assert_eq!(said.text(), "500 What?\r\n");
 }
@@ -160,10 +161,10 @@ fn telnet_asks_twice_echoes_the_name_and_tells_what_was_tried() {
         panic!("{:?}", said.facts);
     };
     assert_eq!((username.as_slice(), secret.as_slice()), (&b"root"[..], &b"tiger"[..]));
-    telnet.handle_wake(SECOND + 1_500_000_000);
+    telnet.handle_wake(at!(SECOND + 1_500_000_000));
     assert_eq!(drain(&mut *telnet, 0, 1460).text(), "\r\nLogin incorrect\r\nnav-1 login: ");
     assert_eq!(offer(&mut *telnet, 3 * SECOND, b"root\r\nlion\r\n").text(), "root\r\nPassword: \r\n");
-    telnet.handle_wake(5 * SECOND);
+    telnet.handle_wake(at!(5 * SECOND));
     let said = drain(&mut *telnet, 0, 1460);
     assert_eq!((said.text().as_str(), said.closed), ("\r\nLogin incorrect\r\n", true), "two attempts and no more");
 }
@@ -171,9 +172,9 @@ fn telnet_asks_twice_echoes_the_name_and_tells_what_was_tried() {
 #[test]
 fn a_client_that_ends_before_the_greeting_still_gets_it() {
     let mut ftp = start("ftp");
-    ftp.handle_end(SECOND);
+    ftp.handle_end(at!(SECOND));
     assert!(!drain(&mut *ftp, SECOND, 1460).closed);
-    ftp.handle_wake(2 * SECOND);
+    ftp.handle_wake(at!(2 * SECOND));
     let said = drain(&mut *ftp, 2 * SECOND, 1460);
     assert_eq!((said.text().as_str(), said.closed), ("220 nav-1 ready\r\n", true));
 }

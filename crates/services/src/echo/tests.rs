@@ -1,39 +1,39 @@
 use alloc::vec::Vec;
 
 use super::{Echo, MAX_PENDING};
-use crate::{Conversation, Output};
+use crate::{Conversation, Output, tests::at};
 
 #[test]
 fn what_is_said_comes_back_and_then_the_end() {
     let mut echo = Echo::new(true);
-    assert_eq!(echo.handle_octets(0, b"hello"), 5);
-    echo.handle_end(0);
-    assert_eq!(echo.poll(0, 3), Some(Output::Send(b"hel".to_vec())));
-    assert_eq!(echo.poll(0, 0), None);
-    assert_eq!(echo.poll(0, 3), Some(Output::Send(b"lo".to_vec())));
-    assert_eq!(echo.poll(0, 3), Some(Output::Close));
-    assert_eq!(echo.poll(0, 3), None);
+    assert_eq!(echo.handle_octets(at!(0), b"hello"), 5);
+    echo.handle_end(at!(0));
+    assert_eq!(echo.poll(at!(0), 3), Some(Output::Send(b"hel".to_vec())));
+    assert_eq!(echo.poll(at!(0), 0), None);
+    assert_eq!(echo.poll(at!(0), 3), Some(Output::Send(b"lo".to_vec())));
+    assert_eq!(echo.poll(at!(0), 3), Some(Output::Close));
+    assert_eq!(echo.poll(at!(0), 3), None);
 }
 
 #[test]
 fn a_client_that_does_not_read_is_not_stored_for() {
     let mut echo = Echo::new(true);
     let much = alloc::vec![7; MAX_PENDING + 5];
-    assert_eq!(echo.handle_octets(0, &much), MAX_PENDING);
-    assert_eq!(echo.handle_octets(0, &much), 0);
-    assert_eq!(echo.poll(0, 100), Some(Output::Send(alloc::vec![7; 100])));
-    assert_eq!(echo.handle_octets(0, &much), 100);
+    assert_eq!(echo.handle_octets(at!(0), &much), MAX_PENDING);
+    assert_eq!(echo.handle_octets(at!(0), &much), 0);
+    assert_eq!(echo.poll(at!(0), 100), Some(Output::Send(alloc::vec![7; 100])));
+    assert_eq!(echo.handle_octets(at!(0), &much), 100);
 }
 
 #[test]
 fn discard_takes_all_and_says_nothing() {
     let mut discard = Echo::new(false);
     for _ in 0..100 {
-        assert_eq!(discard.handle_octets(0, &[1; 60_000]), 60_000);
-        assert_eq!(discard.poll(0, 1000), None);
+        assert_eq!(discard.handle_octets(at!(0), &[1; 60_000]), 60_000);
+        assert_eq!(discard.poll(at!(0), 1000), None);
     }
-    discard.handle_end(0);
-    assert_eq!(discard.poll(0, 1000), Some(Output::Close));
+    discard.handle_end(at!(0));
+    assert_eq!(discard.poll(at!(0), 1000), Some(Output::Close));
 }
 
 #[test]
@@ -44,8 +44,8 @@ fn a_megabyte_in_odd_pieces_is_intact() {
     while got.len() < whole.len() {
         turn = turn * 31 % 4099;
         let piece = &whole[offered..whole.len().min(offered + turn)];
-        offered += echo.handle_octets(0, piece);
-        if let Some(Output::Send(part)) = echo.poll(0, 1 + turn % 1460) {
+        offered += echo.handle_octets(at!(0), piece);
+        if let Some(Output::Send(part)) = echo.poll(at!(0), 1 + turn % 1460) {
             got.extend(part);
         }
     }

@@ -6,7 +6,7 @@ use super::{
     sentence,
     voyage::{State, Voyage},
 };
-use crate::tests::{SECOND, UTC, drain, offer, start};
+use crate::tests::{SECOND, UTC, at, drain, offer, start};
 
 fn value(state: &State, name: &str) -> String {
     let mut out = String::new();
@@ -29,7 +29,7 @@ fn a_round_is_said_at_every_interval_to_whoever_connects() {
     let mut feed = start("nmea");
     assert_eq!(drain(&mut *feed, SECOND, 1460).wake, Some(SECOND));
     for turn in 1..5 {
-        feed.handle_wake(turn * SECOND);
+        feed.handle_wake(at!(turn * SECOND));
         let said = drain(&mut *feed, turn * SECOND, 1460);
         assert_eq!(said.wake, Some((turn + 1) * SECOND));
         let text = said.text();
@@ -47,12 +47,12 @@ fn a_round_is_said_at_every_interval_to_whoever_connects() {
 #[test]
 fn a_late_wake_up_says_one_round_and_a_reader_that_sleeps_gets_gaps() {
     let mut feed = start("nmea");
-    feed.handle_wake(10 * SECOND + 1);
+    feed.handle_wake(at!(10 * SECOND + 1));
     let said = drain(&mut *feed, 10 * SECOND, 1460);
     assert_eq!(said.text().matches("GPRMC").count(), 1);
     assert_eq!(said.wake, Some(11 * SECOND));
     for turn in 11..2000 {
-        feed.handle_wake(turn * SECOND);
+        feed.handle_wake(at!(turn * SECOND));
     }
     assert!(drain(&mut *feed, 0, 1460).octets.len() < 9000);
 }
@@ -124,6 +124,6 @@ fn what_a_client_says_is_told_and_not_answered() {
     assert_eq!(said.facts.len(), 1);
     assert_eq!((said.facts[0].0, said.facts[0].1), (Kind::ServiceRequest, Some(Tool::Curl)));
     assert_eq!(said.octets, b"");
-    feed.handle_end(SECOND);
+    feed.handle_end(at!(SECOND));
     assert!(drain(&mut *feed, SECOND, 1460).closed);
 }

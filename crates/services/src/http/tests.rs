@@ -4,7 +4,7 @@ use chaff_events::{Detail, Kind, Tool};
 
 use crate::{
     HttpPage, HttpSpec, ServiceKind, ServiceSpec, open,
-    tests::{SECOND, Said, drain, offer, opening, start},
+    tests::{SECOND, Said, at, drain, offer, opening, start},
 };
 
 fn ask(request: &[u8]) -> Said {
@@ -113,12 +113,18 @@ fn requests_tools_and_credentials_are_told() {
     );
     assert!(said.text().contains("\r\nWWW-Authenticate: Basic realm=\"nav-1\"\r\n"), "{}", said.text());
     let client = b"Mozilla/4.0 (Hydra)".to_vec();
-    let request = Detail::Request { method: b"GET".to_vec(), target: b"/admin?x=1".to_vec(), client: client.clone() };
+    let request = Detail::Request {
+        method: b"GET".to_vec(),
+        target: b"/admin?x=1".to_vec(),
+        client: client.clone(),
+        body: vec![],
+    };
     let credential = Detail::Credential {
         username: b"root".to_vec(),
         secret_kind: "password".into(),
         secret: b"toor".to_vec(),
         client,
+        accepted: false,
     };
     assert_eq!(
         said.facts,
@@ -137,7 +143,7 @@ fn nonsense_is_kept_as_it_came() {
     );
     let mut web = start("web");
     offer(&mut *web, SECOND, b"GET / HTT");
-    web.handle_end(SECOND);
+    web.handle_end(at!(SECOND));
     let said = drain(&mut *web, SECOND, 1460);
     assert!(said.closed && said.facts.len() == 1, "half a head is told of when the client leaves");
 }
@@ -147,10 +153,10 @@ fn an_idle_connection_ends_in_time_and_a_busy_one_does_not() {
     let mut web = start("web");
     assert_eq!(drain(&mut *web, SECOND, 1460).wake, Some(61 * SECOND));
     offer(&mut *web, 30 * SECOND, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    web.handle_wake(61 * SECOND);
+    web.handle_wake(at!(61 * SECOND));
     let said = drain(&mut *web, 61 * SECOND, 1460);
     assert_eq!((said.closed, said.wake), (false, Some(90 * SECOND)));
-    web.handle_wake(90 * SECOND);
+    web.handle_wake(at!(90 * SECOND));
     assert!(drain(&mut *web, 90 * SECOND, 1460).closed);
 }
 
@@ -175,7 +181,7 @@ fn the_order_of_headers_is_data() {
 fn a_client_that_pipelines_and_does_not_read_waits() {
     let mut web = start("web");
     let many = b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n".repeat(50);
-    let taken = web.handle_octets(SECOND, &many);
+    let taken = web.handle_octets(at!(SECOND), &many);
     assert_eq!(taken, 30, "one page is more than may wait");
     let said = offer(&mut *web, SECOND, &many[taken..]);
     assert_eq!(said.text().matches("HTTP/1.1 200 OK").count(), 50);

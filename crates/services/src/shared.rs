@@ -1,0 +1,24 @@
+//! What all conversations of one engine share: keys that take long to make.
+
+use crate::keys::{RsaKeys, RsaPurpose};
+use alloc::sync::Arc;
+
+/// State that outlives a conversation. It holds nothing that one decoy could show of another: every entry belongs to
+/// one decoy's seed.
+#[derive(Debug, Default)]
+pub struct Shared {
+    rsa: RsaKeys,
+}
+
+impl Shared {
+    /// The RSA key that the decoy with this seed uses for `purpose`, of `bits` bits. `None` while it is being searched
+    /// for: each call does a bounded part of the search ([`RsaKeys::find`]), so ask again at the next wake-up.
+    pub(crate) fn rsa_key(
+        &mut self,
+        seed: &[u8; 16],
+        purpose: RsaPurpose,
+        bits: u16,
+    ) -> Option<Arc<rsa::RsaPrivateKey>> {
+        self.rsa.find(seed, purpose, bits)
+    }
+}

@@ -1,0 +1,161 @@
+//! A conversation behind a socket of the kernel, on the loopback address, for real clients.
+// Each test program uses a part of this.
+#![allow(dead_code)]
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{IpAddr, Ipv4Addr, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use chaff_events::{Detail, Kind, Tool};
+use chaff_services::{Account, Context, Identity, Opening, Output, ServiceKind, ServiceSpec, Shared, open};
+use chaff_wire::Mac;
+
+pub type Facts = Arc<Mutex<Vec<(Kind, Option<Tool>, Detail)>>>;
+
+/// Serves `spec` on a free port of the loopback address until it is dropped.
+pub struct Server {
+    /// Where it listens.
+    pub port: u16,
+    facts: Facts,
+    stop: Arc<AtomicBool>,
+}
+
+impl Server {
+    pub fn start(kind: ServiceKind) -> Self {
+        Self::with(ServiceSpec { name: "under-test".into(), kind }, &[])
+    }
+
+    /// A server with planted accounts.
+    pub fn with(spec: ServiceSpec, accounts: &[Account]) -> Self {
+        let accounts: Arc<[Account]> = accounts.into();
+        let shared = Arc::new(Mutex::new(Shared::default()));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (facts, stop) = (Facts::default(), Arc::new(AtomicBool::new(false)));
+        let (told, stopped) = (Arc::clone(&facts), Arc::clone(&stop));
+        listener.set_nonblocking(true).unwrap();
+        thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                match listener.accept() {
+                    Ok((stream, _)) => {
+                        let (spec, told) = (spec.clone(), Arc::clone(&told));
+                        let (accounts, shared) = (Arc::clone(&accounts), Arc::clone(&shared));
+                        thread::spawn(move || serve(&spec, &stream, &told, &accounts, &shared));
+                    }
+                    Err(_) => thread::sleep(Duration::from_millis(1)),
+                }
+            }
+        });
+        Self { port, facts, stop }
+    }
+
+    /// What was told, in order.
+    pub fn facts(&self) -> Vec<(Kind, Option<Tool>, Detail)> {
+        self.facts.lock().unwrap().clone()
+    }
+
+    /// Names and passwords that were offered.
+    pub fn credentials(&self) -> Vec<String> {
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        let mut all: Vec<_> = self
+            .facts()
+            .iter()
+            .filter_map(|(_, _, detail)| match detail {
+                Detail::Credential { username, secret, .. } => Some(format!("{}/{}", text(username), text(secret))),
+                _ => None,
+            })
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One conversation over one socket, at most for a minute.
+fn serve(spec: &ServiceSpec, mut stream: &TcpStream, told: &Facts, accounts: &Arc<[Account]>, shared: &Mutex<Shared>) {
+    let start = Instant::now();
+    let now = || u64::try_from(start.elapsed().as_nanos()).unwrap();
+    let utc = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let opening = Opening {
+        identity: Identity {
+            hostname: "nav-1",
+            ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            mac: Mac([0, 0x50, 0x56, 1, 2, 3]),
+            seed: [1; 16],
+        },
+        now: 0,
+        utc: u64::try_from(utc.as_nanos()).unwrap(),
+        chance: chance(stream),
+        accounts,
+    };
+    macro_rules! at {
+        ($now:expr) => {
+            &mut Context { now: $now, shared: &mut shared.lock().unwrap() }
+        };
+    }
+    let mut talk = open(spec, &opening);
+    let (mut wake, mut waiting, mut ended) = (None, Vec::new(), false);
+    stream.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
+    while start.elapsed() < Duration::from_secs(60) {
+        loop {
+            let output = talk.poll(at!(now()), 1460);
+            let Some(output) = output else { break };
+            match output {
+                Output::Send(octets) => {
+                    if stream.write_all(&octets).is_err() {
+                        return;
+                    }
+                }
+                Output::Observe(kind, tool, detail) => told.lock().unwrap().push((kind, tool, detail)),
+                Output::Wake(at) => wake = Some(at),
+                Output::Close if waiting.is_empty() => return,
+                // As a kernel does for a server that closes before it has read all.
+                Output::Close | Output::Reset => return reset(stream),
+            }
+        }
+        if wake.is_some_and(|at| at <= now()) {
+            wake = None;
+            talk.handle_wake(at!(now()));
+        }
+        let mut octets = [0; 2048];
+        match stream.read(&mut octets) {
+            Ok(0) if !ended && waiting.is_empty() => {
+                ended = true;
+                talk.handle_end(at!(now()));
+            }
+            Ok(count) => waiting.extend_from_slice(&octets[..count]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(_) => return,
+        }
+        if !waiting.is_empty() {
+            let taken = talk.handle_octets(at!(now()), &waiting);
+            waiting.drain(..taken);
+        }
+    }
+}
+
+/// Chance that no other connection of this test has.
+fn chance(stream: &TcpStream) -> [u8; 32] {
+    let port = stream.peer_addr().map_or(0, |peer| peer.port());
+    let mut chance = [7; 32];
+    chance[..2].copy_from_slice(&port.to_le_bytes());
+    chance
+}
+
+/// Ends a connection with RST.
+fn reset(stream: &TcpStream) {
+    rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)).unwrap();
+}
