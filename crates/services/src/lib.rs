@@ -29,12 +29,16 @@ mod http;
 mod keys;
 mod message;
 mod outbox;
+mod script;
 mod shared;
 mod spec;
 mod text;
 mod tool;
 
 pub use conversation::{Account, Context, Conversation, Identity, Opening, Output};
+pub use script::{
+    Form, Framing, MAX_CAPTURES, Pattern, PatternError, Reply, ScriptRule, ScriptSpec, ScriptState, SecretSpec, is_fact,
+};
 pub use shared::Shared;
 pub use spec::{BannerSpec, FeedSpec, HttpPage, HttpSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
 pub use tool::{tool_of_payload, tool_of_user_agent};
@@ -50,6 +54,7 @@ pub fn open(spec: &ServiceSpec, opening: &Opening<'_>) -> Box<dyn Conversation> 
         ServiceKind::Banner(banner) => Box::new(banner::Banner::new(banner, opening)),
         ServiceKind::Http(http) => Box::new(http::Http::new(http, opening)),
         ServiceKind::Feed(feed) => Box::new(feed::Feed::new(feed, opening)),
+        ServiceKind::Script(script) => Box::new(script::Script::new(script, opening)),
     }
 }
 
@@ -59,6 +64,7 @@ pub fn answer(spec: &ServiceSpec, opening: &Opening<'_>, datagram: &[u8]) -> Opt
     match &spec.kind {
         ServiceKind::Echo => Some(datagram.into()),
         ServiceKind::Banner(banner) => banner::answer(banner, opening, datagram),
+        ServiceKind::Script(script) => script::answer(script, opening, datagram),
         ServiceKind::Discard | ServiceKind::Http(_) | ServiceKind::Feed(_) => None,
     }
 }
