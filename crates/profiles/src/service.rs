@@ -43,7 +43,7 @@ impl Service {
                 head.clone(),
                 "the service has no `kind`",
                 "this one",
-                "write kind = \"echo\", or a table [kind.banner], [kind.http] or [kind.feed]",
+                "write kind = \"echo\", or a table [kind.banner], [kind.http], [kind.feed] or [kind.ssh]",
             ),
             Some(kind) => {
                 let names = if revisions.is_empty() { vec![String::new()] } else { revisions };

@@ -31,12 +31,14 @@ mod message;
 mod outbox;
 mod shared;
 mod spec;
+mod ssh;
 mod text;
 mod tool;
 
 pub use conversation::{Account, Context, Conversation, Identity, Opening, Output};
 pub use shared::Shared;
 pub use spec::{BannerSpec, FeedSpec, HttpPage, HttpSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
+pub use ssh::spec::{SshAnswers, SshCurve, SshHostKey, SshSpec};
 pub use tool::{tool_of_payload, tool_of_user_agent};
 
 use alloc::boxed::Box;
@@ -50,6 +52,7 @@ pub fn open(spec: &ServiceSpec, opening: &Opening<'_>) -> Box<dyn Conversation> 
         ServiceKind::Banner(banner) => Box::new(banner::Banner::new(banner, opening)),
         ServiceKind::Http(http) => Box::new(http::Http::new(http, opening)),
         ServiceKind::Feed(feed) => Box::new(feed::Feed::new(feed, opening)),
+        ServiceKind::Ssh(ssh) => Box::new(ssh::Ssh::new(ssh, opening)),
     }
 }
 
@@ -59,7 +62,7 @@ pub fn answer(spec: &ServiceSpec, opening: &Opening<'_>, datagram: &[u8]) -> Opt
     match &spec.kind {
         ServiceKind::Echo => Some(datagram.into()),
         ServiceKind::Banner(banner) => banner::answer(banner, opening, datagram),
-        ServiceKind::Discard | ServiceKind::Http(_) | ServiceKind::Feed(_) => None,
+        ServiceKind::Discard | ServiceKind::Http(_) | ServiceKind::Feed(_) | ServiceKind::Ssh(_) => None,
     }
 }
 
