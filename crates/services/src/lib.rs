@@ -23,6 +23,7 @@ extern crate std;
 mod banner;
 mod calendar;
 mod conversation;
+mod crypto;
 mod echo;
 mod feed;
 mod http;
