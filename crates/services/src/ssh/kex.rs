@@ -238,7 +238,7 @@ impl Secrets<'_> {
         let [iv, key, mac] = letters;
         let iv = self.stretch(*iv, suite.cipher.iv_length());
         let key = self.stretch(*key, suite.cipher.key_length());
-        let mac = suite.mac.map(|kind| (kind, self.stretch(*mac, kind.key_length())));
+        let mac = suite.mac.map(|kind| kind.with_key(self.stretch(*mac, kind.key_length())));
         let cipher = suite.cipher.start(&key, &iv, seals)?;
         Some(Keys { cipher, block: suite.cipher.block(), is_cbc: suite.cipher.is_cbc(), mac })
     }

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 
 use super::{
     cipher::{Keyed, TAG},
-    mac::Mac,
+    mac::MacKey,
 };
 
 /// A packet's length field at most, as OpenSSH has it (PACKET_MAX_SIZE); RFC 4253 §6.1 asks for 35,000 and advises to
@@ -27,18 +27,18 @@ pub(crate) struct Keys {
     pub(crate) cipher: Keyed,
     pub(crate) block: usize,
     pub(crate) is_cbc: bool,
-    pub(crate) mac: Option<(Mac, Vec<u8>)>,
+    pub(crate) mac: Option<MacKey>,
 }
 
 impl Keys {
     /// Whether the length stands outside of the encrypted blocks.
     fn length_is_apart(&self) -> bool {
-        !matches!(self.cipher, Keyed::Blocks(_)) || self.mac.as_ref().is_some_and(|(mac, _)| mac.encrypt_first)
+        !matches!(self.cipher, Keyed::Blocks(_)) || self.mac.as_ref().is_some_and(MacKey::encrypt_first)
     }
 
     fn tag_length(&self) -> usize {
         match (&self.cipher, &self.mac) {
-            (Keyed::Blocks(_), Some((mac, _))) => mac.length,
+            (Keyed::Blocks(_), Some(mac)) => mac.length(),
             (Keyed::Blocks(_), None) => 0,
             _ => TAG,
         }
@@ -204,17 +204,17 @@ impl Receiver {
 }
 
 fn unseal(keys: &mut Keys, sequence: u32, head: &[u8; LENGTH], text: &mut [u8], code: &[u8], decrypted: usize) -> bool {
-    let Some((mac, key)) = &keys.mac else {
+    let Some(mac) = &keys.mac else {
         return keys.cipher.unseal(sequence, head, text, code);
     };
-    if mac.encrypt_first {
-        return bool::from(mac.tag(key, sequence, &[head, text]).as_slice().ct_eq(code))
+    if mac.encrypt_first() {
+        return bool::from(mac.tag(sequence, &[head, text]).as_slice().ct_eq(code))
             && keys.cipher.unseal(sequence, head, text, &[]);
     }
     // The first block was decrypted for the length in it.
     let rest = text.get_mut(decrypted.saturating_sub(LENGTH)..).unwrap_or(&mut []);
     keys.cipher.unseal(sequence, head, rest, &[]);
-    bool::from(mac.tag(key, sequence, &[head, text]).as_slice().ct_eq(code))
+    bool::from(mac.tag(sequence, &[head, text]).as_slice().ct_eq(code))
 }
 
 /// The server's direction.
@@ -271,11 +271,8 @@ impl Sender {
 }
 
 fn seal(keys: &mut Keys, sequence: u32, packet: &mut Vec<u8>) {
-    let plain_tag = keys
-        .mac
-        .as_ref()
-        .filter(|(mac, _)| !mac.encrypt_first)
-        .map(|(mac, key)| mac.tag(key, sequence, &[packet.as_slice()]));
+    let plain_tag =
+        keys.mac.as_ref().filter(|mac| !mac.encrypt_first()).map(|mac| mac.tag(sequence, &[packet.as_slice()]));
     let apart = keys.length_is_apart();
     let Some((head, text)) = packet.split_first_chunk_mut::<LENGTH>() else { return };
     let tag = if apart {
@@ -289,8 +286,8 @@ fn seal(keys: &mut Keys, sequence: u32, packet: &mut Vec<u8>) {
         packet.extend_from_slice(&tag);
     } else if let Some(tag) = plain_tag {
         packet.extend_from_slice(&tag);
-    } else if let Some((mac, key)) = &keys.mac {
-        let tag = mac.tag(key, sequence, &[packet.as_slice()]);
+    } else if let Some(mac) = &keys.mac {
+        let tag = mac.tag(sequence, &[packet.as_slice()]);
         packet.extend_from_slice(&tag);
     }
 }

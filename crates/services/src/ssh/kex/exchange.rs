@@ -10,15 +10,18 @@ use crypto_bigint::{
 use ml_kem::{Encapsulate, EncapsulationKey, MlKem768};
 use p256::elliptic_curve::{Generate, sec1::ToSec1Point};
 use rand_core::CryptoRng;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 
 use super::{
     Hash,
     groups::{GROUP1, GROUP14, GROUP16, GROUP18, GROUPS, Group},
 };
-use crate::ssh::{
-    spec::SshSpec,
-    wire::{Put, Reader, message},
+use crate::{
+    crypto::sntrup761,
+    ssh::{
+        spec::SshSpec,
+        wire::{Put, Reader, message},
+    },
 };
 
 /// How the secret is made.
@@ -33,6 +36,7 @@ pub(crate) enum Method {
     /// The client names sizes, the server a group.
     Chosen,
     MlKem768X25519,
+    Sntrup761X25519,
 }
 
 /// The groups that have a name of their own.
@@ -45,7 +49,9 @@ pub(crate) enum Modp {
 }
 
 /// Every exchange that is built.
-const METHODS: [(&str, Method, Hash); 14] = [
+const METHODS: [(&str, Method, Hash); 16] = [
+    ("sntrup761x25519-sha512", Method::Sntrup761X25519, Hash::Sha512),
+    ("sntrup761x25519-sha512@openssh.com", Method::Sntrup761X25519, Hash::Sha512),
     ("curve25519-sha256", Method::Curve25519, Hash::Sha256),
     ("curve25519-sha256@libssh.org", Method::Curve25519, Hash::Sha256),
     ("ecdh-sha2-nistp256", Method::Nistp256, Hash::Sha256),
@@ -140,6 +146,13 @@ impl Method {
                 let (text, lattice) = key.encapsulate_with_rng(chance);
                 let (half, curve) = x25519(point, chance)?;
                 secret.put_string(&Sha256::new().chain_update(lattice).chain_update(curve).finalize());
+                [text.as_slice(), &half].concat()
+            }
+            Self::Sntrup761X25519 => {
+                let (key, point) = theirs.split_first_chunk::<{ sntrup761::PUBLIC_KEY_LENGTH }>()?;
+                let (text, lattice) = sntrup761::encapsulate(key, chance)?;
+                let (half, curve) = x25519(point, chance)?;
+                secret.put_string(&Sha512::new().chain_update(lattice).chain_update(curve).finalize());
                 [text.as_slice(), &half].concat()
             }
             Self::Fixed(_) | Self::Chosen => return None,
