@@ -23,6 +23,7 @@ extern crate std;
 mod banner;
 mod calendar;
 mod conversation;
+mod crypto;
 mod echo;
 mod feed;
 mod http;
@@ -32,6 +33,7 @@ mod outbox;
 mod script;
 mod shared;
 mod spec;
+mod ssh;
 mod text;
 mod tool;
 
@@ -41,6 +43,7 @@ pub use script::{
 };
 pub use shared::Shared;
 pub use spec::{BannerSpec, FeedSpec, HttpPage, HttpSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
+pub use ssh::spec::{SshAnswers, SshCurve, SshHostKey, SshSpec};
 pub use tool::{tool_of_payload, tool_of_user_agent};
 
 use alloc::boxed::Box;
@@ -55,6 +58,7 @@ pub fn open(spec: &ServiceSpec, opening: &Opening<'_>) -> Box<dyn Conversation> 
         ServiceKind::Http(http) => Box::new(http::Http::new(http, opening)),
         ServiceKind::Feed(feed) => Box::new(feed::Feed::new(feed, opening)),
         ServiceKind::Script(script) => Box::new(script::Script::new(script, opening)),
+        ServiceKind::Ssh(ssh) => Box::new(ssh::Ssh::new(ssh, opening)),
     }
 }
 
@@ -65,7 +69,7 @@ pub fn answer(spec: &ServiceSpec, opening: &Opening<'_>, datagram: &[u8]) -> Opt
         ServiceKind::Echo => Some(datagram.into()),
         ServiceKind::Banner(banner) => banner::answer(banner, opening, datagram),
         ServiceKind::Script(script) => script::answer(script, opening, datagram),
-        ServiceKind::Discard | ServiceKind::Http(_) | ServiceKind::Feed(_) => None,
+        ServiceKind::Discard | ServiceKind::Http(_) | ServiceKind::Feed(_) | ServiceKind::Ssh(_) => None,
     }
 }
 

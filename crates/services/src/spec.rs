@@ -2,7 +2,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::ScriptSpec;
+use crate::{ScriptSpec, SshSpec};
 
 /// A service as one particular server speaks it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,8 @@ pub enum ServiceKind {
     Feed(Arc<FeedSpec>),
     /// States and rules of the user's own.
     Script(Arc<ScriptSpec>),
+    /// SSH.
+    Ssh(Arc<SshSpec>),
 }
 
 /// A server that greets and then answers what it knows. Text may hold `{hostname}`, `{ip}`, `{mac}`, `{serial}` and,
