@@ -35,8 +35,13 @@ mod text;
 mod tool;
 
 pub use conversation::{Account, Context, Conversation, Identity, Opening, Output};
+pub use http::{
+    auth::{AuthSpec, Scheme},
+    forms::FormSpec,
+    spec::{Announced, Etag, Expect, FileSpec, HttpError, HttpKeeping, HttpPage, HttpRules, HttpSpec, Ranges, Reading},
+};
 pub use shared::Shared;
-pub use spec::{BannerSpec, FeedSpec, HttpPage, HttpSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
+pub use spec::{BannerSpec, FeedSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
 pub use tool::{tool_of_payload, tool_of_user_agent};
 
 use alloc::boxed::Box;

@@ -8,6 +8,8 @@ use chaff_events::Detail;
 const MAX_DISTINCT: usize = 32;
 /// Octets kept of each part of a request or a credential: RFC 2617 names no limit, tools stay far below.
 const MAX_PART: usize = 512;
+/// Octets kept of a secret: an answer to an NTLM challenge, in hexadecimal, is longer than any password.
+const MAX_SECRET: usize = 2048;
 
 /// Messages that were told of already.
 #[derive(Debug, Default)]
@@ -46,7 +48,7 @@ pub(crate) fn secret_of(kind: &str, username: &[u8], secret: &[u8], client: &[u8
     Detail::Credential {
         username: part(username),
         secret_kind: kind.into(),
-        secret: part(secret),
+        secret: secret.get(..MAX_SECRET).unwrap_or(secret).to_vec(),
         client: part(client),
         accepted,
     }
