@@ -124,7 +124,8 @@ fn a_planted_account_opens_a_shell_that_does_nothing() {
         let elsewhere = ssh(network, folder, "Winter2019!", &[&format!("backup@{APP}"), "id"]);
         assert_eq!(elsewhere.status.code(), Some(255), "the account is planted on one decoy only");
         let told = |all: &[Value]| {
-            all.iter().any(|one| one["title"].as_str().is_some_and(|t| t.contains("use of a planted account as backup")))
+            all.iter()
+                .any(|one| one["title"].as_str().is_some_and(|t| t.contains("use of a planted account as backup")))
         };
         let incidents = chaff.wait_for_incidents(Duration::from_secs(5), told);
         assert!(told(&incidents), "{incidents:#?}");
