@@ -22,7 +22,7 @@ pub fn banner() -> ServiceSpec {
         idle_timeout_s: 120,
         ..BannerSpec::default()
     };
-    ServiceSpec { name: "banner".into(), kind: ServiceKind::Banner(Arc::new(spec)) }
+    ServiceSpec::new("banner", ServiceKind::Banner(Arc::new(spec)))
 }
 
 /// Asks for a name and a password.
@@ -36,7 +36,7 @@ pub fn login() -> ServiceSpec {
         echoes: true,
     };
     let spec = BannerSpec { greeting: r"\xff\xfb\x01".into(), login: Some(login), ..BannerSpec::default() };
-    ServiceSpec { name: "login".into(), kind: ServiceKind::Banner(Arc::new(spec)) }
+    ServiceSpec::new("login", ServiceKind::Banner(Arc::new(spec)))
 }
 
 /// Takes each piece as a request.
@@ -48,7 +48,7 @@ pub fn binary() -> ServiceSpec {
         otherwise_closes: true,
         ..BannerSpec::default()
     };
-    ServiceSpec { name: "binary".into(), kind: ServiceKind::Banner(Arc::new(spec)) }
+    ServiceSpec::new("binary", ServiceKind::Banner(Arc::new(spec)))
 }
 
 /// A web server.
@@ -70,7 +70,7 @@ pub fn http() -> ServiceSpec {
         too_long_status: 414,
         ..HttpSpec::default()
     };
-    ServiceSpec { name: "http".into(), kind: ServiceKind::Http(Arc::new(spec)) }
+    ServiceSpec::new("http", ServiceKind::Http(Arc::new(spec)))
 }
 
 /// A boat's instruments.
@@ -84,10 +84,10 @@ pub fn feed() -> ServiceSpec {
         ],
         home: None,
     };
-    ServiceSpec { name: "feed".into(), kind: ServiceKind::Feed(Arc::new(spec)) }
+    ServiceSpec::new("feed", ServiceKind::Feed(Arc::new(spec)))
 }
 
 /// RFC 862.
 pub fn echo() -> ServiceSpec {
-    ServiceSpec { name: "echo".into(), kind: ServiceKind::Echo }
+    ServiceSpec::new("echo", ServiceKind::Echo)
 }

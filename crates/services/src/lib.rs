@@ -32,11 +32,13 @@ mod outbox;
 mod shared;
 mod spec;
 mod text;
+pub mod tls;
 mod tool;
 
 pub use conversation::{Account, Context, Conversation, Identity, Opening, Output};
 pub use shared::Shared;
 pub use spec::{BannerSpec, FeedSpec, HttpPage, HttpSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
+pub use tls::TlsSpec;
 pub use tool::{tool_of_payload, tool_of_user_agent};
 
 use alloc::boxed::Box;
@@ -44,6 +46,14 @@ use alloc::boxed::Box;
 /// Starts a conversation over a stream.
 #[must_use]
 pub fn open(spec: &ServiceSpec, opening: &Opening<'_>) -> Box<dyn Conversation> {
+    let inner = open_inner(spec, opening);
+    match &spec.tls {
+        Some(tls) => Box::new(tls::Tls::new(tls, opening, inner)),
+        None => inner,
+    }
+}
+
+fn open_inner(spec: &ServiceSpec, opening: &Opening<'_>) -> Box<dyn Conversation> {
     match &spec.kind {
         ServiceKind::Echo => Box::new(echo::Echo::new(true)),
         ServiceKind::Discard => Box::new(echo::Echo::new(false)),
