@@ -25,7 +25,7 @@ pub fn banner() -> ServiceSpec {
         idle_timeout_s: 120,
         ..BannerSpec::default()
     };
-    ServiceSpec { name: "banner".into(), kind: ServiceKind::Banner(Arc::new(spec)) }
+    ServiceSpec::new("banner", ServiceKind::Banner(Arc::new(spec)))
 }
 
 /// Asks for a name and a password.
@@ -39,7 +39,7 @@ pub fn login() -> ServiceSpec {
         echoes: true,
     };
     let spec = BannerSpec { greeting: r"\xff\xfb\x01".into(), login: Some(login), ..BannerSpec::default() };
-    ServiceSpec { name: "login".into(), kind: ServiceKind::Banner(Arc::new(spec)) }
+    ServiceSpec::new("login", ServiceKind::Banner(Arc::new(spec)))
 }
 
 /// States, captures, a login with an inside, delays.
@@ -67,7 +67,7 @@ pub fn script() -> ServiceSpec {
         states: vec![state(vec![rule("q", quit), login]), state(vec![rule("a{x}b{}c", reply("{x}{x}{x}{x}", 0))])],
         ..ScriptSpec::default()
     };
-    ServiceSpec { name: "script".into(), kind: ServiceKind::Script(Arc::new(spec)) }
+    ServiceSpec::new("script", ServiceKind::Script(Arc::new(spec)))
 }
 
 /// Takes each piece as a request.
@@ -79,7 +79,7 @@ pub fn binary() -> ServiceSpec {
         otherwise_closes: true,
         ..BannerSpec::default()
     };
-    ServiceSpec { name: "binary".into(), kind: ServiceKind::Banner(Arc::new(spec)) }
+    ServiceSpec::new("binary", ServiceKind::Banner(Arc::new(spec)))
 }
 
 /// A web server.
@@ -101,7 +101,7 @@ pub fn http() -> ServiceSpec {
         too_long_status: 414,
         ..HttpSpec::default()
     };
-    ServiceSpec { name: "http".into(), kind: ServiceKind::Http(Arc::new(spec)) }
+    ServiceSpec::new("http", ServiceKind::Http(Arc::new(spec)))
 }
 
 /// A boat's instruments.
@@ -115,10 +115,10 @@ pub fn feed() -> ServiceSpec {
         ],
         home: None,
     };
-    ServiceSpec { name: "feed".into(), kind: ServiceKind::Feed(Arc::new(spec)) }
+    ServiceSpec::new("feed", ServiceKind::Feed(Arc::new(spec)))
 }
 
 /// RFC 862.
 pub fn echo() -> ServiceSpec {
-    ServiceSpec { name: "echo".into(), kind: ServiceKind::Echo }
+    ServiceSpec::new("echo", ServiceKind::Echo)
 }

@@ -57,6 +57,21 @@ impl Moment {
             self.second
         )
     }
+
+    /// As `2023-06-12` (ISO 8601).
+    pub(crate) fn iso_day(&self) -> String {
+        format!("{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+}
+
+/// The day that is written as `2023-06-12`, counted from 1970-01-01; `None` for what is no day from then on.
+pub(crate) fn day(text: &str) -> Option<u64> {
+    let mut parts = text.splitn(3, '-').map(|part| part.parse::<u64>().ok());
+    let (year, month, of_month) = (parts.next()??, parts.next()??, parts.next()??);
+    let wanted = (year, month, of_month);
+    // No year has more than 366 days, and none fewer than 365.
+    let first = year.checked_sub(1970)?.checked_mul(365)?;
+    (first..=first.checked_add(366 + year / 4)?).find(|&days| date(days) == wanted)
 }
 
 /// Year, month and day of a day counted from 1970-01-01. Years are counted from March, so that the leap day is the

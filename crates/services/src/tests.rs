@@ -153,7 +153,7 @@ pub(crate) fn specs() -> Vec<ServiceSpec> {
         ],
         ..FeedSpec::default()
     };
-    let spec = |name: &str, kind| ServiceSpec { name: name.into(), kind };
+    let spec = |name: &str, kind| ServiceSpec::new(name, kind);
     vec![
         spec("echo", ServiceKind::Echo),
         spec("discard", ServiceKind::Discard),

@@ -170,7 +170,7 @@ fn the_order_of_headers_is_data() {
         pages: vec![HttpPage { path: "/".into(), headers: vec!["ETag: \"1\"".into()], ..HttpPage::default() }],
         ..HttpSpec::default()
     };
-    let spec = ServiceSpec { name: "iis".into(), kind: ServiceKind::Http(Arc::new(spec)) };
+    let spec = ServiceSpec::new("iis", ServiceKind::Http(Arc::new(spec)));
     let said = offer(&mut *open(&spec, &opening()), SECOND, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(names(&said), ["Content-Type", "ETag", "Server", "X-Powered-By", "Date", "Content-Length"]);
     let said = ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");

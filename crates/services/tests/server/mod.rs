@@ -29,7 +29,7 @@ pub struct Server {
 
 impl Server {
     pub fn start(kind: ServiceKind) -> Self {
-        Self::with(ServiceSpec { name: "under-test".into(), kind }, &[])
+        Self::with(ServiceSpec::new("under-test", kind), &[])
     }
 
     /// A server with planted accounts.
