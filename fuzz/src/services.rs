@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use chaff_services::{BannerSpec, FeedSpec, HttpPage, HttpSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
+use chaff_services::{
+    AuthSpec, BannerSpec, Etag, Expect, FeedSpec, FileSpec, Form, FormSpec, HttpPage, HttpRules, HttpSpec, LoginSpec, MatchRule, Pattern, Ranges, Reading, Reply, Scheme, ScriptRule, ScriptSpec, ScriptState, SecretSpec, ServiceKind, ServiceSpec,
+};
 
 fn rule(starts: &str, answer: &str, closes: bool) -> MatchRule {
     MatchRule { starts: starts.into(), answer: answer.into(), closes }
@@ -39,6 +41,34 @@ pub fn login() -> ServiceSpec {
     ServiceSpec { name: "login".into(), kind: ServiceKind::Banner(Arc::new(spec)) }
 }
 
+/// States, captures, a login with an inside, delays.
+pub fn script() -> ServiceSpec {
+    let form = |text: &str| Form::parse(text).unwrap_or_default();
+    let reply = |text: &str, next| Reply { answer: form(text), next: Some(next), closes: false };
+    let rule = |pattern: &str, reply| ScriptRule {
+        pattern: Pattern::parse(pattern).unwrap_or_default(),
+        reply,
+        ..ScriptRule::default()
+    };
+    let login = ScriptRule {
+        secret: Some(SecretSpec { user: form("{u}"), password: form("{p}") }),
+        admitted: Some(reply("{u} is in", 1)),
+        delay_ms: 1_000,
+        ..rule("{u}:{p}", reply("{u} is not {p}", 0))
+    };
+    let quit = Reply { closes: true, ..reply("bye", 0) };
+    let state = |rules| ScriptState { rules, otherwise: reply("what?", 0), ..ScriptState::default() };
+    let spec = ScriptSpec {
+        greeting: form("{hostname}"),
+        greeting_delay_ms: 100,
+        max_request: 64,
+        idle_timeout_s: 100,
+        states: vec![state(vec![rule("q", quit), login]), state(vec![rule("a{x}b{}c", reply("{x}{x}{x}{x}", 0))])],
+        ..ScriptSpec::default()
+    };
+    ServiceSpec { name: "script".into(), kind: ServiceKind::Script(Arc::new(spec)) }
+}
+
 /// Takes each piece as a request.
 pub fn binary() -> ServiceSpec {
     let spec = BannerSpec {
@@ -51,23 +81,40 @@ pub fn binary() -> ServiceSpec {
     ServiceSpec { name: "binary".into(), kind: ServiceKind::Banner(Arc::new(spec)) }
 }
 
-/// A web server.
-pub fn http() -> ServiceSpec {
+/// Web servers that read octet by octet, and line by line.
+pub fn http() -> [ServiceSpec; 2] {
+    [
+        web(Reading::Octets, Ranges::Strict, Expect::BeforePages),
+        web(Reading::Lines, Ranges::Lenient, Expect::BeforeBodies),
+    ]
+}
+
+fn web(reading: Reading, ranges: Ranges, expect: Expect) -> ServiceSpec {
     let page = |path: &str, body: &str| HttpPage { path: path.into(), body: body.into(), ..HttpPage::default() };
-    let admin = HttpPage {
-        status: 401,
-        headers: vec!["WWW-Authenticate: Basic realm=\"{hostname}\"".into()],
-        methods: vec!["POST".into()],
-        ..page("/admin", "no")
+    let schemes = vec![Scheme::Basic, Scheme::Digest, Scheme::Ntlm];
+    let login = AuthSpec { schemes, realm: "{hostname}".into(), ..AuthSpec::default() };
+    let admin = HttpPage { login: Some(login), methods: vec!["POST".into()], ..page("/admin", "no") };
+    let file = FileSpec { etag: Etag::SecondsLength, modified: 1_700_000_000, ranges, ..FileSpec::default() };
+    let form = FormSpec {
+        path: "/login".into(),
+        user_fields: vec!["user".into()],
+        password_fields: vec!["password".into()],
+        cookie: "sid".into(),
+        delay_ms: 300,
+        ..FormSpec::default()
     };
     let spec = HttpSpec {
         server: "nginx/1.22.1".into(),
         headers: vec!["X-Frame-Options: DENY".into()],
         header_order: vec!["Date".into(), "Server".into()],
-        pages: vec![page("/", "<h1>{hostname} {ip} {mac} {serial}</h1>"), admin, page("/big", &"x".repeat(100_000))],
-        not_found: "not {here}".into(),
-        bad_request: "bad".into(),
-        too_long_status: 414,
+        pages: vec![
+            HttpPage { file: Some(file), ..page("/", "<h1>{hostname} {ip} {mac} {serial} {token}</h1>") },
+            admin,
+            page("/big", &"x".repeat(100_000)),
+        ],
+        error_body: "{status} {host} {here}".into(),
+        rules: HttpRules { reading, waits: reading == Reading::Lines, expect, ..HttpRules::default() },
+        form: Some(form),
         ..HttpSpec::default()
     };
     ServiceSpec { name: "http".into(), kind: ServiceKind::Http(Arc::new(spec)) }
