@@ -2,7 +2,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HttpSpec, ScriptSpec, SshSpec};
+use crate::{ScriptSpec, SshSpec, http::spec::HttpSpec};
 
 /// A service as one particular server speaks it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
