@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use chaff_services::{
-    BannerSpec, FeedSpec, Form, HttpPage, HttpSpec, LoginSpec, MatchRule, Pattern, Reply, ScriptRule, ScriptSpec,
-    ScriptState, SecretSpec, ServiceKind, ServiceSpec,
+    AuthSpec, BannerSpec, Etag, Expect, FeedSpec, FileSpec, Form, FormSpec, HttpPage, HttpRules, HttpSpec, LoginSpec, MatchRule, Pattern, Ranges, Reading, Reply, Scheme, ScriptRule, ScriptSpec, ScriptState, SecretSpec, ServiceKind, ServiceSpec,
 };
 
 fn rule(starts: &str, answer: &str, closes: bool) -> MatchRule {
@@ -82,23 +81,40 @@ pub fn binary() -> ServiceSpec {
     ServiceSpec::new("binary", ServiceKind::Banner(Arc::new(spec)))
 }
 
-/// A web server.
-pub fn http() -> ServiceSpec {
+/// Web servers that read octet by octet, and line by line.
+pub fn http() -> [ServiceSpec; 2] {
+    [
+        web(Reading::Octets, Ranges::Strict, Expect::BeforePages),
+        web(Reading::Lines, Ranges::Lenient, Expect::BeforeBodies),
+    ]
+}
+
+fn web(reading: Reading, ranges: Ranges, expect: Expect) -> ServiceSpec {
     let page = |path: &str, body: &str| HttpPage { path: path.into(), body: body.into(), ..HttpPage::default() };
-    let admin = HttpPage {
-        status: 401,
-        headers: vec!["WWW-Authenticate: Basic realm=\"{hostname}\"".into()],
-        methods: vec!["POST".into()],
-        ..page("/admin", "no")
+    let schemes = vec![Scheme::Basic, Scheme::Digest, Scheme::Ntlm];
+    let login = AuthSpec { schemes, realm: "{hostname}".into(), ..AuthSpec::default() };
+    let admin = HttpPage { login: Some(login), methods: vec!["POST".into()], ..page("/admin", "no") };
+    let file = FileSpec { etag: Etag::SecondsLength, modified: 1_700_000_000, ranges, ..FileSpec::default() };
+    let form = FormSpec {
+        path: "/login".into(),
+        user_fields: vec!["user".into()],
+        password_fields: vec!["password".into()],
+        cookie: "sid".into(),
+        delay_ms: 300,
+        ..FormSpec::default()
     };
     let spec = HttpSpec {
         server: "nginx/1.22.1".into(),
         headers: vec!["X-Frame-Options: DENY".into()],
         header_order: vec!["Date".into(), "Server".into()],
-        pages: vec![page("/", "<h1>{hostname} {ip} {mac} {serial}</h1>"), admin, page("/big", &"x".repeat(100_000))],
-        not_found: "not {here}".into(),
-        bad_request: "bad".into(),
-        too_long_status: 414,
+        pages: vec![
+            HttpPage { file: Some(file), ..page("/", "<h1>{hostname} {ip} {mac} {serial} {token}</h1>") },
+            admin,
+            page("/big", &"x".repeat(100_000)),
+        ],
+        error_body: "{status} {host} {here}".into(),
+        rules: HttpRules { reading, waits: reading == Reading::Lines, expect, ..HttpRules::default() },
+        form: Some(form),
         ..HttpSpec::default()
     };
     ServiceSpec::new("http", ServiceKind::Http(Arc::new(spec)))
