@@ -592,3 +592,6 @@ fn told_of(hello: &ClientHello) -> Detail {
 /// Octets that are told of a name, and protocols that are: DNS has no longer names, no client offers as many.
 const MAX_TOLD: usize = 255;
 const MAX_PROTOCOLS: usize = 16;
+
+#[cfg(test)]
+mod tests;
