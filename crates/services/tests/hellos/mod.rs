@@ -1,5 +1,8 @@
 //! Hellos of TLS clients, right and wrong, and what a server makes of them, without what is random in it.
 
+// Private to the test programs that name it.
+#![allow(unreachable_pub)]
+
 use std::{
     io::{ErrorKind, Read, Write},
     net::{Ipv4Addr, Shutdown, TcpStream},
