@@ -10,7 +10,7 @@ use std::{
 use crate::root;
 
 /// A client: the program that proves that it is there, and its Debian package.
-const CLIENTS: [(&str, &str); 17] = [
+const CLIENTS: [(&str, &str); 18] = [
     ("nmap", "nmap"),
     ("arp-scan", "arp-scan"),
     ("masscan", "masscan"),
@@ -28,15 +28,17 @@ const CLIENTS: [(&str, &str); 17] = [
     ("python3", "python3"),
     ("unshare", "util-linux"),
     ("mount", "mount"),
+    ("openssl", "openssl"),
 ];
 
 /// A daemon of ordinary LAN life: where the package puts it, and the package.
-const DAEMONS: [(&str, &str); 5] = [
+const DAEMONS: [(&str, &str); 6] = [
     ("usr/sbin/avahi-daemon", "avahi-daemon"),
     ("usr/sbin/dnsmasq", "dnsmasq-base"),
     ("usr/sbin/lldpd", "lldpd"),
     ("usr/sbin/nmbd", "samba"),
     ("sbin/dhclient", "isc-dhcp-client"),
+    ("usr/sbin/nginx", "nginx"),
 ];
 
 /// What a package's post-installation script asks before it starts a service; 101 is "no" (Debian Policy §9.3.3.1).

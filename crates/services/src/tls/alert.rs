@@ -30,6 +30,7 @@ pub(super) enum Alert {
     InappropriateFallback,
     NoRenegotiation,
     MissingExtension,
+    UnrecognizedName,
     NoApplicationProtocol,
 }
 
@@ -49,6 +50,7 @@ impl Alert {
             Self::InappropriateFallback => 86,
             Self::NoRenegotiation => 100,
             Self::MissingExtension => 109,
+            Self::UnrecognizedName => 112,
             Self::NoApplicationProtocol => 120,
         }
     }

@@ -10,13 +10,17 @@ use super::{
     },
     record::MAX_PLAIN,
     spec::{KeySpec, TlsSpec, Version},
-    suite::{Bulk, Exchange, Group, Scheme, Suite},
+    suite::{Bulk, CbcMac, Exchange, Group, Scheme, Suite},
     wire::Reader,
 };
 
 /// `TLS_FALLBACK_SCSV` (RFC 7507) and `TLS_EMPTY_RENEGOTIATION_INFO_SCSV` (RFC 5746 §3.3).
 const FALLBACK: u16 = 0x5600;
 const RENEGOTIATION: u16 = 0x00ff;
+
+/// Octets of a server name (RFC 6066 §3: a DNS name).
+const MAX_NAME: usize = 255;
+const SSL_3: u16 = 0x0300;
 
 /// What was agreed upon.
 pub(super) struct Choice {
@@ -37,23 +41,40 @@ pub(super) struct Choice {
 }
 
 /// Picks the version (RFC 8446 §4.2.1).
-pub(super) fn version(spec: &TlsSpec, hello: &ClientHello) -> Result<Version, Alert> {
+///
+/// A refusal is in the version that would have been spoken, as OpenSSL says it; SSL 3 has no alert for versions.
+pub(super) fn version(spec: &TlsSpec, hello: &ClientHello) -> Result<Version, (u16, Alert)> {
     let speaks = |version| spec.versions.contains(&version);
-    let best = if speaks(Version::Tls13)
-        && let Some(offered) = hello.numbers::<1>(SUPPORTED_VERSIONS)?
+    if hello.version >> 8 == 3 && hello.version <= SSL_3 {
+        return Err((hello.version, Alert::HandshakeFailure));
+    }
+    let refused = (hello.version, Alert::ProtocolVersion);
+    // Where they are on, the suites are looked at before anything fails; only those of SHA-1 are as old.
+    let is_old = |suite: &&Suite| matches!(suite.bulk(), Bulk::Cbc(_, CbcMac::Sha1));
+    let in_common = spec.suites.iter().filter(is_old).any(|suite| hello.suites.contains(&suite.id()));
+    let old = |version| match (spec.old_versions_fail, in_common) {
+        (false, _) => (version, Alert::ProtocolVersion),
+        (true, true) => (version, Alert::InternalError),
+        (true, false) => (version, Alert::HandshakeFailure),
+    };
+    let offered = hello.numbers::<1>(SUPPORTED_VERSIONS).map_err(|_| refused)?;
+    if speaks(Version::Tls13)
+        && let Some(offered) = offered
     {
         let offers = |number| offered.contains(&number);
-        // RFC 8446 §4.2.1: with the extension, the field says nothing; but SSL 3 in it is nonsense to OpenSSL.
-        match () {
-            () if hello.version <= 0x0300 => return Err(Alert::ProtocolVersion),
-            () if offers(0x0304) => Some(Version::Tls13),
-            () if offers(0x0303) && speaks(Version::Tls12) => Some(Version::Tls12),
-            () => None,
-        }
-    } else {
-        (hello.version >= 0x0303 && speaks(Version::Tls12)).then_some(Version::Tls12)
-    };
-    best.ok_or(Alert::ProtocolVersion)
+        return match () {
+            () if offers(0x0304) => Ok(Version::Tls13),
+            () if offers(0x0303) && speaks(Version::Tls12) => Ok(Version::Tls12),
+            () if offers(0x0302) => Err(old(0x0302)),
+            () if offers(0x0301) => Err(old(0x0301)),
+            () => Err(refused),
+        };
+    }
+    match hello.version {
+        0x0301 | 0x0302 => Err(old(hello.version)),
+        0x0303.. if speaks(Version::Tls12) => Ok(Version::Tls12),
+        _ => Err(refused),
+    }
 }
 
 /// Picks everything. `asked`: the group that a HelloRetryRequest asked for.
@@ -89,10 +110,7 @@ fn choose_12(
 ) -> Result<Choice, Alert> {
     let rsa = is_rsa(spec.certificate.key);
     let groups = hello.numbers::<2>(SUPPORTED_GROUPS)?;
-    let group = match &groups {
-        Some(groups) => preferred(spec, &spec.groups, groups, Group::id),
-        None => spec.groups.first().copied(),
-    };
+    let group = groups.and_then(|groups| preferred(spec, &spec.groups, &groups, Group::id));
     let can = |suite: Suite| match suite.exchange() {
         Exchange::Rsa => rsa,
         Exchange::DheRsa => rsa && spec.ephemeral_dh,
@@ -102,10 +120,8 @@ fn choose_12(
     };
     let usable: Vec<Suite> = spec.suites.iter().copied().filter(|&suite| can(suite)).collect();
     let suite = preferred(spec, &usable, &hello.suites, Suite::id).ok_or(Alert::HandshakeFailure)?;
-    let scheme = match suite.exchange() {
-        Exchange::Rsa => None,
-        _ => Some(scheme(spec, &hello, |_| true).ok_or(Alert::HandshakeFailure)?),
-    };
+    // OpenSSL wants one in common even where nothing is signed.
+    let scheme = scheme(spec, &hello, |_| true).ok_or(Alert::HandshakeFailure)?;
     let group = matches!(suite.exchange(), Exchange::EcdheRsa | Exchange::EcdheEcdsa).then_some(group).flatten();
     Ok(Choice {
         hello,
@@ -113,7 +129,7 @@ fn choose_12(
         suite,
         group,
         peer_half: None,
-        scheme,
+        scheme: Some(scheme),
         protocol,
         max_fragment,
         prefers_other_group: false,
@@ -221,6 +237,9 @@ fn check_contents(hello: &ClientHello) -> Result<(), Alert> {
         let name = list.u8().zip(list.vector::<2>()).ok_or(Alert::DecodeError)?;
         if name.0 != 0 || !list.is_empty() {
             return Err(Alert::DecodeError);
+        }
+        if name.1.len() > MAX_NAME || name.1.contains(&0) {
+            return Err(Alert::UnrecognizedName);
         }
     }
     if let Some(body) = hello.extension(RENEGOTIATION_INFO) {

@@ -143,7 +143,7 @@ impl Finishing {
         line.reading = protection(self.suite, &self.traffic.client)?;
         for count in 0..u64::from(spec.tickets_13) {
             // RFC 8446 §4.6.1. OpenSSL counts its nonces.
-            let ticket = line.ticket(ticket_name, spec.ticket_octets);
+            let ticket = line.ticket(ticket_name, spec.ticket_octets_13);
             let age = line.chance.next_u32();
             let ticket = message(NEW_SESSION_TICKET, |out| {
                 out.extend_from_slice(&spec.ticket_lifetime_s.to_be_bytes());

@@ -12,6 +12,8 @@ pub(super) const MAX_FRAGMENT_LENGTH: u16 = 1;
 pub(super) const SUPPORTED_GROUPS: u16 = 10;
 pub(super) const EC_POINT_FORMATS: u16 = 11;
 pub(super) const SIGNATURE_ALGORITHMS: u16 = 13;
+/// For datagrams alone (RFC 5764 §4.1); over a stream OpenSSL refuses it.
+const USE_SRTP: u16 = 14;
 pub(super) const ALPN: u16 = 16;
 pub(super) const ENCRYPT_THEN_MAC: u16 = 22;
 pub(super) const EXTENDED_MASTER_SECRET: u16 = 23;
@@ -43,6 +45,9 @@ impl ClientHello {
     pub(super) fn read(body: &[u8]) -> Result<Self, Alert> {
         let mut reader = Reader::new(body);
         let hello = Self::read_head(&mut reader).ok_or(Alert::DecodeError)?;
+        if hello.suites.is_empty() {
+            return Err(Alert::IllegalParameter);
+        }
         if reader.is_empty() {
             return Ok(hello);
         }
@@ -58,7 +63,8 @@ impl ClientHello {
             if hello.extensions.len() >= MAX_EXTENSIONS {
                 return Err(Alert::DecodeError);
             }
-            if hello.extension(extension.0).is_some() && is_known(extension.0) {
+            let twice = hello.has(extension.0) && is_known(extension.0);
+            if twice || extension.0 == USE_SRTP {
                 return Err(Alert::IllegalParameter);
             }
             hello.extensions.push(extension);
@@ -72,7 +78,6 @@ impl ClientHello {
         let session_id = reader.vector::<1>()?;
         (session_id.len() <= 32).then_some(())?;
         let suites = reader.numbers::<2>()?;
-        (!suites.is_empty()).then_some(())?;
         let compressions = reader.vector::<1>()?;
         (!compressions.is_empty()).then_some(())?;
         let (session_id, compressions) = (session_id.to_owned(), compressions.to_owned());

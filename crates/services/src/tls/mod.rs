@@ -52,8 +52,10 @@ use spec::Version::{Tls12, Tls13};
 const CLIENT_HELLO: u8 = 1;
 const CLIENT_KEY_EXCHANGE: u8 = 16;
 const FINISHED: u8 = 20;
-/// Octets of a handshake message. A hello with a post-quantum key share has some 2 KiB; OpenSSL reads 128 KiB, which a
-/// thousand half-open handshakes would fill 128 MiB with.
+/// Octets that a hello may say it has, as in OpenSSL (`CLIENT_HELLO_MAX_LENGTH`).
+const MAX_SAID: usize = 131_396;
+/// Octets of messages that are kept. A hello with a post-quantum key share has some 2 KiB; a thousand clients that send
+/// all but the last octet of the longest would fill 128 MiB.
 const MAX_MESSAGE: usize = 32 * 1024;
 /// Records without contents in a row, as OpenSSL counts them (`MAX_EMPTY_RECORDS`).
 const MAX_EMPTY: u8 = 32;
@@ -288,7 +290,7 @@ impl Tls {
         {
             self.check_kind(kind)?;
             let length = usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap_or(usize::MAX);
-            if length > MAX_MESSAGE {
+            if length > MAX_SAID || self.messages.len() > MAX_MESSAGE {
                 return Err(Alert::IllegalParameter.into());
             }
             if self.messages.len() < 4 + length {
@@ -358,9 +360,8 @@ impl Tls {
         let hello = hello?;
         let version = match choice::version(&self.spec, &hello) {
             Ok(version) => version,
-            Err(alert) => {
-                // The refusal is in the version that the client named, as OpenSSL says it.
-                self.line.version = hello.version;
+            Err((version, alert)) => {
+                self.line.version = version;
                 return Err(alert.into());
             }
         };
@@ -435,21 +436,22 @@ impl Tls {
         }
     }
 
-    /// A request in clear to a server that speaks only TLS.
+    /// What comes in clear to a server that speaks only TLS: a request is read to its end, anything else is answered
+    /// where it stops looking like one.
     fn answer_in_clear(&mut self, now: u64) {
         let State::Clear(request) = &self.state else { return };
+        let looks = looks_like_http(request);
         let complete = request.windows(4).any(|end| end == b"\r\n\r\n") || request.windows(2).any(|end| end == b"\n\n");
-        if !complete && request.len() < MAX_CLEAR_REQUEST {
+        if looks && !complete && request.len() < MAX_CLEAR_REQUEST {
             return;
         }
-        let request = core::mem::take(&mut match core::mem::replace(&mut self.state, State::Over) {
-            State::Clear(request) => request,
-            _ => Vec::new(),
-        });
+        let request = request.clone();
+        self.state = State::Over;
         self.tell(&request, None);
         let utc = self.identity.utc.saturating_add(now.saturating_sub(self.identity.opened));
         let date = Moment::at(utc).imf();
-        let filled = fill_with(&self.spec.plain_answer, |name, out| {
+        let answer = if looks { &self.spec.plain_answer } else { &self.spec.garbage_answer };
+        let filled = fill_with(answer, |name, out| {
             let known = name == "date";
             if known {
                 out.push_str(&date);
@@ -564,6 +566,17 @@ impl Conversation for Tls {
     }
 }
 
+/// Whether a request can still become one of HTTP/1: a method, and a first line that ends with a version.
+fn looks_like_http(request: &[u8]) -> bool {
+    let is_method = |octet: &u8| octet.is_ascii_uppercase() || matches!(octet, b'_' | b'-');
+    if !request.iter().take_while(|&&octet| octet != b' ').all(is_method) {
+        return false;
+    }
+    let Some(end) = request.iter().position(|&octet| octet == b'\n') else { return true };
+    let line = request.get(..end).unwrap_or(&[]).trim_ascii_end();
+    line.rsplit(|&octet| octet == b' ').next().is_some_and(|version| version.starts_with(b"HTTP/1."))
+}
+
 /// What a hello says of its client.
 fn told_of(hello: &ClientHello) -> Detail {
     let kept = |octets: &[u8]| octets.get(..MAX_TOLD).unwrap_or(octets).to_vec();
@@ -579,3 +592,6 @@ fn told_of(hello: &ClientHello) -> Detail {
 /// Octets that are told of a name, and protocols that are: DNS has no longer names, no client offers as many.
 const MAX_TOLD: usize = 255;
 const MAX_PROTOCOLS: usize = 16;
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,10 @@ use super::suite::{Group, Scheme, Suite};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct TlsSpec {
-    /// Versions that it speaks; older ones are refused with `protocol_version`.
+    /// Versions that it speaks.
     pub versions: Vec<Version>,
+    /// TLS 1.0 and 1.1 are on, but nothing that they need is: the refusal is `internal_error`, not `protocol_version`.
+    pub old_versions_fail: bool,
     /// Cipher suites, in the server's order, those of TLS 1.3 among them, by OpenSSL's names.
     pub suites: Vec<Suite>,
     /// Whether the client's order of cipher suites, groups and signature schemes decides, not the server's.
@@ -31,8 +33,10 @@ pub struct TlsSpec {
     pub encrypted_13: Vec<Answer>,
     /// A session that gets no ticket gets an identifier.
     pub session_ids: bool,
-    /// Octets of a ticket; 0: none is sent.
+    /// Octets of a ticket of TLS 1.2; 0: none is sent.
     pub ticket_octets: u16,
+    /// Octets of a ticket of TLS 1.3.
+    pub ticket_octets_13: u16,
     /// Tickets after a handshake of TLS 1.3.
     pub tickets_13: u8,
     /// How long a ticket may be used, in seconds.
@@ -43,9 +47,11 @@ pub struct TlsSpec {
     pub alpn_must_match: bool,
     /// Seconds for the handshake, 60 if left out.
     pub handshake_timeout_s: u32,
-    /// What a client is told that speaks no TLS, placeholders and escapes as in a banner, and `{date}`; empty: the
-    /// connection is closed in silence.
+    /// What a client is told that asks in HTTP, placeholders and escapes as in a banner, and `{date}`; empty: what is no
+    /// TLS ends the connection in silence.
     pub plain_answer: String,
+    /// What a client is told that speaks neither.
+    pub garbage_answer: String,
     /// The certificate of each decoy.
     pub certificate: CertificateSpec,
 }
