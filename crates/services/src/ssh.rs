@@ -145,7 +145,7 @@ impl Ssh {
             let packet = match self.transport.next() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return,
-                Err(_) => return self.outbox.close(),
+                Err(why) => return self.transport.end_corrupt(&mut self.outbox, why),
             };
             if let Err(end) = self.handle_packet(cx, packet) {
                 self.transport.end(&mut self.outbox, &end);

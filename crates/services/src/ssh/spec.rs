@@ -95,7 +95,11 @@ pub struct SshAnswers {
     pub change_of_user: String,
     /// To a request for a service that the server has not.
     pub bad_service: String,
-    /// To a message that strict key exchange has no place for.
+    /// To a packet with less than four octets of padding; `{padding}` of them.
+    pub bad_padding: String,
+    /// To a message of number 0, or one of those for private use.
+    pub bad_type: String,
+    /// To a message of the transport layer that strict key exchange has no place for.
     pub strict_violation: String,
     /// To a KEXINIT that strict key exchange wanted as the first message.
     pub strict_order: String,

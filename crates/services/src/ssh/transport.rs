@@ -174,6 +174,17 @@ impl Transport {
         outbox.close();
     }
 
+    /// Ends after a packet that cannot be read.
+    pub(crate) fn end_corrupt(&mut self, outbox: &mut Outbox, why: Corrupt) {
+        let end = match why {
+            Corrupt::Padding(octets) => {
+                End::with(&self.spec.answers.bad_padding, &[("padding", decimal(u32::from(octets)).as_bytes())])
+            }
+            Corrupt::Length | Corrupt::Mac => End::Quietly,
+        };
+        self.end(outbox, &end);
+    }
+
     /// "I do not know that message" (RFC 4253 §11.4).
     pub(crate) fn unimplemented(&mut self, outbox: &mut Outbox, sequence: u32) {
         let mut payload = alloc::vec![message::UNIMPLEMENTED];
@@ -190,8 +201,11 @@ impl Transport {
         packet: Packet,
     ) -> Result<Option<Packet>, End> {
         let Some(&kind) = packet.payload.first() else { return Err(End::Quietly) };
-        if kind == message::DISCONNECT || kind == 0 || PRIVATE.contains(&kind) {
+        if kind == message::DISCONNECT {
             return Err(End::Quietly);
+        }
+        if kind == 0 || PRIVATE.contains(&kind) {
+            return Err(End::with(&self.spec.answers.bad_type, &[("type", decimal(u32::from(kind)).as_bytes())]));
         }
         if core::mem::take(&mut self.drops_next) {
             return Ok(None);
@@ -212,7 +226,6 @@ impl Transport {
                 }
                 self.put_unimplemented(outbox, packet.sequence);
             }
-            _ if self.is_initial() && strict => return Err(self.violated(kind, packet.sequence)),
             _ if self.is_initial() => return Err(End::Quietly),
             _ => return Ok(Some(packet)),
         }
