@@ -160,3 +160,14 @@ fn what_is_not_built_yet_says_nothing_wrong() {
         assert_eq!(talk(profile, service, b"GET / HTTP/1.0\r\n\r\n"), (String::new(), true), "{service}");
     }
 }
+
+/// The example of the documents, as a reader would try it.
+#[test]
+fn the_documented_service_of_ones_own_does_what_its_examples_say() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/examples/plant-terminal.toml");
+    let mut out = Vec::new();
+    chaff_profiles::check_file(&file, &mut out).unwrap();
+    assert!(
+        String::from_utf8(out).unwrap().contains("the service `plant-terminal` is in order, and so are its 2 examples")
+    );
+}

@@ -2,7 +2,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::SshSpec;
+use crate::{ScriptSpec, SshSpec};
 
 /// A service as one particular server speaks it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub enum ServiceKind {
     Http(Arc<HttpSpec>),
     /// Sentences at an interval, to whoever connects (NMEA 0183 over TCP).
     Feed(Arc<FeedSpec>),
+    /// States and rules of the user's own.
+    Script(Arc<ScriptSpec>),
     /// SSH.
     Ssh(Arc<SshSpec>),
 }
