@@ -31,12 +31,14 @@ mod keys;
 mod message;
 mod outbox;
 mod shared;
+mod shell;
 mod spec;
 mod text;
 mod tool;
 
 pub use conversation::{Account, Context, Conversation, Identity, Opening, Output};
 pub use shared::Shared;
+pub use shell::{ShellFile, ShellKind, ShellProcess, ShellSpec, ShellUser};
 pub use spec::{BannerSpec, FeedSpec, HttpPage, HttpSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
 pub use tool::{tool_of_payload, tool_of_user_agent};
 
