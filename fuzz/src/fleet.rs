@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use chaff_engine::{
     personality::{
         AckRule, Acknowledge, Answer, Arp, ClosedPort, CodeRule, ConnectionRules, DfRule, Ecn, Fragments, Icmp, IdRule,
-        IdSeat, IdStep, Ip, IpId, Isn, IsnClass, LayoutRule, MssRule, OpenPort, OptionRule, Overlap, Personality, Quoted,
-        QuotedSum, Reply, SeqRule, SynAnswer, SynException, Tcp, TimestampOffset, Timestamps, UnansweredSyn, WindowRule,
+        IdSeat, IdStep, Ip, IpId, Isn, IsnClass, LayoutRule, MssRule, OpenPort, OptionRule, Overlap, Personality,
+        Quoted, QuotedSum, Reply, SeqRule, SynAnswer, SynException, Tcp, TimestampOffset, Timestamps, UnansweredSyn,
+        WindowRule,
     },
     spec::{ChaffSpec, DecoySpec, FleetSpec, NetworkSpec, PartSpec, Port, PortTable, ProfileSpec},
 };
@@ -59,7 +60,13 @@ pub fn fleet() -> FleetSpec {
             services::feed(),
         ],
         profiles: (0..2)
-            .map(|n| ProfileSpec { name: format!("profile-{n}"), personality: n, tcp: ports(n), udp: ports(n), accounts: [].into() })
+            .map(|n| ProfileSpec {
+                name: format!("profile-{n}"),
+                personality: n,
+                tcp: ports(n),
+                udp: ports(n),
+                accounts: [].into(),
+            })
             .collect(),
         decoys: decoys.collect(),
         chaff: ChaffSpec { packets_per_second: 10 },
@@ -168,10 +175,7 @@ fn ip_id(open: bool) -> IpId {
         reset: rule(IdRule::Random, IdRule::HostSwapped),
         data: rule(IdRule::Flow, IdRule::HostRandomStep),
         echo: rule(IdRule::Peer, IdRule::SecondHost),
-        error: rule(
-            IdRule::Constant(7),
-            IdRule::Counter { number: 2, step: IdStep::Hundreds, seat: IdSeat::High },
-        ),
+        error: rule(IdRule::Constant(7), IdRule::Counter { number: 2, step: IdStep::Hundreds, seat: IdSeat::High }),
         udp: rule(IdRule::Peer, IdRule::Host),
     }
 }

@@ -1,8 +1,11 @@
 //! A conversation driven by octets: what the client says, when it ends, when time passes, and how much room there is.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::{Arc, LazyLock},
+};
 
-use chaff_services::{Identity, Opening, Output, ServiceSpec, answer, open};
+use chaff_services::{Account, Context, Identity, Opening, Output, ServiceSpec, Shared, answer, open};
 use chaff_wire::Mac;
 
 const SECOND: u64 = 1_000_000_000;
@@ -10,6 +13,10 @@ const SECOND: u64 = 1_000_000_000;
 const MAX_HELD: usize = 300_000;
 /// Outputs after which a conversation is said never to come to rest.
 const MAX_OUTPUTS: usize = 10_000;
+
+/// Planted accounts: a fuzzer that finds one gets further.
+static ACCOUNTS: LazyLock<Arc<[Account]>> =
+    LazyLock::new(|| [Account { user: "a".into(), password: "a".into() }].into());
 
 /// The decoy that all of this happens on.
 pub fn opening() -> Opening<'static> {
@@ -22,7 +29,8 @@ pub fn opening() -> Opening<'static> {
         },
         now: SECOND,
         utc: 1_795_399_800 * SECOND,
-        chance: 99,
+        chance: [99; 32],
+        accounts: &ACCOUNTS,
     }
 }
 
@@ -35,9 +43,10 @@ pub fn run_script(spec: &ServiceSpec, octets: &[u8]) {
     }
     let mut talk = open(spec, &opening());
     let (mut now, mut ended, mut closed) = (SECOND, false, false);
-    let mut rest = octets;
+    let (mut rest, mut shared) = (octets, Shared::default());
     while let Some((&step, after)) = rest.split_first() {
         rest = after;
+        let cx = &mut Context { now, shared: &mut shared };
         let amount = usize::from(step >> 2);
         match step & 3 {
             0 => {
@@ -45,23 +54,25 @@ pub fn run_script(spec: &ServiceSpec, octets: &[u8]) {
                 let (said, after) = rest.split_at(length);
                 rest = after;
                 if !ended {
-                    assert!(talk.handle_octets(now, said) <= said.len());
+                    assert!(talk.handle_octets(cx, said) <= said.len());
                 }
             }
             1 => {
                 now += u64::from(step >> 2) * SECOND;
-                talk.handle_wake(now);
+                cx.now = now;
+                talk.handle_wake(cx);
             }
-            2 => drain(&mut |room| talk.poll(now, room), amount * 64, 4, &mut closed),
+            2 => drain(&mut |room| talk.poll(cx, room), amount * 64, 4, &mut closed),
             _ => {
                 ended = true;
-                talk.handle_end(now);
+                talk.handle_end(cx);
             }
         }
     }
-    drain(&mut |room| talk.poll(now, room), 1460, MAX_OUTPUTS, &mut closed);
-    assert!(talk.poll(now, 1460).is_none(), "never at rest");
-    assert!(!ended || closed || matches!(spec.name.as_str(), "banner"), "the client's end was not answered");
+    let cx = &mut Context { now, shared: &mut shared };
+    drain(&mut |room| talk.poll(cx, room), 1460, MAX_OUTPUTS, &mut closed);
+    assert!(talk.poll(cx, 1460).is_none(), "never at rest");
+    assert!(!ended || closed || matches!(spec.name.as_str(), "banner" | "script"), "the client's end was not answered");
 }
 
 fn drain(poll: &mut dyn FnMut(usize) -> Option<Output>, room: usize, most: usize, closed: &mut bool) {

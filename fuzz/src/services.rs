@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use chaff_services::{BannerSpec, FeedSpec, HttpPage, HttpSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
+use chaff_services::{
+    BannerSpec, FeedSpec, Form, HttpPage, HttpSpec, LoginSpec, MatchRule, Pattern, Reply, ScriptRule, ScriptSpec,
+    ScriptState, SecretSpec, ServiceKind, ServiceSpec,
+};
 
 fn rule(starts: &str, answer: &str, closes: bool) -> MatchRule {
     MatchRule { starts: starts.into(), answer: answer.into(), closes }
@@ -37,6 +40,34 @@ pub fn login() -> ServiceSpec {
     };
     let spec = BannerSpec { greeting: r"\xff\xfb\x01".into(), login: Some(login), ..BannerSpec::default() };
     ServiceSpec { name: "login".into(), kind: ServiceKind::Banner(Arc::new(spec)) }
+}
+
+/// States, captures, a login with an inside, delays.
+pub fn script() -> ServiceSpec {
+    let form = |text: &str| Form::parse(text).unwrap_or_default();
+    let reply = |text: &str, next| Reply { answer: form(text), next: Some(next), closes: false };
+    let rule = |pattern: &str, reply| ScriptRule {
+        pattern: Pattern::parse(pattern).unwrap_or_default(),
+        reply,
+        ..ScriptRule::default()
+    };
+    let login = ScriptRule {
+        secret: Some(SecretSpec { user: form("{u}"), password: form("{p}") }),
+        admitted: Some(reply("{u} is in", 1)),
+        delay_ms: 1_000,
+        ..rule("{u}:{p}", reply("{u} is not {p}", 0))
+    };
+    let quit = Reply { closes: true, ..reply("bye", 0) };
+    let state = |rules| ScriptState { rules, otherwise: reply("what?", 0), ..ScriptState::default() };
+    let spec = ScriptSpec {
+        greeting: form("{hostname}"),
+        greeting_delay_ms: 100,
+        max_request: 64,
+        idle_timeout_s: 100,
+        states: vec![state(vec![rule("q", quit), login]), state(vec![rule("a{x}b{}c", reply("{x}{x}{x}{x}", 0))])],
+        ..ScriptSpec::default()
+    };
+    ServiceSpec { name: "script".into(), kind: ServiceKind::Script(Arc::new(spec)) }
 }
 
 /// Takes each piece as a request.

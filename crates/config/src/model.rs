@@ -89,6 +89,17 @@ pub struct Decoys {
     pub mac: Option<Located<Mac>>,
     /// `false` accepts a combination that the coherence check refuses.
     pub coherent: bool,
+    /// Logins that succeed, planted for intruders to find.
+    pub accounts: Vec<Account>,
+}
+
+/// A planted login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its name.
+    pub user: String,
+    /// Its password.
+    pub password: String,
 }
 
 /// A table of ports, narrower ranges after wider ones.

@@ -6,7 +6,7 @@ use chaff_events::Mac;
 use toml::de::DeValue;
 
 use crate::{
-    AddressRange, Cidr, Decoys, Located, Network, Reader, Table,
+    Account, AddressRange, Cidr, Decoys, Located, Network, Reader, Table,
     address::{BadCidr, BadRange, Entry},
     document::{at_most, too_long},
     port_changes,
@@ -16,6 +16,10 @@ use crate::{
 const MAX_VLAN: u64 = 4094;
 /// Characters of an interface's name at most (`IFNAMSIZ` less its zero).
 const MAX_INTERFACE: usize = 15;
+/// Planted accounts of a group at most; each is compared with every login.
+const MAX_ACCOUNTS: usize = 16;
+/// Characters of a planted name or password at most: what login forms take.
+const MAX_ACCOUNT_WORD: usize = 64;
 
 /// What a network is, whose groups of decoys are being read.
 struct Surroundings {
@@ -116,8 +120,8 @@ fn no_host(subnet: &Cidr, address: Ipv4Addr) -> Option<&'static str> {
 }
 
 fn group_of_decoys(reader: &mut Reader, table: &Table<'_>, around: &Surroundings) -> Decoys {
-    const KEYS: [&str; 9] =
-        ["profile", "personality", "addresses", "hostname", "ports", "mac", "runtime", "coherent", "count"];
+    const KEYS: [&str; 10] =
+        ["profile", "personality", "addresses", "hostname", "ports", "mac", "runtime", "coherent", "accounts", "count"];
     reader.keys(table, &KEYS);
     reader.missing(table, "profile", "say what the decoys are: `chaff profiles list` prints the names");
     reader.missing(table, "addresses", "say where they live: addresses = [\"10.20.1.10-10.20.1.29\"]");
@@ -133,10 +137,46 @@ fn group_of_decoys(reader: &mut Reader, table: &Table<'_>, around: &Surroundings
         ports: ports.map_or_else(Vec::new, |p| port_changes(reader, &p)),
         mac: mac(reader, table),
         coherent: reader.flag(table, "coherent").is_none_or(|f| f.value),
+        accounts: accounts(reader, table),
         addresses,
     };
     one_mac_for_many(reader, &group);
     group
+}
+
+/// Planted logins, in order.
+fn accounts(reader: &mut Reader, table: &Table<'_>) -> Vec<Account> {
+    let entries = reader.tables(table, "accounts", "an account");
+    if let Some(first_too_many) = entries.get(MAX_ACCOUNTS) {
+        let message = format!("{} planted accounts are too many", entries.len());
+        let help = format!("keep it to {MAX_ACCOUNTS}: one or two are found more easily");
+        reader.wrong(first_too_many.span(), message, "from here", help);
+    }
+    let mut accounts: Vec<Account> = Vec::new();
+    for entry in &entries {
+        reader.keys(entry, &["user", "password"]);
+        reader.missing(entry, "user", "name the account: user = \"backup\"");
+        reader.missing(entry, "password", "give the password that lets in: password = \"Winter2019\"");
+        let [user, password] = ["user", "password"].map(|key| account_word(reader, entry, key));
+        let (Some(user), Some(password)) = (user, password) else { continue };
+        if accounts.iter().any(|other| other.user == user.value) {
+            let message = format!("two planted accounts have the name `{}`", user.value);
+            reader.wrong(user.span.clone(), message, "here again", "keep one of them");
+        }
+        accounts.push(Account { user: user.value, password: password.value });
+    }
+    accounts
+}
+
+/// A name or a password that a person can type.
+fn account_word(reader: &mut Reader, entry: &Table<'_>, key: &str) -> Option<Located<String>> {
+    let word = reader.name(entry, key)?;
+    if word.chars().count() > MAX_ACCOUNT_WORD || word.chars().any(char::is_control) {
+        let help = format!("take at most {MAX_ACCOUNT_WORD} characters that can be typed");
+        reader.wrong(word.span.clone(), format!("nobody could type this `{key}`"), "here", help);
+        return None;
+    }
+    Some(word)
 }
 
 fn runtime(reader: &mut Reader, table: &Table<'_>) {

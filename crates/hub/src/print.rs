@@ -17,7 +17,7 @@ use thiserror::Error;
 
 use crate::{
     json,
-    store::{Reader, Selection, StoreError, StoredIncident, StoredObservation},
+    store::{Reader, Selection, StoreError, StoredIncident, StoredObservation, StoredSecret},
     time::timestamp,
 };
 use table::{Column, Table};
@@ -30,8 +30,16 @@ const LONGEST: usize = 120;
 /// Most characters of a list of ports in its column; a longer one stands with the details.
 const PORTS: usize = 20;
 /// Order in which a table shows what is known of an observation; whatever else there is comes last.
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 25] = [
     "username",
+    "accepted",
+    "line",
+    "name",
+    "server_name",
+    "alpn",
+    "ja3",
+    "ja4",
+    "hassh",
     "secret",
     "secret_kind",
     "method",
@@ -47,6 +55,7 @@ const FIELDS: [&str; 16] = [
     "milliseconds",
     "length",
     "payload",
+    "body",
 ];
 
 /// How to print.
@@ -82,12 +91,37 @@ pub fn events(state_dir: &Path, options: &PrintOptions, out: &mut impl Write) ->
     observations(state_dir, options, false, &EVENT_COLUMNS, event_cells, out)
 }
 
-/// Credentials that were offered, oldest first.
+/// Credentials that were offered. With `json` each as it was observed, oldest first; else a row for each secret that a
+/// source tried on a product, in the order of the first attempts, and a line of totals.
 ///
 /// # Errors
 /// If the store cannot be read or the output not be written.
 pub fn credentials(state_dir: &Path, options: &PrintOptions, out: &mut impl Write) -> Result<(), PrintError> {
-    observations(state_dir, options, true, &CREDENTIAL_COLUMNS, credential_cells, out)
+    if options.json {
+        return observations(state_dir, options, true, &EVENT_COLUMNS, event_cells, out);
+    }
+    match credential_table(&Reader::open(state_dir)?, out) {
+        Err(PrintError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
+}
+
+fn credential_table(reader: &Reader, out: &mut impl Write) -> Result<(), PrintError> {
+    let table = Table::new(&CREDENTIAL_COLUMNS);
+    let (mut rows, mut attempts) = (0_u64, 0);
+    table.head(out)?;
+    reader.secrets(|secret| -> Result<(), PrintError> {
+        rows += 1;
+        attempts += secret.attempts;
+        Ok(table.row(&credential_cells(secret), out)?)
+    })?;
+    match (rows, attempts) {
+        (0, _) => writeln!(out, "(none)")?,
+        (1, 1) => writeln!(out, "\n1 attempt")?,
+        (1, _) => writeln!(out, "\n1 secret in {attempts} attempts")?,
+        _ => writeln!(out, "\n{rows} secrets in {attempts} attempts")?,
+    }
+    Ok(out.flush()?)
 }
 
 /// Incidents, oldest first; when following, an incident again whenever it has changed.
@@ -223,30 +257,35 @@ fn event_cells(stored: &StoredObservation) -> [String; 7] {
     ]
 }
 
-const CREDENTIAL_COLUMNS: [Column; 8] = [
-    Column::new("TIME (UTC)", 19),
+const CREDENTIAL_COLUMNS: [Column; 9] = [
+    Column::new("FIRST (UTC)", 19),
+    Column::new("LAST", 11),
     Column::new("SOURCE", 15),
-    Column::new("DECOY", 28),
-    Column::new("SERVICE", 22),
+    Column::new("PRODUCT", 22),
     Column::new("USERNAME", 16),
-    Column::new("KIND", 9),
     Column::new("SECRET", 20),
-    Column::new("CLIENT", 0),
+    Column::new("TIMES", -5),
+    Column::new("DECOYS", 12),
+    Column::new("NOTES", 0),
 ];
 
-fn credential_cells(stored: &StoredObservation) -> [String; 8] {
-    let detail: Value = serde_json::from_str(&stored.detail).unwrap_or_default();
-    let field = |name: &str| detail.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let service = stored.service.clone().unwrap_or_else(|| format!("{}/{}", stored.port, stored.transport));
+fn credential_cells(secret: &StoredSecret) -> [String; 9] {
+    let allowed = secret.allowed.as_ref().map(|reason| format!("[allowed: {reason}]"));
+    let accepted = secret.accepted.then(|| "let in (planted account)".to_owned());
+    let kind = (secret.kind != "password").then(|| secret.kind.clone());
+    let client = (!secret.client.is_empty()).then(|| secret.client.clone());
+    let notes: Vec<String> = [allowed, accepted, kind, client].into_iter().flatten().collect();
+    let decoys = if secret.decoys > 1 { format!("{} decoys", secret.decoys) } else { secret.decoy.clone() };
     [
-        time(stored.time),
-        source(&stored.source_ip, &stored.source_mac),
-        format!("{} ({})", stored.decoy_name, stored.decoy_ip),
-        service,
-        field("username"),
-        field("secret_kind"),
-        field("secret"),
-        format!("{}{}", allowed(stored), field("client")),
+        time(secret.first),
+        later(secret.first, secret.last),
+        source(&secret.source_ip, &secret.source_mac),
+        secret.service.clone(),
+        secret.username.clone(),
+        secret.secret.clone(),
+        secret.attempts.to_string(),
+        decoys,
+        notes.join(" "),
     ]
 }
 
@@ -264,7 +303,7 @@ const INCIDENT_COLUMNS: [Column; 8] = [
 fn incident_cells(stored: &StoredIncident) -> [String; 8] {
     [
         time(stored.opened),
-        last_seen(stored),
+        later(stored.opened, stored.updated),
         stored.severity.clone(),
         stored.state.clone(),
         stored.decoys.to_string(),
@@ -274,10 +313,10 @@ fn incident_cells(stored: &StoredIncident) -> [String; 8] {
     ]
 }
 
-/// The time of day where that is enough, else `11-24 03:10`.
-fn last_seen(stored: &StoredIncident) -> String {
-    let (opened, updated) = (time(stored.opened), time(stored.updated));
-    let part = if opened.get(..10) == updated.get(..10) { updated.get(11..) } else { updated.get(5..16) };
+/// The later of two times: of day where that is enough, else `11-24 03:10`.
+fn later(first: UtcNanos, last: UtcNanos) -> String {
+    let (first, last) = (time(first), time(last));
+    let part = if first.get(..10) == last.get(..10) { last.get(11..) } else { last.get(5..16) };
     part.unwrap_or_default().to_owned()
 }
 

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use chaff_events::{Incident, UtcNanos};
 use thiserror::Error;
 
-pub use reader::{Reader, Selection, StoredIncident, StoredObservation};
+pub use reader::{Reader, Selection, StoredIncident, StoredObservation, StoredSecret};
 pub use writer::{Inserter, Recent, Writer};
 
 /// Name of the file in the state directory.

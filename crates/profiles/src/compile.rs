@@ -82,6 +82,7 @@ fn one_decoy(source: Arc<SourceFile>, directory: &Path, profile: Located<String>
         ports: Vec::new(),
         mac: None,
         coherent: true,
+        accounts: Vec::new(),
     };
     let network = Network {
         name: here("check"),

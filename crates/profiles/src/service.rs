@@ -7,7 +7,11 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::loader::{Document, typed};
+use crate::{
+    example::{self, Example},
+    loader::{Document, typed},
+    script,
+};
 
 /// What stands for the package's revision in the texts of a service.
 const REVISION: &str = "{revision}";
@@ -25,33 +29,37 @@ pub(crate) struct Service {
     pub(crate) classes: Vec<String>,
     /// Revisions of the package, and what the server says as each; one without a name where there are none.
     pub(crate) variants: Vec<(String, ServiceKind)>,
+    /// Dialogues that show what it does.
+    pub(crate) examples: Vec<Example>,
 }
 
 impl Service {
     pub(crate) fn from_document(document: Document<'_>) -> Result<Self, Vec<Problem>> {
         let Document { source, stem, head, mut entries } = document;
         let kind = entries.remove("kind");
+        let example = entries.remove("example");
         let mut reader = Reader::new(source);
         let table = Table::of(entries, head.clone(), "the service");
         reader.keys(&table, &["name", "title", "families", "classes", "revisions", "source", "kind"]);
         let name = reader.name(&table, "name").map_or(stem, |n| n.value);
         reader.text(&table, "source");
         let revisions = words(&mut reader, &table, "revisions");
+        let examples = example::read(&mut reader, example);
         let mut variants = Vec::new();
         match &kind {
             None => reader.wrong(
                 head.clone(),
                 "the service has no `kind`",
                 "this one",
-                "write kind = \"echo\", or a table [kind.banner], [kind.http] or [kind.feed]",
+                "write kind = \"echo\", or a table such as [kind.banner], [kind.http] or [kind.script]",
             ),
             Some(kind) => {
                 let names = if revisions.is_empty() { vec![String::new()] } else { revisions };
                 for revision in names {
                     match of_kind(source, kind, &revision) {
                         Ok(kind) => variants.push((revision, kind)),
-                        Err(problem) => {
-                            reader.note(problem);
+                        Err(problems) => {
+                            problems.into_iter().for_each(|problem| reader.note(problem));
                             break;
                         }
                     }
@@ -65,6 +73,7 @@ impl Service {
             classes: words(&mut reader, &table, "classes"),
             name,
             variants,
+            examples,
         };
         let problems = reader.into_problems();
         if problems.is_empty() { Ok(service) } else { Err(problems) }
@@ -92,17 +101,20 @@ fn of_kind(
     source: &std::sync::Arc<chaff_config::SourceFile>,
     kind: &Spanned<DeValue<'_>>,
     revision: &str,
-) -> Result<ServiceKind, Problem> {
+) -> Result<ServiceKind, Vec<Problem>> {
     #[derive(serde::Deserialize)]
     struct Holder {
         kind: ServiceKind,
     }
     let mut kind = kind.clone();
     fill_in(kind.get_mut(), revision);
+    if let Some(script) = kind.get_ref().as_table().filter(|t| t.len() == 1).and_then(|t| t.get("script")) {
+        return script::read(source, script).map(|script| ServiceKind::Script(script.into()));
+    }
     let span = kind.span();
     let key = Spanned::new(span.clone(), "kind".into());
     let entries: DeTable<'_> = [(key, kind)].into_iter().collect();
-    typed::<Holder>(source, entries, span).map(|holder| holder.kind)
+    typed::<Holder>(source, entries, span).map(|holder| holder.kind).map_err(|problem| vec![problem])
 }
 
 fn fill_in(value: &mut DeValue<'_>, revision: &str) {

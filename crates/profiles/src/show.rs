@@ -13,6 +13,7 @@ use crate::{
     catalogue::{Folder, names},
     compile,
     device::Device,
+    example,
     loader::{MAX_OCTETS, Mention, open, open_file, parse},
     service::Service,
     system,
@@ -103,14 +104,26 @@ pub fn check_file(path: &Path, out: &mut impl Write) -> Result<(), Diagnostics> 
     let read = match folder {
         Folder::Devices => open_file(folder, path, directory, Device::from_document).and_then(|device| {
             let problems = compile::check_device(&device, path);
-            if problems.is_empty() { Ok(device.name) } else { Err(problems) }
+            if problems.is_empty() { Ok((device.name, 0)) } else { Err(problems) }
         }),
-        Folder::Systems => open_file(folder, path, directory, |d| Ok(system::from_document(d)?.name)),
-        Folder::Services => open_file(folder, path, directory, |d| Ok(Service::from_document(d)?.name)),
+        Folder::Systems => open_file(folder, path, directory, |d| Ok((system::from_document(d)?.name, 0))),
+        Folder::Services => open_file(folder, path, directory, |document| {
+            let source = document.source;
+            let service = Service::from_document(document)?;
+            let spec = service.spec(0);
+            let problems = spec.map_or_else(Vec::new, |spec| example::play(source, &spec, &service.examples));
+            if problems.is_empty() { Ok((service.name, service.examples.len())) } else { Err(problems) }
+        }),
     };
     match read {
-        Ok(name) => {
-            writeln!(out, "{}: the {} `{name}` is in order", path.display(), folder.noun()).map_err(|e| failed(&e))
+        Ok((name, examples)) => {
+            let more = match examples {
+                0 => String::new(),
+                1 => ", and so is its example".into(),
+                many => format!(", and so are its {many} examples"),
+            };
+            writeln!(out, "{}: the {} `{name}` is in order{more}", path.display(), folder.noun())
+                .map_err(|e| failed(&e))
         }
         Err(problems) => Diagnostics::unless_empty(problems),
     }

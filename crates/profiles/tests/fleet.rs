@@ -125,8 +125,8 @@ fn a_pinned_revision_is_not_drawn() {
     let ports = r#"ports = { "22/tcp" = "openssh-9.2-debian12@deb12u10" }"#;
     let fleet = office(&[group("linux-server", "\"10.9.1.0/24\"", ports)]);
     assert_eq!(fleet.profiles.len(), 1);
-    let ServiceKind::Banner(banner) = &fleet.services[0].kind else { panic!("{:?}", fleet.services[0]) };
-    assert_eq!(banner.greeting, r"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10\r\n");
+    let ServiceKind::Ssh(ssh) = &fleet.services[0].kind else { panic!("{:?}", fleet.services[0]) };
+    assert_eq!(ssh.version, "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10");
 }
 
 #[test]

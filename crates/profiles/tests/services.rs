@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chaff_config::SourceFile;
-use chaff_services::{Identity, Opening, Output, ServiceSpec, open};
+use chaff_services::{Context, Identity, Opening, Output, ServiceSpec, Shared, open};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -22,12 +22,14 @@ fn talk(profile: &str, service: &str, request: &[u8]) -> (String, bool) {
     let spec = services.iter().find(|s| s.name.split('@').next() == Some(service)).unwrap();
     let mac = "00:50:56:9a:10:07".parse().unwrap();
     let identity = Identity { hostname: "decoy", ip: [10, 9, 0, 7].into(), mac, seed: [3; 16] };
-    let mut conversation = open(spec, &Opening { identity, now: 0, utc: 1_700_000_000 * SECOND, chance: 1 });
+    let (accounts, mut shared) = ([].into(), Shared::default());
+    let opening = Opening { identity, now: 0, utc: 1_700_000_000 * SECOND, chance: [1; 32], accounts: &accounts };
+    let mut conversation = open(spec, &opening);
     let (mut said, mut closes, mut offered) = (Vec::new(), false, 0);
     for tick in 1..=300 {
-        let now = tick * SECOND / 100;
-        conversation.handle_wake(now);
-        while let Some(output) = conversation.poll(now, 4096) {
+        let cx = &mut Context { now: tick * SECOND / 100, shared: &mut shared };
+        conversation.handle_wake(cx);
+        while let Some(output) = conversation.poll(cx, 4096) {
             match output {
                 Output::Send(octets) => said.extend(octets),
                 Output::Close | Output::Reset => closes = true,
@@ -35,7 +37,7 @@ fn talk(profile: &str, service: &str, request: &[u8]) -> (String, bool) {
             }
         }
         if tick > 10 && offered < request.len() {
-            offered += conversation.handle_octets(now, &request[offered..]);
+            offered += conversation.handle_octets(cx, &request[offered..]);
         }
     }
     (String::from_utf8_lossy(&said).into_owned(), closes)
@@ -156,4 +158,15 @@ fn what_is_not_built_yet_says_nothing_wrong() {
     ] {
         assert_eq!(talk(profile, service, b"GET / HTTP/1.0\r\n\r\n"), (String::new(), true), "{service}");
     }
+}
+
+/// The example of the documents, as a reader would try it.
+#[test]
+fn the_documented_service_of_ones_own_does_what_its_examples_say() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/examples/plant-terminal.toml");
+    let mut out = Vec::new();
+    chaff_profiles::check_file(&file, &mut out).unwrap();
+    assert!(
+        String::from_utf8(out).unwrap().contains("the service `plant-terminal` is in order, and so are its 2 examples")
+    );
 }

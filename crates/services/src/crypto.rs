@@ -3,8 +3,6 @@
 //!
 //! They need not resist a careful observer of time: all that they keep secret is a session in which nobody tells a
 //! decoy anything that is worth keeping.
-// Removed when the SSH transport is there to use them.
-#![allow(dead_code, unreachable_pub)]
 
 pub(crate) mod sntrup761;
 pub(crate) mod umac;

@@ -30,16 +30,22 @@ mod http;
 mod keys;
 mod message;
 mod outbox;
+mod script;
 mod shared;
 mod shell;
 mod spec;
+mod ssh;
 mod text;
 mod tool;
 
 pub use conversation::{Account, Context, Conversation, Identity, Opening, Output};
+pub use script::{
+    Form, Framing, MAX_CAPTURES, Pattern, PatternError, Reply, ScriptRule, ScriptSpec, ScriptState, SecretSpec, is_fact,
+};
 pub use shared::Shared;
 pub use shell::{ShellFile, ShellKind, ShellProcess, ShellSpec, ShellUser};
 pub use spec::{BannerSpec, FeedSpec, HttpPage, HttpSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
+pub use ssh::spec::{SshAnswers, SshCurve, SshHostKey, SshSpec};
 pub use tool::{tool_of_payload, tool_of_user_agent};
 
 use alloc::boxed::Box;
@@ -53,6 +59,8 @@ pub fn open(spec: &ServiceSpec, opening: &Opening<'_>) -> Box<dyn Conversation> 
         ServiceKind::Banner(banner) => Box::new(banner::Banner::new(banner, opening)),
         ServiceKind::Http(http) => Box::new(http::Http::new(http, opening)),
         ServiceKind::Feed(feed) => Box::new(feed::Feed::new(feed, opening)),
+        ServiceKind::Script(script) => Box::new(script::Script::new(script, opening)),
+        ServiceKind::Ssh(ssh) => Box::new(ssh::Ssh::new(ssh, opening)),
     }
 }
 
@@ -62,7 +70,8 @@ pub fn answer(spec: &ServiceSpec, opening: &Opening<'_>, datagram: &[u8]) -> Opt
     match &spec.kind {
         ServiceKind::Echo => Some(datagram.into()),
         ServiceKind::Banner(banner) => banner::answer(banner, opening, datagram),
-        ServiceKind::Discard | ServiceKind::Http(_) | ServiceKind::Feed(_) => None,
+        ServiceKind::Script(script) => script::answer(script, opening, datagram),
+        ServiceKind::Discard | ServiceKind::Http(_) | ServiceKind::Feed(_) | ServiceKind::Ssh(_) => None,
     }
 }
 

@@ -6,8 +6,12 @@ use chaff_events::Detail;
 
 /// Different messages that one conversation tells of; a fuzzer at the other end must not fill the store.
 const MAX_DISTINCT: usize = 32;
-/// Octets kept of each part of a request or a credential: RFC 2617 names no limit, tools stay far below.
+/// Octets kept of each part of a request, and of what a client calls itself: RFC 2617 names no limit, tools stay far below.
 const MAX_PART: usize = 512;
+
+/// Octets kept of a name or a secret that was offered: no server takes passwords of more than some kilobytes, and name,
+/// secret and client together must fit the datagram that carries an observation to the hub.
+const MAX_CREDENTIAL: usize = 16 * 1024;
 
 /// Messages that were told of already.
 #[derive(Debug, Default)]
@@ -44,16 +48,20 @@ pub(crate) fn credential(username: &[u8], secret: &[u8], client: &[u8]) -> Detai
 /// A secret of any kind.
 pub(crate) fn secret_of(kind: &str, username: &[u8], secret: &[u8], client: &[u8], accepted: bool) -> Detail {
     Detail::Credential {
-        username: part(username),
+        username: first(username, MAX_CREDENTIAL),
         secret_kind: kind.into(),
-        secret: part(secret),
+        secret: first(secret, MAX_CREDENTIAL),
         client: part(client),
         accepted,
     }
 }
 
 fn part(octets: &[u8]) -> Vec<u8> {
-    octets.get(..MAX_PART).unwrap_or(octets).to_vec()
+    first(octets, MAX_PART)
+}
+
+fn first(octets: &[u8], count: usize) -> Vec<u8> {
+    octets.get(..count).unwrap_or(octets).to_vec()
 }
 
 /// FNV-1a, 64 bits. A client that makes two of its messages collide hides one of them from a list that also has the

@@ -20,6 +20,8 @@ const COMPACT_AT: usize = 16 * 1024;
 pub(crate) struct Outbox {
     octets: Vec<u8>,
     sent: usize,
+    /// Places in `octets` that no piece reaches over.
+    cuts: VecDeque<usize>,
     facts: VecDeque<Output>,
     wake: Option<u64>,
     end: End,
@@ -38,6 +40,13 @@ impl Outbox {
     pub(crate) fn send(&mut self, octets: &[u8]) {
         if self.end == End::Open {
             self.octets.extend_from_slice(octets);
+        }
+    }
+
+    /// What was sent so far leaves in a piece of its own, as a server that writes twice makes two segments.
+    pub(crate) fn flush(&mut self) {
+        if self.pending() > 0 && self.cuts.back() != Some(&self.octets.len()) {
+            self.cuts.push_back(self.octets.len());
         }
     }
 
@@ -91,10 +100,14 @@ impl Outbox {
     }
 
     fn take(&mut self, room: usize) -> Vec<u8> {
-        if self.sent == 0 && self.octets.len() <= room {
+        let cut = self.cuts.front().copied().unwrap_or(self.octets.len());
+        let until = cut.min(self.sent.saturating_add(room));
+        if until == cut {
+            self.cuts.pop_front();
+        }
+        if self.sent == 0 && until == self.octets.len() {
             return core::mem::take(&mut self.octets);
         }
-        let until = self.octets.len().min(self.sent.saturating_add(room));
         let part = self.octets.get(self.sent..until).unwrap_or(&[]).to_vec();
         self.sent = until;
         if self.sent == self.octets.len() {
@@ -102,6 +115,9 @@ impl Outbox {
             self.sent = 0;
         } else if self.sent >= COMPACT_AT {
             self.octets.drain(..self.sent);
+            for cut in &mut self.cuts {
+                *cut = cut.saturating_sub(self.sent);
+            }
             self.sent = 0;
         }
         part

@@ -2,6 +2,8 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
+use crate::{ScriptSpec, SshSpec};
+
 /// A service as one particular server speaks it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServiceSpec {
@@ -26,6 +28,10 @@ pub enum ServiceKind {
     Http(Arc<HttpSpec>),
     /// Sentences at an interval, to whoever connects (NMEA 0183 over TCP).
     Feed(Arc<FeedSpec>),
+    /// States and rules of the user's own.
+    Script(Arc<ScriptSpec>),
+    /// SSH.
+    Ssh(Arc<SshSpec>),
 }
 
 /// A server that greets and then answers what it knows. Text may hold `{hostname}`, `{ip}`, `{mac}`, `{serial}` and,

@@ -1,4 +1,4 @@
-use chaff_events::{Kind, Observation, Severity, Tool};
+use chaff_events::{Detail, Kind, Observation, Severity, Tool};
 use serde::{Deserialize, Serialize};
 
 /// How far an intruder has come. The order is the order of growth; an incident has the furthest that was seen.
@@ -16,6 +16,8 @@ pub enum Stage {
     Interaction,
     /// A login was tried.
     Credential,
+    /// A planted account was used: somebody believes to be in.
+    Access,
 }
 
 impl Stage {
@@ -37,15 +39,18 @@ impl Stage {
             | Kind::TcpClose => Self::Scan,
             Kind::OsProbe | Kind::UdpPayload | Kind::TlsHello => Self::Probing,
             Kind::ServiceRequest => Self::of_request(observation),
-            Kind::Command | Kind::File => Self::Interaction,
-            Kind::Credential => Self::Credential,
+            Kind::Command | Kind::File => Self::Access,
+            Kind::Credential => match observation.detail {
+                Detail::Credential { accepted: true, .. } => Self::Access,
+                _ => Self::Credential,
+            },
         }
     }
 
     /// A scanner's request asks what a service is. So does one whose client does not say what it is: `GET / HTTP/1.0`
     /// and nothing else is what version detection sends. The others want something.
     fn of_request(observation: &Observation) -> Self {
-        let chaff_events::Detail::Request { client, .. } = &observation.detail else { return Self::Probing };
+        let Detail::Request { client, .. } = &observation.detail else { return Self::Probing };
         if client.is_empty() || observation.tool.is_some_and(is_scanner) { Self::Probing } else { Self::Interaction }
     }
 
@@ -57,7 +62,7 @@ impl Stage {
             Self::Discovery => Severity::Low,
             Self::Scan | Self::Probing => Severity::Medium,
             Self::Interaction => Severity::High,
-            Self::Credential => Severity::Critical,
+            Self::Credential | Self::Access => Severity::Critical,
         }
     }
 }

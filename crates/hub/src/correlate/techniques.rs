@@ -11,8 +11,10 @@ pub fn techniques(observation: &Observation) -> Vec<&'static str> {
         Kind::ArpConflict => vec!["T1557.002"],
         Kind::ArpRequest | Kind::NdSolicit | Kind::IcmpEcho | Kind::IcmpOther => vec!["T1018"],
         Kind::TcpClose => vec![],
+        Kind::Credential if Stage::of(observation) == Stage::Access => vec!["T1078"],
         Kind::Credential => vec!["T1110"],
-        Kind::Command | Kind::File => vec![],
+        Kind::Command => vec!["T1059"],
+        Kind::File => vec!["T1105"],
         _ => vec!["T1046"],
     };
     if Stage::of(observation) >= Stage::Interaction {

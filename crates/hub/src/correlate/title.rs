@@ -6,6 +6,8 @@ use super::{Case, Stage, Who, trace::Trace};
 
 /// Most tools named with a stage; the incident lists all.
 const TOOLS: usize = 2;
+/// Most user names in a title; `chaff credentials` has all.
+const NAMES: usize = 2;
 
 pub(super) fn of(case: &Case) -> String {
     let Some(trace) = case.traces.get(&case.stage) else { return String::new() };
@@ -46,7 +48,23 @@ fn deed(stage: Stage, trace: &Trace) -> String {
         Stage::Probing if trace.saw(Kind::OsProbe) => format!("OS detection of {whom}"),
         Stage::Probing => format!("service probing of {whom}"),
         Stage::Interaction => format!("use of {} on {whom}", trace.service()),
-        Stage::Credential => format!("login attempts on {whom} ({})", trace.service()),
+        Stage::Credential => format!("login attempts{} on {whom} ({})", names(trace), trace.service()),
+        Stage::Access => format!("use of a planted account{} on {whom} ({})", names(trace), trace.service()),
+    }
+}
+
+/// As whom: the first names that were tried.
+fn names(trace: &Trace) -> String {
+    let known = trace.names();
+    let shown = known.iter().take(NAMES).map(String::as_str);
+    let mut words: Vec<_> = shown.collect();
+    if known.len() > NAMES {
+        words.push("others");
+    }
+    match words.split_last() {
+        None => String::new(),
+        Some((last, [])) => format!(" as {last}"),
+        Some((last, before)) => format!(" as {} and {last}", before.join(", ")),
     }
 }
 

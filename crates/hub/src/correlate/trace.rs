@@ -1,10 +1,15 @@
 //! What the source of an incident did at one stage: what a title counts and names.
 
-use chaff_events::{Kind, Observation, Tool, Transport};
+use chaff_events::{Detail, Kind, Observation, Tool, Transport};
 use serde::{Deserialize, Serialize};
 
 use super::distinct::{Budget, Distinct};
-use crate::DecoyView;
+use crate::{DecoyView, json::text, print::plain};
+
+/// User names that are kept: one more than a title shows.
+const MAX_NAMES: usize = 3;
+/// Octets of a user name that a title shows: the longest that Linux allows (useradd(8)).
+const MAX_NAME: usize = 32;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Trace {
@@ -19,6 +24,8 @@ pub(super) struct Trace {
     target: Option<Target>,
     more_ports: bool,
     more_services: bool,
+    /// The first user names, each once, as a title can show them.
+    names: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +47,21 @@ impl Trace {
             self.note_port(observation, port);
         }
         self.tools_extend(observation.tool);
+        if let Detail::Credential { username, .. } = &observation.detail {
+            self.note_name(username);
+        }
+    }
+
+    fn note_name(&mut self, octets: &[u8]) {
+        let name = plain(&text(octets.get(..MAX_NAME).unwrap_or(octets)));
+        if !name.is_empty() && self.names.len() < MAX_NAMES && !self.names.contains(&name) {
+            self.names.push(name);
+        }
+    }
+
+    /// User names that were tried, in order.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// Takes a decoy that was touched by a packet of this kind before the alarm.

@@ -104,16 +104,53 @@ TIME (UTC)           SOURCE           KIND             DECOY                    
     assert_eq!(events, expected);
     let credentials = shown(|out| credentials(dir.path(), &TABLE, out));
     let expected = "\
-TIME (UTC)           SOURCE           DECOY                         SERVICE                 USERNAME          KIND       SECRET                CLIENT
-2026-11-23 02:10:03  10.20.3.9        FS-07 (10.20.1.16)            openssh                 root\\x1b[2J       password   hunter2\\xff\\n         SSH-2.0-Go
+FIRST (UTC)          LAST         SOURCE           PRODUCT                 USERNAME          SECRET                TIMES  DECOYS        NOTES
+2026-11-23 02:10:03  02:10:03     10.20.3.9        openssh                 root\\x1b[2J       hunter2\\xff\\n             1  FS-07         SSH-2.0-Go
+
+1 attempt
 ";
     assert_eq!(credentials, expected);
     let incidents = shown(|out| incidents(dir.path(), &TABLE, out));
     let expected = "\
 OPENED (UTC)         LAST SEEN    SEVERITY  STATE   DECOYS  PORTS  LOGINS  WHAT
-2026-11-23 02:10:01  02:10:03     critical  open         1    999       1  login attempts on FS-07 (openssh) from 10.20.3.9 (office) [T1021.004 T1046 T1110]
+2026-11-23 02:10:01  02:10:03     critical  open         1    999       1  login attempts as root\\x1b[2J on FS-07 (openssh) from 10.20.3.9 (office) [T1021.004 T1046 T1110]
 ";
     assert_eq!(incidents, expected);
+}
+
+#[test]
+fn attempts_with_one_secret_are_one_row() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut hub = hub(dir.path());
+    let try_secret = |hub: &mut _, number, secret: &[u8], kind: &str, lets_in| {
+        observe(hub, number, |observation| {
+            login(observation);
+            observation.detail = Detail::Credential {
+                username: b"admin".to_vec(),
+                secret_kind: kind.into(),
+                secret: secret.to_vec(),
+                client: Vec::new(),
+                accepted: lets_in,
+            };
+        });
+    };
+    for number in 1..=3 {
+        try_secret(&mut hub, number, b"123456", "password", false);
+    }
+    try_secret(&mut hub, 4, b"SHA256:abc", "publickey", false);
+    try_secret(&mut hub, 5, b"Winter2019", "password", true);
+    let credentials = shown(|out| credentials(dir.path(), &TABLE, out));
+    let expected = "\
+FIRST (UTC)          LAST         SOURCE           PRODUCT                 USERNAME          SECRET                TIMES  DECOYS        NOTES
+2026-11-23 02:10:01  02:10:03     10.20.3.9        openssh                 admin             123456                    3  FS-07
+2026-11-23 02:10:04  02:10:04     10.20.3.9        openssh                 admin             SHA256:abc                1  FS-07         publickey
+2026-11-23 02:10:05  02:10:05     10.20.3.9        openssh                 admin             Winter2019                1  FS-07         let in (planted account)
+
+3 secrets in 5 attempts
+";
+    assert_eq!(credentials, expected);
+    let incidents = shown(|out| incidents(dir.path(), &TABLE, out));
+    assert!(incidents.contains("use of a planted account as admin on FS-07 (openssh) from 10.20.3.9"), "{incidents}");
 }
 
 #[test]

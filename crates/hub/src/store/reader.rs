@@ -79,6 +79,32 @@ pub struct StoredIncident {
     pub revision: i64,
 }
 
+/// A secret that a source tried on a product, all its attempts together.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub struct StoredSecret {
+    pub first: UtcNanos,
+    pub last: UtcNanos,
+    pub source_ip: String,
+    pub source_mac: String,
+    /// The product, or port and transport where it has no name.
+    pub service: String,
+    pub username: String,
+    /// `password`, `publickey`, …
+    pub kind: String,
+    pub secret: String,
+    /// What the client last called itself.
+    pub client: String,
+    /// Whether it let the client in.
+    pub accepted: bool,
+    pub attempts: u64,
+    /// On how many decoys.
+    pub decoys: u64,
+    /// The name of one of them.
+    pub decoy: String,
+    pub allowed: Option<String>,
+}
+
 /// Which observations are read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Selection {
@@ -148,6 +174,20 @@ impl Reader {
         Ok(last)
     }
 
+    /// Gives each secret that was tried to `each`, in the order of the first attempts.
+    ///
+    /// # Errors
+    /// If SQLite or `each` says no.
+    pub fn secrets<E: From<StoreError>>(&self, mut each: impl FnMut(&StoredSecret) -> Result<(), E>) -> Result<(), E> {
+        let sqlite = StoreError::sqlite(&self.path);
+        let mut statement = self.connection.prepare(SECRETS).map_err(&sqlite)?;
+        let mut rows = statement.query([]).map_err(&sqlite)?;
+        while let Some(row) = rows.next().map_err(&sqlite)? {
+            each(&secret(row).map_err(&sqlite)?)?;
+        }
+        Ok(())
+    }
+
     /// Incidents that have changed after `revision`, by time of opening.
     ///
     /// # Errors
@@ -180,6 +220,35 @@ impl Reader {
     pub fn data_version(&self) -> Result<i64, StoreError> {
         schema::pragma(&self.connection, "data_version").map_err(StoreError::sqlite(&self.path))
     }
+}
+
+const SECRETS: &str = "
+    SELECT min(o.time), max(o.time), o.source_ip, o.source_mac, coalesce(o.service, o.port || '/' || o.transport) AS product,
+        coalesce(o.detail ->> 'username', '') AS username, coalesce(o.detail ->> 'secret_kind', '') AS kind,
+        coalesce(o.detail ->> 'secret', '') AS secret, coalesce(max(o.detail ->> 'client'), ''),
+        coalesce(o.detail ->> 'accepted', 0) AS accepted, sum(o.count), count(DISTINCT o.decoy), min(d.name), o.allowed
+    FROM observation AS o INDEXED BY credential JOIN decoy AS d ON d.key = o.decoy
+    WHERE o.kind = 'credential'
+    GROUP BY o.source_ip, o.source_mac, product, username, kind, secret, accepted, o.allowed
+    ORDER BY min(o.time), min(o.id)";
+
+fn secret(row: &Row<'_>) -> rusqlite::Result<StoredSecret> {
+    Ok(StoredSecret {
+        first: nanos(row.get(0)?),
+        last: nanos(row.get(1)?),
+        source_ip: row.get(2)?,
+        source_mac: row.get(3)?,
+        service: row.get(4)?,
+        username: row.get(5)?,
+        kind: row.get(6)?,
+        secret: row.get(7)?,
+        client: row.get(8)?,
+        accepted: row.get(9)?,
+        attempts: row.get::<_, i64>(10)?.unsigned_abs(),
+        decoys: row.get::<_, i64>(11)?.unsigned_abs(),
+        decoy: row.get(12)?,
+        allowed: row.get(13)?,
+    })
 }
 
 const OBSERVATION_COLUMNS: &str = "o.seq, o.id, o.time, d.sensor, d.network, d.name, d.ip, d.mac, d.profile, o.source_ip,

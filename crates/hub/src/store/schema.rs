@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// Version of the tables below.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 /// `chaf`: tells our files from others.
 const APPLICATION: i64 = 0x6368_6166;
 
@@ -66,12 +66,11 @@ CREATE INDEX incident_revision ON incident (revision);
 CREATE INDEX incident_open ON incident (id) WHERE state = 'open';
 ";
 
-/// From version 1, which did not say whose observations were allowed. What its open incidents count on has changed shape,
-/// so they are closed.
-const FROM_1: &str = "
-ALTER TABLE observation ADD COLUMN allowed TEXT;
-UPDATE incident SET state = 'closed', growth = NULL WHERE state = 'open';
-";
+/// From version 1, which did not say whose observations were allowed.
+const FROM_1: &str = "ALTER TABLE observation ADD COLUMN allowed TEXT;";
+
+/// From any earlier version: what open incidents count on has changed shape, so they are closed.
+const CLOSE: &str = "UPDATE incident SET state = 'closed', growth = NULL WHERE state = 'open';";
 
 /// Makes the tables in a new file, brings those of an earlier version up to date, or says why a file is of no use.
 pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), StoreError> {
@@ -82,8 +81,10 @@ pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), StoreE
         );
         return connection.execute_batch(&script).map_err(&sqlite);
     }
-    if version(connection, path)? == 1 {
-        let script = format!("BEGIN IMMEDIATE; {FROM_1} PRAGMA user_version = {VERSION}; COMMIT;");
+    let found = version(connection, path)?;
+    if found < VERSION {
+        let step = if found == 1 { FROM_1 } else { "" };
+        let script = format!("BEGIN IMMEDIATE; {step} {CLOSE} PRAGMA user_version = {VERSION}; COMMIT;");
         connection.execute_batch(&script).map_err(&sqlite)?;
     }
     check(connection, path)

@@ -167,10 +167,10 @@ fn old_closed_incidents_go_and_open_ones_stay() {
 fn a_newer_store_is_refused_by_both() {
     let dir = tempfile::tempdir().unwrap();
     drop(Writer::open(dir.path()).unwrap());
-    Connection::open(path(dir.path())).unwrap().execute_batch("PRAGMA user_version = 3").unwrap();
+    Connection::open(path(dir.path())).unwrap().execute_batch("PRAGMA user_version = 4").unwrap();
     let path = path(dir.path());
     let expected = format!(
-        "the store {} has schema 3, this version knows up to 2: use the version that wrote it, or another state directory",
+        "the store {} has schema 4, this version knows up to 3: use the version that wrote it, or another state directory",
         path.display()
     );
     assert_eq!(Writer::open(dir.path()).unwrap_err().to_string(), expected);
@@ -185,7 +185,7 @@ fn a_store_of_version_1_is_brought_up_to_date_by_the_hub_and_refused_by_readers_
         INSERT INTO incident VALUES (zeroblob(16), 'open', 'low', 'ping', '', '', '', 0, 0, 1, 1, 0, 0, '', '', 0, 1, NULL, x'ff');";
     Connection::open(path(dir.path())).unwrap().execute_batch(back).unwrap();
     let error = Reader::open(dir.path()).unwrap_err().to_string();
-    assert!(error.contains("has schema 1, this version reads 2: start `chaff run`"), "{error}");
+    assert!(error.contains("has schema 1, this version reads 3: start `chaff run`"), "{error}");
     let mut writer = Writer::open(dir.path()).unwrap();
     assert!(writer.open_cases().unwrap().is_empty());
     assert_eq!(store(&mut writer, (5..20).map(syn)), 10);

@@ -7,7 +7,7 @@ use chaff_engine::{
     personality::Personality,
     spec::{Port, PortTable, ProfileSpec},
 };
-use chaff_services::ServiceSpec;
+use chaff_services::{Account, ServiceSpec};
 
 use crate::{
     catalogue::Folder,
@@ -51,6 +51,7 @@ pub(super) struct Compiled {
 pub(super) struct Kind {
     pub(super) device: Rc<Device>,
     pub(super) hostname: Option<Pattern>,
+    accounts: Arc<[Account]>,
     personality: u16,
     tables: [Vec<(u16, u16, Behind)>; 2],
     defaults: [Behind; 2],
@@ -140,6 +141,7 @@ impl<'c> Groups<'c> {
         self.check_coherence(group, &device, &personality, &used);
         Some(Kind {
             hostname: hostname.ok()?,
+            accounts: group.accounts.iter().map(planted).collect(),
             personality: self.personality(&personality),
             tables: [tcp.0, udp.0],
             defaults: [tcp.1, udp.1],
@@ -289,7 +291,7 @@ impl<'c> Groups<'c> {
             personality: kind.personality,
             tcp,
             udp,
-            accounts: [].into(),
+            accounts: Arc::clone(&kind.accounts),
         };
         let key = format!("{profile:?}");
         let known = self.profile_index.get(&key).copied();
@@ -388,6 +390,10 @@ impl Draft<'_, '_> {
     }
 }
 
+fn planted(account: &chaff_config::Account) -> Account {
+    Account { user: account.user.clone(), password: account.password.clone() }
+}
+
 /// What a group says, apart from its addresses: groups of one signature are of one kind.
 fn signature(group: &Decoys) -> String {
     use std::fmt::Write as _;
@@ -395,7 +401,7 @@ fn signature(group: &Decoys) -> String {
     let hostname = group.hostname.as_ref().map(|h| &h.value);
     let many = group.hostname.is_some() && group.count() > 1;
     let oui = group.mac.as_ref().filter(|_| group.coherent).map(|m| m.value.oui());
-    write!(text, "{:?}", (hostname, many, oui, group.coherent)).unwrap_or_default();
+    write!(text, "{:?}", (hostname, many, oui, group.coherent, &group.accounts)).unwrap_or_default();
     for change in &group.ports {
         write!(text, "{:?}", (change.key.value, &change.value.value)).unwrap_or_default();
     }

@@ -23,6 +23,8 @@ const PORTS: [u16; 26] = [
 ];
 /// Ports that one thread tries one after the other: with firewalls that drop, it takes a few seconds in all.
 const PORTS_IN_TURN: usize = 6;
+/// Hosts that are knocked at together, each by a thread of its own.
+const HOSTS_AT_ONCE: usize = 64;
 /// Between two requests of the sweep: a thousand a second, as arp-scan does.
 const SWEEP_GAP: Duration = Duration::from_millis(1);
 /// After the last request.
@@ -84,6 +86,28 @@ pub(super) fn probe(targets: &[Ipv4Addr], network: &Network, teller: &Teller<'_>
         Finding { ip: Some(ip), ports, probed: true, ..Finding::default() }
     };
     found.into_iter().map(finding).collect()
+}
+
+/// Who has one of a few ports open.
+pub(super) fn knock(hosts: &[Ipv4Addr], ports: &[u16], network: &Network) -> Vec<Finding> {
+    let found = Mutex::new(Vec::new());
+    for together in hosts.chunks(HOSTS_AT_ONCE) {
+        thread::scope(|scope| {
+            for &ip in together {
+                let found = &found;
+                scope.spawn(move || {
+                    let ports = network.intruder().enter(|| open_ports(ip, ports)).unwrap_or_default();
+                    if !ports.is_empty() {
+                        let finding = Finding { ip: Some(ip), ports, probed: true, ..Finding::default() };
+                        found.lock().unwrap_or_else(PoisonError::into_inner).push(finding);
+                    }
+                });
+            }
+        });
+    }
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    found.sort_unstable_by_key(|finding| finding.ip);
+    found
 }
 
 fn open_ports(ip: Ipv4Addr, ports: &[u16]) -> Vec<OpenPort> {

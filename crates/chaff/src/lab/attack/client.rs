@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Finding, Teller, printable, tool};
+use super::{Finding, Teller, builtin, printable, tool};
 use crate::lab::{interrupt, network::Network};
 
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -16,6 +16,8 @@ const MAX_ANSWER: usize = 4096;
 /// Octets read of a page: its title is near the top.
 const MAX_PAGE: u64 = 1 << 16;
 
+/// Where names and passwords go in clear.
+const LOGIN_PORTS: [u16; 2] = [21, 23];
 const WEB_PORTS: [u16; 4] = [80, 3000, 8080, 8000];
 /// Pages looked at: enough to see that hosts differ.
 const PAGES: usize = 4;
@@ -61,7 +63,8 @@ pub(super) fn try_a_login(findings: &[Finding], network: &Network, teller: &Tell
     if interrupt::caught() {
         return;
     }
-    let Some((ip, port)) = first_open(findings, &[21, 23]) else { return };
+    let known = first_open(findings, &LOGIN_PORTS);
+    let Some((ip, port)) = known.or_else(|| find_a_login(findings, network, teller)) else { return };
     let (name, lines) = if port == 21 {
         ("ftp", [format!("USER {USER}\r\n"), format!("PASS {SECRET}\r\n")])
     } else {
@@ -75,6 +78,19 @@ pub(super) fn try_a_login(findings: &[Finding], network: &Network, teller: &Tell
         }
         Err(error) => format!("failed: {error}"),
     });
+}
+
+/// Where none of the hosts that were looked at has a login in clear, an intruder looks for one on all the others.
+fn find_a_login(findings: &[Finding], network: &Network, teller: &Teller<'_>) -> Option<(Ipv4Addr, u16)> {
+    let others: Vec<_> = findings.iter().filter(|finding| !finding.probed).filter_map(|finding| finding.ip).collect();
+    teller.step(format!("FTP and telnet on the other {}", others.len()));
+    let found = builtin::knock(&others, &LOGIN_PORTS, network);
+    teller.result(match found.len() {
+        0 => "nothing".to_owned(),
+        1 => "one host has it".to_owned(),
+        many => format!("{many} hosts have it"),
+    });
+    first_open(&found, &LOGIN_PORTS)
 }
 
 fn first_open(findings: &[Finding], ports: &[u16]) -> Option<(Ipv4Addr, u16)> {

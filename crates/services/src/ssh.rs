@@ -1,0 +1,320 @@
+//! Servers of SSH (RFC 4251 to 4254) that let nobody in but planted accounts. What a product says, in which order and
+//! in how many pieces, is data of its [`SshSpec`]; the protocol is here.
+
+mod auth;
+mod cipher;
+mod hostkey;
+mod kex;
+mod mac;
+mod packet;
+pub(crate) mod spec;
+mod transport;
+mod version;
+mod wire;
+
+use alloc::sync::Arc;
+
+use chaff_events::{Kind, Tool};
+use rand_core::Rng;
+
+use crate::{
+    Account, Context, Conversation, Opening, Output, message::payload, outbox::Outbox, text::unescape, tool_of_payload,
+};
+use auth::{Answer, Auth, Wait};
+use packet::Packet;
+use spec::SshSpec;
+use transport::{End, Transport};
+use version::{Line, Verdict};
+use wire::{Put, message};
+
+const NANOS_OF_MS: u64 = 1_000_000;
+const NANOS_OF_S: u64 = 1_000_000_000;
+
+/// One connection.
+pub(crate) struct Ssh {
+    spec: Arc<SshSpec>,
+    accounts: Arc<[Account]>,
+    outbox: Outbox,
+    transport: Transport,
+    phase: Phase,
+    auth: Auth,
+    tool: Option<Tool>,
+    /// The client's first line was told of, alone or with its KEXINIT.
+    told: bool,
+    /// The text before authentication was sent.
+    warned: bool,
+    /// The refusal that is due at this time; nothing is read until then, as a process that sleeps reads nothing.
+    refusal: Option<u64>,
+    /// A client that has not logged in by then is cut off.
+    grace: u64,
+    ended: bool,
+    armed: Option<u64>,
+}
+
+enum Phase {
+    /// The version line is due at this time.
+    Greeting(u64),
+    /// The client's version line is coming in.
+    Version(Line),
+    /// Packets.
+    Packets,
+}
+
+impl Ssh {
+    pub(crate) fn new(spec: &Arc<SshSpec>, opening: &Opening<'_>) -> Self {
+        let due = opening.now.saturating_add(u64::from(spec.version_delay_ms) * NANOS_OF_MS);
+        let mut ssh = Self {
+            spec: Arc::clone(spec),
+            accounts: Arc::clone(opening.accounts),
+            outbox: Outbox::default(),
+            transport: Transport::new(spec, opening.identity.seed, opening.chance()),
+            phase: Phase::Greeting(due),
+            auth: Auth::default(),
+            tool: None,
+            told: false,
+            warned: false,
+            refusal: None,
+            grace: opening.now.saturating_add(u64::from(spec.login_grace_s()) * NANOS_OF_S),
+            ended: false,
+            armed: None,
+        };
+        ssh.arm(opening.now);
+        ssh
+    }
+
+    fn greet(&mut self) {
+        self.outbox.send(self.spec.version.as_bytes());
+        self.outbox.send(b"\r\n");
+        self.outbox.flush();
+        self.phase = Phase::Version(Line::default());
+        if self.spec.kexinit_first {
+            self.transport.offer(&mut self.outbox);
+        }
+        if self.ended {
+            self.outbox.close();
+        }
+    }
+
+    /// Reads the client's version line as far as it goes: not an octet more, since what a server leaves unread
+    /// decides how its system ends the connection.
+    fn read_version(&mut self, octets: &[u8]) -> usize {
+        let Phase::Version(line) = &mut self.phase else { return 0 };
+        let (taken, verdict) = line.take(&self.spec, octets);
+        let Some(verdict) = verdict else { return taken };
+        let raw = core::mem::take(&mut line.raw);
+        self.tool = tool_of_payload(&raw);
+        match verdict {
+            Verdict::Good(version) => {
+                self.transport.greet(&version);
+                self.phase = Phase::Packets;
+                if !self.spec.kexinit_first {
+                    self.transport.offer(&mut self.outbox);
+                }
+            }
+            Verdict::Bad | Verdict::OtherMajor | Verdict::Shunned => {
+                let answers = &self.spec.answers;
+                let text = match verdict {
+                    Verdict::Bad => &answers.bad_version,
+                    Verdict::OtherMajor => &answers.other_major,
+                    _ => "",
+                };
+                // What nmap and others send to every port is known by more than its first line.
+                self.tool = self.tool.or_else(|| tool_of_payload(octets));
+                self.outbox.observe(
+                    Kind::ServiceRequest,
+                    self.tool,
+                    payload(if raw.len() > taken { &raw } else { octets }),
+                );
+                self.told = true;
+                if !text.is_empty() {
+                    self.outbox.send(text.as_bytes());
+                    if answers.split {
+                        self.outbox.flush();
+                    }
+                    self.outbox.send(&unescape(&answers.line_end));
+                }
+                self.outbox.close();
+            }
+        }
+        taken
+    }
+
+    /// Handles packets as long as there are any and nothing stands in the way.
+    fn advance(&mut self, cx: &mut Context<'_>) {
+        while !self.is_held() {
+            let packet = match self.transport.next() {
+                Ok(Some(packet)) => packet,
+                Ok(None) => return,
+                Err(_) => return self.outbox.close(),
+            };
+            if let Err(end) = self.handle_packet(cx, packet) {
+                self.transport.end(&mut self.outbox, &end);
+            }
+            self.outbox.flush();
+        }
+    }
+
+    /// Whether nothing is read for now.
+    fn is_held(&self) -> bool {
+        self.outbox.is_closing() || self.outbox.is_behind() || self.refusal.is_some() || self.transport.wants_key()
+    }
+
+    fn handle_packet(&mut self, cx: &mut Context<'_>, packet: Packet) -> Result<(), End> {
+        self.told |= packet.payload.first() == Some(&message::KEXINIT);
+        let Some(packet) = self.transport.handle(cx, &mut self.outbox, self.tool, packet)? else { return Ok(()) };
+        let kind = packet.payload.first().copied().unwrap_or(0);
+        if self.auth.is_admitted() && kind > message::USERAUTH_INFO_RESPONSE {
+            self.transport.unimplemented(&mut self.outbox, packet.sequence);
+            return Ok(());
+        }
+        if kind == message::USERAUTH_REQUEST && !core::mem::replace(&mut self.warned, true) {
+            self.warn();
+        }
+        let (outbox, tool) = (&mut self.outbox, self.tool);
+        let client = self.transport.client_version();
+        let answer = self.auth.handle(&self.spec, &self.accounts, client, &packet.payload, &mut |detail| {
+            outbox.observe(Kind::Credential, tool, detail);
+        });
+        match answer {
+            Answer::Send(messages) => {
+                for message in messages {
+                    self.transport.send(&mut self.outbox, &message);
+                }
+            }
+            Answer::Refuse(wait) => self.refuse_later(cx.now, wait),
+            Answer::Admit => self.transport.send(&mut self.outbox, &[message::USERAUTH_SUCCESS]),
+            Answer::Unimplemented => self.transport.unimplemented(&mut self.outbox, packet.sequence),
+            Answer::End(end) => return Err(end),
+        }
+        Ok(())
+    }
+
+    /// The text that some servers show before anybody logs in (RFC 4252 §5.4).
+    fn warn(&mut self) {
+        if !self.spec.auth_banner.is_empty() {
+            let mut banner = alloc::vec![message::USERAUTH_BANNER];
+            banner.put_string(&unescape(&self.spec.auth_banner));
+            banner.put_string(b"");
+            self.transport.send(&mut self.outbox, &banner);
+        }
+    }
+
+    fn refuse_later(&mut self, now: u64, wait: Wait) {
+        let (least, most) = match wait {
+            Wait::Password => self.spec.password_delay_ms,
+            Wait::Other => self.spec.refusal_delay_ms,
+        };
+        // In microseconds, so that two refusals do not differ by whole milliseconds.
+        let spread = u64::from(most.saturating_sub(least)).saturating_mul(1000).saturating_add(1);
+        let micros = u64::from(least).saturating_mul(1000).saturating_add(self.transport.chance.next_u64() % spread);
+        self.refusal = Some(now.saturating_add(micros.saturating_mul(1000)));
+    }
+
+    fn refuse(&mut self) {
+        self.refusal = None;
+        match self.auth.refuse(&self.spec) {
+            Ok(payload) => self.transport.send(&mut self.outbox, &payload),
+            Err(end) => self.transport.end(&mut self.outbox, &end),
+        }
+        self.outbox.flush();
+    }
+
+    /// What is due at `now`, and the next wake-up.
+    fn keep_time(&mut self, cx: &mut Context<'_>) {
+        if matches!(self.phase, Phase::Greeting(due) if due <= cx.now) {
+            self.greet();
+        }
+        if self.transport.wants_key() {
+            if let Err(end) = self.transport.search_key(cx, &mut self.outbox) {
+                self.transport.end(&mut self.outbox, &end);
+            }
+            self.outbox.flush();
+        }
+        if self.refusal.is_some_and(|due| due <= cx.now) {
+            self.refuse();
+        }
+        if !self.auth.is_admitted() && self.grace <= cx.now {
+            self.finish();
+        }
+        self.advance(cx);
+        if self.ended
+            && self.refusal.is_none()
+            && !self.transport.wants_key()
+            && !matches!(self.phase, Phase::Greeting(_))
+        {
+            self.finish();
+        }
+        self.arm(cx.now);
+    }
+
+    /// Closes, and tells of a client of which only the version line is known.
+    fn finish(&mut self) {
+        if !self.told && matches!(self.phase, Phase::Packets) {
+            self.told = true;
+            self.outbox.observe(Kind::ServiceRequest, self.tool, payload(self.transport.client_version()));
+        }
+        self.outbox.close();
+    }
+
+    fn arm(&mut self, now: u64) {
+        if self.outbox.is_closing() {
+            return;
+        }
+        let greeting = if let Phase::Greeting(due) = self.phase { Some(due) } else { None };
+        let key = self.transport.wants_key().then_some(now);
+        let grace = (!self.auth.is_admitted()).then_some(self.grace);
+        let next = [greeting, key, self.refusal, grace].into_iter().flatten().min();
+        if let Some(at) = next
+            && (self.armed != next || self.transport.wants_key())
+        {
+            self.outbox.wake(at);
+            self.armed = next;
+        }
+    }
+}
+
+impl Conversation for Ssh {
+    fn handle_octets(&mut self, cx: &mut Context<'_>, octets: &[u8]) -> usize {
+        let mut rest = octets;
+        while !rest.is_empty() && !self.is_held() {
+            let taken = match self.phase {
+                Phase::Greeting(_) => 0,
+                Phase::Version(_) => self.read_version(rest),
+                Phase::Packets => self.transport.take(rest),
+            };
+            if taken == 0 {
+                break;
+            }
+            rest = rest.get(taken..).unwrap_or(&[]);
+            if matches!(self.phase, Phase::Packets) {
+                self.advance(cx);
+            }
+        }
+        self.arm(cx.now);
+        octets.len().saturating_sub(rest.len())
+    }
+
+    fn handle_end(&mut self, cx: &mut Context<'_>) {
+        self.ended = true;
+        self.keep_time(cx);
+    }
+
+    fn handle_wake(&mut self, cx: &mut Context<'_>) {
+        self.armed = None;
+        self.keep_time(cx);
+    }
+
+    fn tolerates_delay(&self) -> bool {
+        false
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, room: usize) -> Option<Output> {
+        if let Some(output) = self.outbox.poll(room) {
+            return Some(output);
+        }
+        // The way may be free again.
+        self.advance(cx);
+        self.arm(cx.now);
+        self.outbox.poll(room)
+    }
+}

@@ -1,0 +1,134 @@
+//! A server of SSH as data: everything in which one product differs from another.
+
+use alloc::{string::String, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+
+pub use super::hostkey::{SshCurve, SshHostKey};
+
+/// A server of SSH. Lists of names are sent as they stand, in their order; every name must be one that the server can
+/// do, since a client may choose it.
+///
+/// Where a text is left out, nothing is said and the connection is only closed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct SshSpec {
+    /// The version line, without its end: `SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u5`.
+    pub version: String,
+    /// Milliseconds until it is sent.
+    pub version_delay_ms: u32,
+    /// The server sends its KEXINIT without waiting for the client's version line.
+    pub kexinit_first: bool,
+    /// Packets before there are keys are padded with chance; else with zeros.
+    pub random_padding: bool,
+
+    /// Key exchanges, and marks such as `kex-strict-s-v00@openssh.com`.
+    pub kex: Vec<String>,
+    /// Signatures of host keys.
+    pub host_key_algorithms: Vec<String>,
+    /// Host keys: `{ rsa = 3072 }`, `{ ecdsa = "nistp256" }`, `"ed25519"`.
+    pub host_keys: Vec<SshHostKey>,
+    /// Ciphers from the client.
+    pub ciphers: Vec<String>,
+    /// Ciphers to the client, if they differ.
+    pub ciphers_to_client: Vec<String>,
+    /// MACs from the client.
+    pub macs: Vec<String>,
+    /// MACs to the client, if they differ.
+    pub macs_to_client: Vec<String>,
+    /// Compressions from the client.
+    pub compression: Vec<String>,
+    /// Compressions to the client, if they differ.
+    pub compression_to_client: Vec<String>,
+    /// What the server says of itself after the key exchange, to clients that ask for it: names and values.
+    pub ext_info: Vec<(String, String)>,
+    /// Least and greatest bits of a group in a group exchange; 2048 and 8192 if left out.
+    pub group_exchange_bits: Option<(u32, u32)>,
+
+    /// Methods of authentication, in the order in which they are named to the client: `publickey`, `password`,
+    /// `keyboard-interactive`.
+    pub auth_methods: Vec<String>,
+    /// Failures until the connection is closed; 0: 6.
+    pub max_auth_tries: u32,
+    /// The first request of the method `none` counts as a failure.
+    pub none_counts: bool,
+    /// Milliseconds, least and most, until a refusal of anything but a password.
+    pub refusal_delay_ms: (u32, u32),
+    /// Milliseconds, least and most, until a password is refused.
+    pub password_delay_ms: (u32, u32),
+    /// Text before authentication.
+    pub auth_banner: String,
+    /// What `keyboard-interactive` asks, each a prompt whose answer is not shown; `Password: ` if left out.
+    pub prompts: Vec<String>,
+    /// Seconds until a client that has not logged in is cut off; 0: 120.
+    pub login_grace_s: u32,
+
+    /// What the server says to nonsense, and how.
+    pub answers: SshAnswers,
+    /// Octets in one direction after which the server asks for new keys; 0: a gibioctet, which is OpenSSH's for ciphers
+    /// of 64-bit blocks and beyond what a decoy sends.
+    pub rekey_octets: u64,
+}
+
+/// What a server says to clients that do not keep to the protocol. In texts `{user}`, `{service}`, `{old_user}`,
+/// `{old_service}`, `{type}` and `{sequence}` stand for what the client sent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct SshAnswers {
+    /// In clear, to a first line that is no version line.
+    pub bad_version: String,
+    /// In clear, to a version line of another major version.
+    pub other_major: String,
+    /// The end of these two lines, with escapes; where `split` holds, it is a segment of its own.
+    pub line_end: String,
+    /// See `line_end`.
+    pub split: bool,
+    /// Octets of the client's version line at most; 0: 8192.
+    pub max_version: u32,
+    /// Names of software, with `*` for anything, at whose sight the server closes without a word.
+    pub shunned: Vec<String>,
+    /// Reason in DISCONNECT messages (RFC 4253 §11.1); 0: 2, a protocol error.
+    pub reason: u32,
+    /// To one failure too many.
+    pub too_many_failures: String,
+    /// To a request of authentication for another user, or another service, than the one before.
+    pub change_of_user: String,
+    /// To a request for a service that the server has not.
+    pub bad_service: String,
+    /// To a message that strict key exchange has no place for.
+    pub strict_violation: String,
+    /// To a KEXINIT that strict key exchange wanted as the first message.
+    pub strict_order: String,
+}
+
+impl SshSpec {
+    pub(crate) fn to_client<'a>(&self, own: &'a [String], other: &'a [String]) -> &'a [String] {
+        if own.is_empty() { other } else { own }
+    }
+
+    pub(crate) fn group_bits(&self) -> (u32, u32) {
+        self.group_exchange_bits.unwrap_or((2048, 8192))
+    }
+
+    pub(crate) fn max_auth_tries(&self) -> u32 {
+        if self.max_auth_tries == 0 { 6 } else { self.max_auth_tries }
+    }
+
+    pub(crate) fn login_grace_s(&self) -> u32 {
+        if self.login_grace_s == 0 { 120 } else { self.login_grace_s }
+    }
+
+    pub(crate) fn rekey_octets(&self) -> u64 {
+        if self.rekey_octets == 0 { 1 << 30 } else { self.rekey_octets }
+    }
+}
+
+impl SshAnswers {
+    pub(crate) fn max_version(&self) -> usize {
+        if self.max_version == 0 { 8192 } else { usize::try_from(self.max_version).unwrap_or(usize::MAX) }
+    }
+
+    pub(crate) fn reason(&self) -> u32 {
+        if self.reason == 0 { 2 } else { self.reason }
+    }
+}
