@@ -43,20 +43,31 @@ impl Moment {
 
     /// As in a `Date` header: IMF-fixdate (RFC 9110 §5.6.7).
     pub(crate) fn imf(&self) -> String {
-        let name = |names: &[&'static str], place: u64| -> &'static str {
-            usize::try_from(place).ok().and_then(|place| names.get(place).copied()).unwrap_or("")
-        };
         format!(
             "{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
-            name(&WEEKDAYS, self.days % 7),
+            self.weekday(),
             self.day,
-            name(&MONTHS, self.month.saturating_sub(1)),
+            self.month_name(),
             self.year,
             self.hour,
             self.minute,
             self.second
         )
     }
+
+    /// `Mon`.
+    pub(crate) fn weekday(&self) -> &'static str {
+        name(&WEEKDAYS, self.days % 7)
+    }
+
+    /// `Jan`.
+    pub(crate) fn month_name(&self) -> &'static str {
+        name(&MONTHS, self.month.saturating_sub(1))
+    }
+}
+
+fn name(names: &[&'static str], place: u64) -> &'static str {
+    usize::try_from(place).ok().and_then(|place| names.get(place).copied()).unwrap_or("")
 }
 
 /// Year, month and day of a day counted from 1970-01-01. Years are counted from March, so that the leap day is the

@@ -32,6 +32,7 @@ mod message;
 mod outbox;
 mod script;
 mod shared;
+mod shell;
 mod spec;
 mod ssh;
 mod text;
@@ -42,6 +43,7 @@ pub use script::{
     Form, Framing, MAX_CAPTURES, Pattern, PatternError, Reply, ScriptRule, ScriptSpec, ScriptState, SecretSpec, is_fact,
 };
 pub use shared::Shared;
+pub use shell::{ShellFile, ShellKind, ShellProcess, ShellSpec, ShellUser};
 pub use spec::{BannerSpec, FeedSpec, HttpPage, HttpSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
 pub use ssh::spec::{SshAnswers, SshCurve, SshHostKey, SshSpec};
 pub use tool::{tool_of_payload, tool_of_user_agent};
