@@ -7,8 +7,8 @@ use chaff_wire::Mac;
 use proptest::prelude::*;
 
 use crate::{
-    Account, BannerSpec, Conversation, FeedSpec, HttpPage, HttpSpec, Identity, LoginSpec, MatchRule, Opening, Output,
-    ServiceKind, ServiceSpec, answer, open, ssh,
+    Account, BannerSpec, Conversation, FeedSpec, HttpKeeping, HttpPage, HttpSpec, Identity, LoginSpec, MatchRule,
+    Opening, Output, ServiceKind, ServiceSpec, answer, open, ssh,
 };
 
 /// 2026-11-23T02:10:00Z.
@@ -131,15 +131,18 @@ pub(crate) fn specs() -> Vec<ServiceSpec> {
             HttpPage { path: "/".into(), body: "<h1>{hostname} {serial}</h1>\n".into(), ..HttpPage::default() },
             HttpPage {
                 path: "/admin".into(),
-                status: 401,
-                headers: vec!["WWW-Authenticate: Basic realm=\"{hostname}\"".into()],
+                login: Some(crate::AuthSpec {
+                    schemes: vec![crate::Scheme::Basic],
+                    realm: "{hostname}".into(),
+                    ..crate::AuthSpec::default()
+                }),
                 ..HttpPage::default()
             },
             HttpPage { path: "/big".into(), body: "x".repeat(100_000), ..HttpPage::default() },
         ],
-        not_found: "<h1>404</h1>\n".into(),
-        bad_request: "<h1>400</h1>\n".into(),
-        too_long_status: 414,
+        error_body: "<h1>{status}</h1>\n".into(),
+        rules: crate::HttpRules { max_body: 1_000_000, ..crate::HttpRules::default() },
+        keeping: HttpKeeping { closing: vec![400, 413, 414, 501, 505], ..HttpKeeping::default() },
         ..HttpSpec::default()
     };
     let feed = FeedSpec {

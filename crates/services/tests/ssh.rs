@@ -220,7 +220,7 @@ fn inside(server: &Server, script: &str) -> String {
         .env("CHAFF_PASSWORD", "Winter2019")
         .env("SSH", format!("ssh {options} -p {port} root@127.0.0.1"))
         .env("SCP", format!("scp {options} -P {port}"))
-        .env("SFTP", format!("sftp {options} -P {port} -b - root@127.0.0.1"))
+        .env("SFTP", format!("sftp {options} -P {port} -o BatchMode=no -b - root@127.0.0.1"))
         .output()
         .unwrap();
     format!(
@@ -256,7 +256,7 @@ fn a_planted_account_opens_a_shell_in_which_nothing_runs() {
     let accepted = |detail: &Detail| matches!(detail, Detail::Credential { accepted: true, .. });
     assert_eq!(server.facts().iter().filter(|(_, _, detail)| accepted(detail)).count(), 3);
     let said = inside(&server, "$SSH -o ExitOnForwardFailure=yes -W 10.0.0.1:80");
-    assert_eq!(said, "stdio forwarding failed\n=255");
+    assert!(said.contains("stdio forwarding failed") && said.ends_with("=255"), "{said}");
     assert!(commands(&server).iter().any(|line| line == "direct-tcpip 10.0.0.1:80"));
     // New keys on the way, asked for by the client.
     let said = inside(&server, "$SSH -o RekeyLimit=1K 'cat /etc/passwd; cat /etc/passwd; id'");
@@ -300,12 +300,21 @@ fn nmap_reads_the_lists_the_keys_and_the_methods() {
     let (ours, real) = (scan(server.port), scan(sshd.port));
     assert!(ours.contains("OpenSSH 9.2p1 Debian 2+deb12u10") && ours.contains("umac-64-etm"), "{ours}");
     assert_eq!(ours, real);
-    let scripts = ["-Pn", "-n", "-sV", "-p", &server.port.to_string(), "--script", "ssh-hostkey,ssh-auth-methods"];
-    let said = run("nmap", &[&scripts[..], &["--script-args", "ssh_hostkey=full", "127.0.0.1"]].concat());
-    assert!(said.contains("|     publickey\n|_    password"), "{said}");
-    for kind in ["ssh-rsa ", "ecdsa-sha2-nistp256 ", "ssh-ed25519 "] {
-        assert!(said.contains(kind), "{said}");
-    }
+    let keys = |port: u16| {
+        let port = port.to_string();
+        let options = ["-Pn", "-n", "-sV", "-p", &port, "--script", "ssh-hostkey,ssh-auth-methods"];
+        run("nmap", &[&options[..], &["--script-args", "ssh_hostkey=full", "127.0.0.1"]].concat())
+    };
+    let kinds = |said: &str| {
+        let lines = said.lines().filter(|line| line.contains(" AAAA"));
+        lines
+            .map(|line| line.trim_start_matches(['|', '_', ' ']).split(' ').next().unwrap().into())
+            .collect::<Vec<String>>()
+    };
+    let (ours, real) = (keys(server.port), keys(sshd.port));
+    assert!(ours.contains("|     publickey\n|_    password"), "{ours}");
+    assert_eq!(kinds(&ours), kinds(&real), "{ours}\n{real}");
+    assert!(kinds(&ours).len() >= 2, "{ours}");
 }
 
 #[test]
