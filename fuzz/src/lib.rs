@@ -3,6 +3,7 @@
 pub mod fleet;
 pub mod requests;
 pub mod services;
+pub mod ssh;
 
 mod frames;
 mod parsers;

@@ -43,14 +43,11 @@ impl Moment {
 
     /// As in a `Date` header: IMF-fixdate (RFC 9110 §5.6.7).
     pub(crate) fn imf(&self) -> String {
-        let name = |names: &[&'static str], place: u64| -> &'static str {
-            usize::try_from(place).ok().and_then(|place| names.get(place).copied()).unwrap_or("")
-        };
         format!(
             "{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
-            name(&WEEKDAYS, self.days % 7),
+            self.weekday(),
             self.day,
-            name(&MONTHS, self.month.saturating_sub(1)),
+            self.month_name(),
             self.year,
             self.hour,
             self.minute,
@@ -62,6 +59,16 @@ impl Moment {
     pub(crate) fn iso_day(&self) -> String {
         format!("{:04}-{:02}-{:02}", self.year, self.month, self.day)
     }
+
+    /// `Mon`.
+    pub(crate) fn weekday(&self) -> &'static str {
+        name(&WEEKDAYS, self.days % 7)
+    }
+
+    /// `Jan`.
+    pub(crate) fn month_name(&self) -> &'static str {
+        name(&MONTHS, self.month.saturating_sub(1))
+    }
 }
 
 /// The day that is written as `2023-06-12`, counted from 1970-01-01; `None` for what is no day from then on.
@@ -72,6 +79,10 @@ pub(crate) fn day(text: &str) -> Option<u64> {
     // No year has more than 366 days, and none fewer than 365.
     let first = year.checked_sub(1970)?.checked_mul(365)?;
     (first..=first.checked_add(366 + year / 4)?).find(|&days| date(days) == wanted)
+}
+
+fn name(names: &[&'static str], place: u64) -> &'static str {
+    usize::try_from(place).ok().and_then(|place| names.get(place).copied()).unwrap_or("")
 }
 
 /// Year, month and day of a day counted from 1970-01-01. Years are counted from March, so that the leap day is the

@@ -32,6 +32,7 @@ mod message;
 mod outbox;
 mod script;
 mod shared;
+mod shell;
 mod spec;
 mod ssh;
 mod text;
@@ -48,6 +49,7 @@ pub use script::{
     Form, Framing, MAX_CAPTURES, Pattern, PatternError, Reply, ScriptRule, ScriptSpec, ScriptState, SecretSpec, is_fact,
 };
 pub use shared::Shared;
+pub use shell::{ShellFile, ShellKind, ShellProcess, ShellSpec, ShellUser};
 pub use spec::{BannerSpec, FeedSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
 pub use ssh::spec::{SshAnswers, SshCurve, SshHostKey, SshSpec};
 pub use tls::TlsSpec;

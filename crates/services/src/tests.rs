@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::{
     Account, BannerSpec, Conversation, FeedSpec, HttpKeeping, HttpPage, HttpSpec, Identity, LoginSpec, MatchRule,
-    Opening, Output, ServiceKind, ServiceSpec, answer, open,
+    Opening, Output, ServiceKind, ServiceSpec, answer, open, ssh,
 };
 
 /// 2026-11-23T02:10:00Z.
@@ -167,6 +167,7 @@ pub(crate) fn specs() -> Vec<ServiceSpec> {
         spec("binary", ServiceKind::Banner(Arc::new(binary))),
         spec("web", ServiceKind::Http(Arc::new(http))),
         spec("nmea", ServiceKind::Feed(Arc::new(feed))),
+        spec("ssh", ServiceKind::Ssh(Arc::new(ssh::tests::product()))),
     ]
 }
 
@@ -241,6 +242,9 @@ fn octets() -> impl Strategy<Value = Vec<u8>> {
         b"\x16\x03\x01",
         b"\n",
         b"admin\r\0",
+        b"SSH-2.0-x\r\n",
+        b"\0\0\0\x0c\x0a\x02\0\0\0\0\0\0\0\0\0\0",
+        b"\0\0\0\x0c\x0a\x14\0\0\0\0\0\0\0\0\0\0",
     ];
     prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..40),
@@ -264,7 +268,7 @@ const MAX_HELD: usize = 300_000;
 
 proptest! {
     #[test]
-    fn no_script_breaks_the_contract(service in 0usize..7, script in proptest::collection::vec(step(), 0..40)) {
+    fn no_script_breaks_the_contract(service in 0usize..8, script in proptest::collection::vec(step(), 0..40)) {
         let mut conversation = open(&specs()[service], &opening());
         let mut now = SECOND;
         let mut ended = false;

@@ -26,6 +26,10 @@ impl Who {
         Self { hostname: identity.hostname.into(), ip: identity.ip, mac: identity.mac, seed: identity.seed }
     }
 
+    pub(crate) fn identity(&self) -> Identity<'_> {
+        Identity { hostname: &self.hostname, ip: self.ip, mac: self.mac, seed: self.seed }
+    }
+
     /// Puts the placeholders in. Braces around anything else stay as they are: pages are full of them.
     pub(crate) fn fill<'t>(&self, text: &'t str) -> Cow<'t, str> {
         fill_with(text, |name, out| match name {

@@ -52,8 +52,8 @@ pub(crate) enum Corrupt {
     Length,
     /// The authentication code does not fit.
     Mac,
-    /// Less padding than there must be, or more than there is room for.
-    Padding,
+    /// Less padding than there must be.
+    Padding(u8),
 }
 
 /// A packet from the client.
@@ -152,8 +152,10 @@ impl Receiver {
             return Err(Corrupt::Mac);
         }
         let (&padding, text) = text.split_first().ok_or(Corrupt::Length)?;
-        let padding = usize::from(padding);
-        let kept = text.len().checked_sub(padding).filter(|_| padding >= MIN_PADDING).ok_or(Corrupt::Padding)?;
+        if usize::from(padding) < MIN_PADDING {
+            return Err(Corrupt::Padding(padding));
+        }
+        let kept = text.len().checked_sub(usize::from(padding)).ok_or(Corrupt::Length)?;
         let payload = text.get(..kept).unwrap_or(&[]).to_vec();
         let sequence = self.sequence;
         self.sequence = self.sequence.wrapping_add(1);

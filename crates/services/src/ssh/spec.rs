@@ -1,10 +1,11 @@
 //! A server of SSH as data: everything in which one product differs from another.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
 pub use super::hostkey::{SshCurve, SshHostKey};
+use crate::ShellSpec;
 
 /// A server of SSH. Lists of names are sent as they stand, in their order; every name must be one that the server can
 /// do, since a client may choose it.
@@ -63,6 +64,17 @@ pub struct SshSpec {
     /// Seconds until a client that has not logged in is cut off; 0: 120.
     pub login_grace_s: u32,
 
+    /// Whoever has logged in is told of all host keys (`hostkeys-00@openssh.com`).
+    pub announces_host_keys: bool,
+    /// Variables that a client may set, with `*` for anything.
+    pub accepts_env: Vec<String>,
+    /// A session's end is told with `eow@openssh.com` to clients that know it.
+    pub says_eow: bool,
+    /// Extensions that the server of SFTP names.
+    pub sftp_extensions: Vec<(String, String)>,
+    /// What is behind a planted account; none: no session starts.
+    pub shell: Option<Arc<ShellSpec>>,
+
     /// What the server says to nonsense, and how.
     pub answers: SshAnswers,
     /// Octets in one direction after which the server asks for new keys; 0: a gibioctet, which is OpenSSH's for ciphers
@@ -95,7 +107,11 @@ pub struct SshAnswers {
     pub change_of_user: String,
     /// To a request for a service that the server has not.
     pub bad_service: String,
-    /// To a message that strict key exchange has no place for.
+    /// To a packet with less than four octets of padding; `{padding}` of them.
+    pub bad_padding: String,
+    /// To a message of number 0, or one of those for private use.
+    pub bad_type: String,
+    /// To a message of the transport layer that strict key exchange has no place for.
     pub strict_violation: String,
     /// To a KEXINIT that strict key exchange wanted as the first message.
     pub strict_order: String,

@@ -1,0 +1,492 @@
+//! Programs that look at files without reading them, and those that change them.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::fmt::Write;
+
+use super::{Call, lossy, name_of};
+use crate::shell::{
+    files::{Node, Refusal, What, join, parent_of},
+    host::short_date,
+};
+
+/// Columns of a terminal that has not said how wide it is.
+const WIDTH: usize = 80;
+/// Files that a walk through the tree tells of.
+const MAX_FOUND: usize = 2048;
+
+/// One entry to be listed.
+struct Entry {
+    name: String,
+    path: String,
+    node: Node,
+}
+
+impl Call<'_> {
+    pub(super) fn ls(&mut self) -> u8 {
+        let (letters, mut paths) = self.options();
+        if paths.is_empty() {
+            paths.push(".".into());
+        }
+        let asker = self.shell.asker();
+        let mut status = 0;
+        let (mut files, mut directories) = (Vec::new(), Vec::new());
+        for path in &paths {
+            let full = self.full(path);
+            // A link is followed unless its own line is asked for.
+            let found = if letters.contains(['l', 'd']) {
+                self.shell.files.find_link(&full, asker)
+            } else {
+                self.shell.files.find(&full, asker)
+            };
+            match found {
+                Ok((real, node)) if node.what == What::Directory && !letters.contains('d') => {
+                    directories.push((path.clone(), real));
+                }
+                Ok((real, node)) => files.push(Entry { name: path.clone(), path: real, node: node.clone() }),
+                Err(refusal) => {
+                    self.fail(&format!("cannot access '{path}': {}", refusal.text()));
+                    status = 2;
+                }
+            }
+        }
+        let several = paths.len() > 1;
+        let some_files = !files.is_empty();
+        self.list_entries(files, &letters, false);
+        for (place, (path, real)) in directories.into_iter().enumerate() {
+            if several {
+                let gap = if place > 0 || some_files { "\n" } else { "" };
+                self.say(&format!("{gap}{path}:\n"));
+            }
+            match self.entries(&real, &letters) {
+                Ok(entries) => self.list_entries(entries, &letters, true),
+                Err(refusal) => {
+                    self.fail(&format!("cannot open directory '{path}': {}", refusal.text()));
+                    status = 2;
+                }
+            }
+        }
+        status
+    }
+
+    fn entries(&self, directory: &str, letters: &str) -> Result<Vec<Entry>, Refusal> {
+        let files = &self.shell.files;
+        let asker = self.shell.asker();
+        let mut entries = Vec::new();
+        if letters.contains('a') {
+            for (name, path) in [(".", directory), ("..", parent_of(directory))] {
+                if let Ok((path, node)) = files.find_link(path, asker) {
+                    entries.push(Entry { name: name.into(), path, node: node.clone() });
+                }
+            }
+        }
+        let mut rest: Vec<Entry> = files
+            .list(directory, asker)?
+            .into_iter()
+            .filter(|(name, _)| !name.starts_with('.') || letters.contains(['a', 'A']))
+            .map(|(name, node)| Entry { path: join(directory, &name), name, node: node.clone() })
+            .collect();
+        // As strcoll does in most locales: letters first, case and dots after.
+        rest.sort_by_key(|entry| (entry.name.trim_start_matches('.').to_lowercase(), entry.name.clone()));
+        if letters.contains('t') {
+            rest.sort_by_key(|entry| u64::MAX - entry.node.modified);
+        }
+        if letters.contains('r') {
+            rest.reverse();
+        }
+        entries.extend(rest);
+        Ok(entries)
+    }
+
+    fn list_entries(&mut self, entries: Vec<Entry>, letters: &str, total: bool) {
+        if letters.contains('l') {
+            self.list_long(&entries, letters, total);
+        } else if !self.terminal || letters.contains('1') {
+            for entry in entries {
+                self.line(&entry.name);
+            }
+        } else if !entries.is_empty() {
+            let names: Vec<String> = entries.into_iter().map(|entry| entry.name).collect();
+            self.say(&columns(&names));
+        }
+    }
+
+    fn list_long(&mut self, entries: &[Entry], letters: &str, total: bool) {
+        let human = letters.contains('h');
+        let rows: Vec<[String; 6]> = entries
+            .iter()
+            .map(|Entry { name, path, node }| {
+                let host = &self.shell.host;
+                let shown = match &node.what {
+                    What::Link(target) => format!("{name} -> {target}"),
+                    _ => name.clone(),
+                };
+                [
+                    self.shell.files.links(path, node).to_string(),
+                    host.name_of(node.uid).into_owned(),
+                    host.group_of(node.gid).into_owned(),
+                    if human { human_size(node.size()) } else { node.size().to_string() },
+                    short_date(node.modified, self.now),
+                    shown,
+                ]
+            })
+            .collect();
+        let mut text = String::new();
+        if total {
+            let blocks: u64 = entries.iter().map(|entry| blocks(&entry.node)).sum();
+            let _ = writeln!(text, "total {}", if human { human_size(blocks * 1024) } else { blocks.to_string() });
+        }
+        let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or(0);
+        let (links, owner, group, size) = (width(0), width(1), width(2), width(3));
+        for ([count, user, group_name, length, date, name], entry) in rows.iter().zip(entries) {
+            let _ = writeln!(
+                text,
+                "{} {count:>links$} {user:<owner$} {group_name:<group$} {length:>size$} {date} {name}",
+                permissions(&entry.node),
+            );
+        }
+        self.say(&text);
+    }
+
+    /// Files at and below a path, for programs that walk.
+    pub(super) fn files_below(&self, path: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut waiting = Vec::from([path.to_string()]);
+        while let Some(path) = waiting.pop() {
+            if found.len() >= MAX_FOUND {
+                break;
+            }
+            match self.shell.files.list(&self.full(&path), self.shell.asker()) {
+                Ok(entries) => {
+                    for (name, node) in entries.iter().rev() {
+                        if !matches!(node.what, What::Link(_)) {
+                            waiting.push(format!("{}/{name}", path.trim_end_matches('/')));
+                        }
+                    }
+                }
+                Err(_) => found.push(path),
+            }
+        }
+        found
+    }
+
+    pub(super) fn find(&mut self) -> u8 {
+        let args: Vec<String> = self.args.iter().map(|arg| lossy(arg).into_owned()).collect();
+        let roots: Vec<&str> = args.iter().map(String::as_str).take_while(|arg| !arg.starts_with('-')).collect();
+        let after = |option: &str| args.iter().skip_while(|arg| *arg != option).nth(1).cloned();
+        let (name, kind, perm) = (after("-name").or_else(|| after("-iname")), after("-type"), after("-perm"));
+        let asker = self.shell.asker();
+        let mut status = 0;
+        let mut shown = 0;
+        let mut waiting: Vec<String> = roots.iter().rev().map(|root| root.to_string()).collect();
+        if waiting.is_empty() {
+            waiting.push(".".into());
+        }
+        while let Some(path) = waiting.pop() {
+            let full = self.full(&path);
+            let (real, node) = match self.shell.files.find_link(&full, asker) {
+                Ok((real, node)) => (real, node.clone()),
+                Err(refusal) => {
+                    let text = format!("find: ‘{path}’: {}\n", refusal.text());
+                    self.written.errors(text.as_bytes());
+                    status = 1;
+                    continue;
+                }
+            };
+            let fits_name =
+                name.as_ref().is_none_or(|pattern| super::fits(pattern.as_bytes(), name_of(&real).as_bytes()));
+            let fits_kind = kind.as_deref().is_none_or(|kind| match node.what {
+                What::Directory => kind == "d",
+                What::Link(_) => kind == "l",
+                What::Text(_) | What::Program(_) => kind == "f",
+            });
+            // Programs that run as their owner: none here can.
+            if fits_name && fits_kind && perm.is_none() {
+                self.line(&path);
+                shown += 1;
+            }
+            if shown >= MAX_FOUND || self.written.is_full() {
+                break;
+            }
+            if node.what == What::Directory {
+                match self.shell.files.list(&real, asker) {
+                    Ok(entries) => {
+                        let below =
+                            entries.iter().rev().map(|(name, _)| format!("{}/{name}", path.trim_end_matches('/')));
+                        waiting.extend(below.collect::<Vec<_>>());
+                    }
+                    Err(refusal) => {
+                        let text = format!("find: ‘{path}’: {}\n", refusal.text());
+                        self.written.errors(text.as_bytes());
+                        status = 1;
+                    }
+                }
+            }
+        }
+        status
+    }
+
+    /// `stat`, `file` and `du`.
+    pub(super) fn about(&mut self) -> u8 {
+        let (letters, mut paths) = self.options();
+        if paths.is_empty() {
+            if self.name != "du" {
+                return self.fail("missing operand");
+            }
+            paths.push(".".into());
+        }
+        let mut status = 0;
+        for path in paths {
+            let (real, node) = match self.shell.files.find_link(&self.full(&path), self.shell.asker()) {
+                Ok((real, node)) => (real, node.clone()),
+                Err(refusal) => {
+                    status = 1;
+                    match self.name {
+                        "file" => {
+                            self.line(&format!("{path}: cannot open `{path}' ({})", refusal.text()));
+                        }
+                        "du" => {
+                            self.fail(&format!("cannot access '{path}': {}", refusal.text()));
+                        }
+                        _ => {
+                            self.fail(&format!("cannot statx '{path}': {}", refusal.text()));
+                        }
+                    }
+                    continue;
+                }
+            };
+            let text = match self.name {
+                "file" => format!("{path}: {}", describe(&node)),
+                "du" => {
+                    let below = self.files_below(&path);
+                    let files = &self.shell.files;
+                    let sum: u64 = below
+                        .iter()
+                        .filter_map(|file| files.find_link(&self.full(file), self.shell.asker()).ok())
+                        .map(|(_, node)| blocks(node))
+                        .sum();
+                    let sum = if node.what == What::Directory { sum + 4 } else { sum };
+                    format!("{}\t{path}", if letters.contains('h') { human_size(sum * 1024) } else { sum.to_string() })
+                }
+                _ => self.stat_text(&path, &real, &node),
+            };
+            self.line(&text);
+        }
+        status
+    }
+
+    fn stat_text(&self, path: &str, real: &str, node: &Node) -> String {
+        use crate::{calendar::Moment, text::scramble};
+        let kind = match node.what {
+            What::Directory => "directory",
+            What::Link(_) => "symbolic link",
+            What::Text(_) | What::Program(_) => "regular file",
+        };
+        let hash = real.bytes().fold(crate::text::mix(&self.shell.host.seed, 5), |h, o| scramble(h ^ u64::from(o)));
+        let moment = Moment::at(node.modified * crate::shell::NANOS);
+        let date = format!(
+            "{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:09} +0000",
+            moment.year,
+            moment.month,
+            moment.day,
+            moment.hour,
+            moment.minute,
+            moment.second,
+            hash % 1_000_000_000
+        );
+        let host = &self.shell.host;
+        format!(
+            "  File: {path}\n  Size: {:<10}\tBlocks: {:<10} IO Block: 4096   {kind}\nDevice: 8,1\tInode: {:<11} Links: {}\nAccess: ({:04o}/{})  Uid: ({:>5}/{:>8})   Gid: ({:>5}/{:>8})\nAccess: {date}\nModify: {date}\nChange: {date}\n Birth: {date}",
+            node.size(),
+            blocks(node) * 2,
+            131_072 + hash % 900_000,
+            self.shell.files.links(real, node),
+            node.mode,
+            permissions(node),
+            node.uid,
+            host.name_of(node.uid),
+            node.gid,
+            host.group_of(node.gid),
+        )
+    }
+
+    /// `touch`, `mkdir`, `rm`, `rmdir`, `chmod`, `cp`, `mv`: for this session alone.
+    pub(super) fn change(&mut self) -> u8 {
+        let (letters, paths) = self.options();
+        if paths.is_empty() {
+            self.fail(match self.name {
+                "touch" | "cp" | "mv" => "missing file operand",
+                _ => "missing operand",
+            });
+            self.written.errors(format!("Try '{} --help' for more information.\n", self.name).as_bytes());
+            return 1;
+        }
+        let asker = self.shell.asker();
+        let mut status = 0;
+        match (self.name, paths.as_slice()) {
+            ("cp" | "mv", [from, to]) => {
+                let mut target = self.full(to);
+                if self.shell.files.list(&target, asker).is_ok() {
+                    target = join(&target, name_of(&self.full(from)));
+                }
+                let source = self.full(from);
+                match self.shell.files.read(&source, asker) {
+                    Err(Refusal::IsADirectory) if self.name == "cp" => {
+                        return self.fail(&format!("-r not specified; omitting directory '{from}'"));
+                    }
+                    Err(refusal) => return self.fail(&format!("cannot stat '{from}': {}", refusal.text())),
+                    Ok(text) => {
+                        if let Err(refusal) = self.shell.files.write(&target, asker, self.now, &text, false) {
+                            let what = if self.name == "cp" { "cannot create regular file" } else { "cannot move" };
+                            return self.fail(&format!("{what} '{to}': {}", refusal.text()));
+                        }
+                        if self.name == "mv"
+                            && let Err(refusal) = self.shell.files.remove(&source, asker, false)
+                        {
+                            return self.fail(&format!("cannot remove '{from}': {}", refusal.text()));
+                        }
+                    }
+                }
+            }
+            ("cp" | "mv", _) => {
+                return self.fail("missing destination file operand");
+            }
+            ("chmod", [mode, rest @ ..]) => {
+                for path in rest {
+                    let full = self.full(path);
+                    let old = self.shell.files.find(&full, asker).map(|(_, node)| node.mode);
+                    let result = old.and_then(|old| {
+                        let mode = u16::from_str_radix(mode, 8)
+                            .unwrap_or_else(|_| old | if mode.contains('x') { 0o111 } else { 0 });
+                        self.shell.files.change_mode(&full, asker, mode & 0o7777)
+                    });
+                    status = match result {
+                        Ok(()) => status,
+                        Err(Refusal::Denied) => {
+                            self.fail(&format!("changing permissions of '{path}': Operation not permitted"))
+                        }
+                        Err(refusal) => self.fail(&format!("cannot access '{path}': {}", refusal.text())),
+                    };
+                }
+            }
+            (name, paths) => {
+                for path in paths {
+                    let full = self.full(path);
+                    let files = &mut self.shell.files;
+                    let (result, what) = match name {
+                        "touch" => (files.write(&full, asker, self.now, b"", true), "cannot touch"),
+                        "mkdir" if files.find(&full, asker).is_ok() => {
+                            if !letters.contains('p') {
+                                status = self.fail(&format!("cannot create directory ‘{path}’: File exists"));
+                            }
+                            continue;
+                        }
+                        "mkdir" => (files.make_directory(&full, asker, self.now), "cannot create directory"),
+                        "rmdir" => (files.remove(&full, asker, true), "failed to remove"),
+                        _ => (files.remove(&full, asker, letters.contains(['r', 'R'])), "cannot remove"),
+                    };
+                    match result {
+                        Ok(()) => {}
+                        Err(Refusal::NotFound) if name == "rm" && letters.contains('f') => {}
+                        Err(refusal) => {
+                            let (open, close) = if name == "mkdir" { ('‘', '’') } else { ('\'', '\'') };
+                            status = self.fail(&format!("{what} {open}{path}{close}: {}", refusal.text()));
+                        }
+                    }
+                }
+            }
+        }
+        status
+    }
+}
+
+/// `-rw-r--r--`
+fn permissions(node: &Node) -> String {
+    let mut text = String::from(match node.what {
+        What::Directory => "d",
+        What::Link(_) => "l",
+        What::Text(_) | What::Program(_) => "-",
+    });
+    for place in (0..9).rev() {
+        let letter = match place % 3 {
+            2 => 'r',
+            1 => 'w',
+            _ => 'x',
+        };
+        text.push(if node.mode >> place & 1 == 1 { letter } else { '-' });
+    }
+    if node.mode & 0o1000 != 0 {
+        let last = text.pop();
+        text.push(if last == Some('x') { 't' } else { 'T' });
+    }
+    text
+}
+
+/// KiB that a node takes on an ext4 of blocks of 4 KiB; a short link is kept in its inode.
+fn blocks(node: &Node) -> u64 {
+    match &node.what {
+        What::Link(_) => 0,
+        _ => node.size().div_ceil(4096) * 4,
+    }
+}
+
+/// As `-h` has it: one decimal below ten, rounded up.
+pub(super) fn human_size(octets: u64) -> String {
+    if octets < 1024 {
+        return octets.to_string();
+    }
+    let mut unit = 1024u64;
+    for letter in ['K', 'M', 'G', 'T'] {
+        if octets <= unit * 1023 || letter == 'T' {
+            let tenths = (octets * 10).div_ceil(unit);
+            return if tenths < 100 {
+                format!("{}.{}{letter}", tenths / 10, tenths % 10)
+            } else {
+                format!("{}{letter}", octets.div_ceil(unit))
+            };
+        }
+        unit *= 1024;
+    }
+    String::new()
+}
+
+fn describe(node: &Node) -> &'static str {
+    match &node.what {
+        What::Directory => "directory",
+        What::Link(_) => "symbolic link",
+        What::Program(_) => "ELF 64-bit LSB pie executable, x86-64, version 1 (SYSV), dynamically linked, stripped",
+        What::Text(text) if text.is_empty() => "empty",
+        What::Text(text) if text.starts_with(b"#!/bin/sh") => "POSIX shell script, ASCII text executable",
+        What::Text(_) => "ASCII text",
+    }
+}
+
+/// Names in as many columns as fit, filled downwards, as GNU ls does on a terminal.
+fn columns(names: &[String]) -> String {
+    let length = |name: &String| name.chars().count();
+    let mut rows = 1;
+    loop {
+        let widths: Vec<usize> =
+            names.chunks(rows).map(|column| column.iter().map(length).max().unwrap_or(0)).collect();
+        let width: usize = widths.iter().map(|w| w + 2).sum::<usize>().saturating_sub(2);
+        if width < WIDTH || rows >= names.len() {
+            let mut text = String::new();
+            for row in 0..rows {
+                let last = (names.len() - 1 - row) / rows;
+                for (column, width) in widths.iter().enumerate().take(last + 1) {
+                    let Some(name) = names.get(column * rows + row) else { continue };
+                    text.push_str(name);
+                    if column < last {
+                        text.extend(core::iter::repeat_n(' ', width + 2 - length(name)));
+                    }
+                }
+                text.push('\n');
+            }
+            return text;
+        }
+        rows += 1;
+    }
+}

@@ -1,0 +1,320 @@
+//! The file tree that a session sees: made of the product's files and the decoy's identity, changed only for the
+//! session that changes it.
+
+use alloc::{
+    collections::BTreeMap,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+/// Files that a session may make, and their octets in all: enough for a script and its output.
+const MAX_OWN_FILES: usize = 64;
+const MAX_OWN_OCTETS: usize = 128 * 1024;
+/// Links that are followed in one path (Linux follows 40).
+const MAX_LINKS: usize = 8;
+
+/// A file, a directory or a link.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Node {
+    pub(super) what: What,
+    pub(super) mode: u16,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    /// Seconds since 1970.
+    pub(super) modified: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum What {
+    Directory,
+    Text(Vec<u8>),
+    Link(String),
+    /// A program, of so many octets.
+    Program(u64),
+}
+
+/// Why a path leads nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    NotFound,
+    NotADirectory,
+    IsADirectory,
+    Denied,
+    Full,
+}
+
+impl Refusal {
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Self::NotFound => "No such file or directory",
+            Self::NotADirectory => "Not a directory",
+            Self::IsADirectory => "Is a directory",
+            Self::Denied => "Permission denied",
+            Self::Full => "No space left on device",
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asker {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    nodes: BTreeMap<String, Node>,
+    own_files: usize,
+    own_octets: usize,
+}
+
+impl Files {
+    /// Puts a node and the directories above it in their place, as the system's maker did.
+    pub(super) fn plant(&mut self, path: &str, node: Node) {
+        let path = normal(path);
+        let mut parent = parent_of(&path);
+        while !self.nodes.contains_key(parent) {
+            let directory = Node { what: What::Directory, mode: 0o755, uid: 0, gid: 0, modified: node.modified };
+            self.nodes.insert(parent.to_string(), directory);
+            parent = parent_of(parent);
+        }
+        self.nodes.insert(path, node);
+    }
+
+    /// The node, links followed, and where it really is.
+    pub(super) fn find(&self, path: &str, asker: Asker) -> Result<(String, &Node), Refusal> {
+        let mut path = path.to_string();
+        for _ in 0..MAX_LINKS {
+            let resolved = self.resolve_parents(&path, asker)?;
+            let node = self.nodes.get(&resolved).ok_or(Refusal::NotFound)?;
+            match &node.what {
+                What::Link(target) => path = join(parent_of(&resolved), target),
+                _ => return Ok((resolved, node)),
+            }
+        }
+        Err(Refusal::NotFound)
+    }
+
+    /// The node itself, be it a link.
+    pub(super) fn find_link(&self, path: &str, asker: Asker) -> Result<(String, &Node), Refusal> {
+        let resolved = self.resolve_parents(path, asker)?;
+        self.nodes.get_key_value(&resolved).map(|(path, node)| (path.clone(), node)).ok_or(Refusal::NotFound)
+    }
+
+    /// The path with links in its directories replaced, all of which must be there and may be entered.
+    fn resolve_parents(&self, path: &str, asker: Asker) -> Result<String, Refusal> {
+        let mut done = String::from("/");
+        let mut rest: Vec<String> = path.split('/').filter(|p| !p.is_empty()).rev().map(String::from).collect();
+        let mut links = 0;
+        while let Some(name) = rest.pop() {
+            let next = join(&done, &name);
+            if rest.is_empty() {
+                return Ok(next);
+            }
+            let node = self.nodes.get(&next).ok_or(Refusal::NotFound)?;
+            match &node.what {
+                What::Directory if may(node, asker, 1) => done = next,
+                What::Directory => return Err(Refusal::Denied),
+                What::Link(target) if links < MAX_LINKS => {
+                    links += 1;
+                    let target = join(&done, target);
+                    done = String::from("/");
+                    rest.extend(target.split('/').filter(|p| !p.is_empty()).rev().map(String::from));
+                }
+                _ => return Err(Refusal::NotADirectory),
+            }
+        }
+        Ok(done)
+    }
+
+    /// What is in a file.
+    pub(super) fn read(&self, path: &str, asker: Asker) -> Result<Vec<u8>, Refusal> {
+        let (_, node) = self.find(path, asker)?;
+        if !may(node, asker, 4) {
+            return Err(Refusal::Denied);
+        }
+        match &node.what {
+            What::Text(text) => Ok(text.clone()),
+            What::Directory => Err(Refusal::IsADirectory),
+            What::Link(_) => Err(Refusal::NotFound),
+            // An ELF header (System V ABI, figure 4-3) and nothing of the program.
+            What::Program(_) => Ok(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0>\0\x01\0\0\0".to_vec()),
+        }
+    }
+
+    /// Names in a directory and what they are, in order.
+    pub(super) fn list(&self, path: &str, asker: Asker) -> Result<Vec<(String, &Node)>, Refusal> {
+        let (path, node) = self.find(path, asker)?;
+        if node.what != What::Directory {
+            return Err(Refusal::NotADirectory);
+        }
+        if !may(node, asker, 4) {
+            return Err(Refusal::Denied);
+        }
+        Ok(self.children(&path).map(|(name, node)| (name.to_string(), node)).collect())
+    }
+
+    /// Entries of a directory whose full path is known.
+    pub(super) fn children(&self, path: &str) -> impl Iterator<Item = (&str, &Node)> {
+        let prefix = if path == "/" { String::from("/") } else { format!("{path}/") };
+        let from = prefix.clone();
+        self.nodes
+            .range(from..)
+            .map_while(move |(path, node)| Some((path.strip_prefix(&prefix)?, node)))
+            .filter_map(|(name, node)| (!name.is_empty() && !name.contains('/')).then_some((name, node)))
+    }
+
+    /// Links that a node has: a directory is also in itself and in its subdirectories.
+    pub(super) fn links(&self, path: &str, node: &Node) -> usize {
+        match node.what {
+            What::Directory => 2 + self.children(path).filter(|(_, n)| n.what == What::Directory).count(),
+            _ => 1,
+        }
+    }
+
+    /// Writes a file for this session.
+    pub(super) fn write(
+        &mut self,
+        path: &str,
+        asker: Asker,
+        seconds: u64,
+        octets: &[u8],
+        append: bool,
+    ) -> Result<(), Refusal> {
+        let (path, old) = match self.find(path, asker) {
+            Ok((path, node)) => match &node.what {
+                What::Directory => return Err(Refusal::IsADirectory),
+                _ if !may(node, asker, 2) => return Err(Refusal::Denied),
+                What::Text(old) => (path, Some((node.clone(), old.len()))),
+                _ => return Err(Refusal::Denied),
+            },
+            Err(Refusal::NotFound) => (self.place_in_parent(path, asker)?, None),
+            Err(refusal) => return Err(refusal),
+        };
+        if path.starts_with("/dev/") {
+            return Ok(());
+        }
+        if self.own_octets + octets.len() > MAX_OWN_OCTETS || (old.is_none() && self.own_files >= MAX_OWN_FILES) {
+            return Err(Refusal::Full);
+        }
+        self.own_octets += octets.len();
+        self.own_files += usize::from(old.is_none());
+        let mut node = old.map_or_else(|| Node::new(What::Text(Vec::new()), 0o644, asker, seconds), |(node, _)| node);
+        if let What::Text(text) = &mut node.what {
+            if !append {
+                text.clear();
+            }
+            text.extend_from_slice(octets);
+        }
+        node.modified = seconds;
+        self.nodes.insert(path, node);
+        Ok(())
+    }
+
+    /// Makes a directory for this session.
+    pub(super) fn make_directory(&mut self, path: &str, asker: Asker, seconds: u64) -> Result<(), Refusal> {
+        let path = self.place_in_parent(path, asker)?;
+        if self.own_files >= MAX_OWN_FILES {
+            return Err(Refusal::Full);
+        }
+        self.own_files += 1;
+        self.nodes.insert(path, Node::new(What::Directory, 0o755, asker, seconds));
+        Ok(())
+    }
+
+    /// Removes a file, or a directory with all that is in it, for this session.
+    pub(super) fn remove(&mut self, path: &str, asker: Asker, recursive: bool) -> Result<(), Refusal> {
+        let (path, node) = self.find_link(path, asker)?;
+        if node.what == What::Directory && !recursive {
+            return Err(Refusal::IsADirectory);
+        }
+        let parent = self.nodes.get(parent_of(&path)).ok_or(Refusal::NotFound)?;
+        // In a directory with the sticky bit only the owner removes.
+        if !may(parent, asker, 2) || (parent.mode & 0o1000 != 0 && asker.uid != 0 && node.uid != asker.uid) {
+            return Err(Refusal::Denied);
+        }
+        let below = format!("{path}/");
+        self.nodes.retain(|other, _| *other != path && !other.starts_with(&below));
+        Ok(())
+    }
+
+    /// Changes the permissions of what the asker owns.
+    pub(super) fn change_mode(&mut self, path: &str, asker: Asker, mode: u16) -> Result<(), Refusal> {
+        let (path, node) = self.find(path, asker)?;
+        if asker.uid != 0 && node.uid != asker.uid {
+            return Err(Refusal::Denied);
+        }
+        if let Some(node) = self.nodes.get_mut(&path) {
+            node.mode = mode;
+        }
+        Ok(())
+    }
+
+    /// Where a new entry would be, if the asker may make one there.
+    fn place_in_parent(&self, path: &str, asker: Asker) -> Result<String, Refusal> {
+        let path = self.resolve_parents(path, asker)?;
+        let parent = self.nodes.get(parent_of(&path)).ok_or(Refusal::NotFound)?;
+        match parent.what {
+            What::Directory if may(parent, asker, 2) => Ok(path),
+            What::Directory => Err(Refusal::Denied),
+            _ => Err(Refusal::NotADirectory),
+        }
+    }
+}
+
+impl Node {
+    pub(super) fn new(what: What, mode: u16, owner: Asker, modified: u64) -> Self {
+        Self { what, mode, uid: owner.uid, gid: owner.gid, modified }
+    }
+
+    /// Octets, as `ls -l` shows them.
+    pub(super) fn size(&self) -> u64 {
+        let length = |octets: usize| u64::try_from(octets).unwrap_or(u64::MAX);
+        match &self.what {
+            What::Directory => 4096,
+            What::Text(text) => length(text.len()),
+            What::Link(target) => length(target.len()),
+            What::Program(size) => *size,
+        }
+    }
+}
+
+/// Whether `asker` may read (4), write (2) or enter (1).
+pub(super) fn may(node: &Node, asker: Asker, bit: u16) -> bool {
+    let shift = match node {
+        // Root may all, but even root runs only what somebody may run.
+        _ if asker.uid == 0 => return bit != 1 || node.what == What::Directory || node.mode & 0o111 != 0,
+        _ if node.uid == asker.uid => 6,
+        _ if node.gid == asker.gid => 3,
+        _ => 0,
+    };
+    node.mode >> shift & bit != 0
+}
+
+/// `path` as seen from `base`, without `.` and `..`.
+pub(super) fn join(base: &str, path: &str) -> String {
+    if path.starts_with('/') { normal(path) } else { normal(&format!("{base}/{path}")) }
+}
+
+fn normal(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            name => parts.push(name),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
+pub(super) fn parent_of(path: &str) -> &str {
+    match path.rsplit_once('/') {
+        None | Some(("", _)) => "/",
+        Some((parent, _)) => parent,
+    }
+}

@@ -1,0 +1,507 @@
+//! The system that a session looks at: every number in it comes from the product's facts, the decoy's seed and the time,
+//! so that two commands that show the same thing agree, today and after the next login.
+
+use alloc::{borrow::Cow, format, string::String, vec::Vec};
+use core::{fmt::Write, net::IpAddr};
+
+use chaff_wire::Mac;
+
+use super::{
+    NANOS, ShellProcess, ShellSpec, ShellUser, Surroundings,
+    files::{Asker, Files, Node, What},
+};
+use crate::{
+    Identity,
+    calendar::Moment,
+    text::{fill_with, mix, scramble},
+};
+
+const DAY: u64 = 86_400;
+/// What the seed decides, each under a number of its own.
+const BOOT: u64 = 0x5e11_0001;
+const MEMORY: u64 = 0x5e11_0002;
+const DISK: u64 = 0x5e11_0003;
+const INSTALLED: u64 = 0x5e11_0004;
+const PIDS: u64 = 0x5e11_0005;
+const LAST: u64 = 0x5e11_0006;
+const MACHINE_ID: u64 = 0x5e11_0007;
+/// What Debian's installer makes of a small disk: 976 MiB less a page.
+pub(super) const SWAP_KIB: u64 = 998_396;
+/// Programs of every system, where they are, and about how long one is.
+const PROGRAMS: &[(&str, &str)] = &[
+    (
+        "/usr/bin",
+        "arch awk base64 bash cat chmod chown clear cp crontab cut date dd df diff dir dmesg du echo egrep env expr false file find free grep groups gzip head hostname id ip kill last less ln ls lsblk lscpu md5sum mkdir more mount mv nano nproc passwd perl ping printf ps pwd python3 rm rmdir scp sed sh sha256sum sleep sort ss ssh stat su sudo systemctl tail tar tee test top touch tr tty uname uniq uptime vi w watch wc wget curl which who whoami xargs",
+    ),
+    ("/usr/sbin", "arp cron fdisk ifconfig init nologin route sshd useradd usermod visudo"),
+];
+
+#[derive(Debug)]
+pub(super) struct Host {
+    pub(super) hostname: String,
+    pub(super) ip: IpAddr,
+    pub(super) mac: Mac,
+    pub(super) prefix: u8,
+    pub(super) seed: [u8; 16],
+    pub(super) interface: String,
+    pub(super) user: ShellUser,
+    pub(super) users: Vec<ShellUser>,
+    /// Seconds since 1970.
+    pub(super) booted: u64,
+    pub(super) logged_in: u64,
+    pub(super) ports: Vec<u16>,
+    pub(super) peer: Option<(IpAddr, u16)>,
+    pub(super) memory_kib: u64,
+    pub(super) disk_kib: u64,
+    pub(super) processes: Vec<Process>,
+    pub(super) shell_pid: u32,
+    pub(super) terminal: String,
+}
+
+/// A program that runs.
+#[derive(Clone, Debug)]
+pub(super) struct Process {
+    pub(super) pid: u32,
+    pub(super) parent: u32,
+    pub(super) user: String,
+    pub(super) command: String,
+    pub(super) vsz: u64,
+    pub(super) rss: u64,
+    pub(super) state: String,
+    pub(super) terminal: String,
+    /// Seconds since 1970.
+    pub(super) started: u64,
+    pub(super) cpu_seconds: u64,
+    pub(super) ports: Vec<u16>,
+}
+
+impl Host {
+    pub(super) fn new(spec: &ShellSpec, identity: &Identity<'_>, user: &str, utc: u64, around: &Surroundings) -> Self {
+        let seed = identity.seed;
+        let now = utc / NANOS;
+        let uptime = around.uptime.map_or_else(
+            || {
+                // Restarted every so many days, at a time of its own.
+                let period = (9 + mix(&seed, BOOT) % 181) * DAY;
+                (now + scramble(mix(&seed, BOOT)) % period) % period
+            },
+            |nanos| nanos / NANOS,
+        );
+        let mut users = spec.users.clone();
+        if !users.iter().any(|u| u.name == "root") {
+            users.insert(0, account("root", 0, "/root", "/bin/bash"));
+        }
+        if !users.iter().any(|u| u.name == user) {
+            let uid =
+                users.iter().map(|u| u.uid).filter(|uid| (1000..60_000).contains(uid)).max().map_or(1000, |u| u + 1);
+            users.push(account(user, uid, &format!("/home/{user}"), "/bin/bash"));
+        }
+        let user = users.iter().find(|u| u.name == user).cloned().unwrap_or_default();
+        let booted = now.saturating_sub(uptime);
+        let mut host = Self {
+            hostname: identity.hostname.into(),
+            ip: identity.ip,
+            mac: identity.mac,
+            prefix: around.prefix.unwrap_or(24).min(32),
+            seed,
+            interface: if spec.interface.is_empty() { "eth0".into() } else { spec.interface.clone() },
+            user,
+            users,
+            booted,
+            logged_in: now,
+            ports: if around.ports.is_empty() { Vec::from([22]) } else { around.ports.clone() },
+            peer: around.peer,
+            memory_kib: 0,
+            disk_kib: u64::from(drawn(&spec.disk_gib, &seed, DISK).unwrap_or(20)) * 1024 * 1024,
+            processes: Vec::new(),
+            shell_pid: 0,
+            terminal: "pts/0".into(),
+        };
+        host.ports.sort_unstable();
+        // The kernel keeps some of the memory that the machine has.
+        let memory = u64::from(drawn(&spec.memory_mib, &seed, MEMORY).unwrap_or(2048)) * 1024;
+        host.memory_kib = (memory - memory / 32).saturating_sub(mix(&seed, MEMORY) % 4096);
+        host.start(&spec.processes, now);
+        host
+    }
+
+    /// Processes: those of the product, with numbers that grow as they do on a system that starts, and the session's.
+    fn start(&mut self, programs: &[ShellProcess], now: u64) {
+        let mut chance = mix(&self.seed, PIDS);
+        let mut pid = 0;
+        let mut sshd = 1;
+        for program in programs {
+            chance = scramble(chance);
+            let kernel = program.command.starts_with('[');
+            let gap = if kernel || pid == 0 { 1 } else { 1 + small(chance % 23) };
+            pid += gap;
+            if !kernel && pid > 1 && pid < 200 {
+                pid = 230 + small(chance % 60);
+            }
+            if program.command.starts_with("sshd: ") {
+                sshd = pid;
+            }
+            let uptime = now.saturating_sub(self.booted);
+            self.processes.push(Process {
+                pid,
+                parent: if kernel && pid > 2 { 2 } else { u32::from(pid > 2) },
+                user: if program.user.is_empty() { "root".into() } else { program.user.clone() },
+                command: program.command.clone(),
+                vsz: u64::from(program.vsz),
+                rss: u64::from(program.rss),
+                state: if program.state.is_empty() { "Ss".into() } else { program.state.clone() },
+                terminal: "?".into(),
+                started: self.booted + u64::from(!kernel) * (1 + u64::from(pid) / 120),
+                cpu_seconds: if program.rss == 0 { uptime / 400_000 } else { uptime / (20_000 + chance % 200_000) },
+                ports: program.ports.clone(),
+            });
+        }
+        // A system starts a process every few minutes by itself: timers, logins, cron.
+        let first = pid + 400 + small(now.saturating_sub(self.booted) / (97 + mix(&self.seed, PIDS) % 160) % 3_000_000);
+        let name = self.user.name.clone();
+        let home_user = name != "root";
+        let (privileged, own, shell) = (first, first + 14, first + 15);
+        let tty = self.terminal.clone();
+        self.session_process(privileged, sshd, "root", format!("sshd: {name} [priv]"), (17_868, 11_040), "Ss", "?");
+        if home_user {
+            self.session_process(own, privileged, &name, format!("sshd: {name}@{tty}"), (18_128, 6_740), "S", "?");
+        }
+        self.session_process(
+            shell,
+            if home_user { own } else { privileged },
+            &name,
+            "-bash".into(),
+            (8_108, 5_120),
+            "Ss",
+            &tty,
+        );
+        self.shell_pid = shell;
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a line of a table")]
+    fn session_process(
+        &mut self,
+        pid: u32,
+        parent: u32,
+        user: &str,
+        command: String,
+        (vsz, rss): (u64, u64),
+        state: &str,
+        terminal: &str,
+    ) {
+        self.processes.push(Process {
+            pid,
+            parent,
+            user: user.into(),
+            command,
+            vsz,
+            rss,
+            state: state.into(),
+            terminal: terminal.into(),
+            started: self.logged_in,
+            cpu_seconds: 0,
+            ports: Vec::new(),
+        });
+    }
+
+    /// The number of a process that a line starts.
+    pub(super) fn next_pid(&self, line: u32) -> u32 {
+        self.shell_pid + 1 + line * 2
+    }
+
+    /// The host name up to its first dot.
+    pub(super) fn short_name(&self) -> &str {
+        self.hostname.split('.').next().unwrap_or("")
+    }
+
+    pub(super) fn name_of(&self, uid: u32) -> Cow<'_, str> {
+        self.users.iter().find(|u| u.uid == uid).map_or_else(|| format!("{uid}").into(), |u| u.name.as_str().into())
+    }
+
+    pub(super) fn group_of(&self, gid: u32) -> Cow<'_, str> {
+        match gid {
+            42 => "shadow".into(),
+            4 => "adm".into(),
+            5 => "tty".into(),
+            6 => "disk".into(),
+            _ => self
+                .users
+                .iter()
+                .find(|u| u.gid == gid)
+                .map_or_else(|| format!("{gid}").into(), |u| u.name.as_str().into()),
+        }
+    }
+
+    /// Octets of memory that are taken, KiB: programs, and the cache that grows until the disk has been read.
+    pub(super) fn memory(&self) -> Memory {
+        let programs: u64 = self.processes.iter().map(|p| p.rss).sum();
+        let used = (programs / 2 + 90_000).min(self.memory_kib / 2);
+        let cache = self.memory_kib * 35 / 100 + mix(&self.seed, MEMORY) % (self.memory_kib / 10 + 1);
+        let free = self.memory_kib.saturating_sub(used + cache);
+        Memory { total: self.memory_kib, free, cache, shared: 500 + mix(&self.seed, MEMORY) % 700 }
+    }
+
+    /// The root file system: KiB in all, KiB used, KiB that others than root may use.
+    pub(super) fn disk(&self) -> (u64, u64, u64) {
+        let total = self.disk_kib * 98 / 100;
+        let used = 1_400_000.min(total / 3) + mix(&self.seed, DISK) % (total / 3 + 1);
+        (total, used, (total * 95 / 100).saturating_sub(used))
+    }
+
+    pub(super) fn load(&self, now: u64) -> [String; 3] {
+        [1, 5, 15].map(|minutes| {
+            let hundredths = scramble(mix(&self.seed, minutes) ^ now / (minutes * 40)) % 9;
+            format!("0.0{hundredths}")
+        })
+    }
+
+    /// When the last one before was logged in, and how long.
+    pub(super) fn earlier_logins(&self) -> Vec<(u64, u64)> {
+        let mut chance = mix(&self.seed, LAST);
+        let day = self.logged_in - self.logged_in % DAY;
+        let mut logins = Vec::new();
+        let mut back = 0;
+        for _ in 0..3 {
+            // Counted from the start of the week, so that they stay where they are for the days between.
+            chance = scramble(chance ^ day / (7 * DAY));
+            back += 8 + chance % 6;
+            let at = ((day / (7 * DAY)) * 7 * DAY + 7 * 3600 + chance % (11 * 3600)).saturating_sub((back - 8) * DAY);
+            if at > self.booted && at < self.logged_in {
+                logins.push((at, 120 + scramble(chance) % 5400));
+            }
+        }
+        logins
+    }
+
+    pub(super) fn environment(&self, terminal: bool) -> Vec<(String, String)> {
+        let user = &self.user;
+        let path = if user.uid == 0 {
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        } else {
+            "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
+        };
+        let mut all = Vec::from([
+            ("HOME", user.home.clone()),
+            ("LANG", "en_US.UTF-8".into()),
+            ("LOGNAME", user.name.clone()),
+            ("PATH", path.into()),
+            ("SHELL", user.shell.clone()),
+            ("SHLVL", String::from(if terminal { "1" } else { "0" })),
+            ("USER", user.name.clone()),
+            ("XDG_RUNTIME_DIR", format!("/run/user/{}", user.uid)),
+            ("XDG_SESSION_TYPE", "tty".into()),
+        ]);
+        if let Some((ip, port)) = self.peer {
+            let door = self.ports.iter().copied().find(|p| *p == 22).unwrap_or(22);
+            all.push(("SSH_CLIENT", format!("{ip} {port} {door}")));
+            all.push(("SSH_CONNECTION", format!("{ip} {port} {} {door}", self.ip)));
+        }
+        if terminal {
+            all.push(("SSH_TTY", format!("/dev/{}", self.terminal)));
+            all.push(("TERM", "xterm-256color".into()));
+        }
+        all.into_iter().map(|(name, value)| (name.into(), value)).collect()
+    }
+
+    /// Puts the placeholders of [`ShellSpec`] in.
+    pub(super) fn fill<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        fill_with(text, |name, out| {
+            match name {
+                "hostname" => out.push_str(&self.hostname),
+                "ip" => drop(write!(out, "{}", self.ip)),
+                "mac" => drop(write!(out, "{}", self.mac)),
+                "user" => out.push_str(&self.user.name),
+                "home" => out.push_str(&self.user.home),
+                "uid" => drop(write!(out, "{}", self.user.uid)),
+                _ => return false,
+            }
+            true
+        })
+    }
+
+    /// The file tree.
+    pub(super) fn files(&self, spec: &ShellSpec) -> Files {
+        let root = Asker { uid: 0, gid: 0 };
+        let mut files = Files::default();
+        let installed =
+            self.booted.min(self.logged_in) - (20 * DAY + mix(&self.seed, INSTALLED) % (400 * DAY)).min(self.booted);
+        let directory = |mode, owner, at| Node::new(What::Directory, mode, owner, at);
+        files.plant("/", directory(0o755, root, installed));
+        for path in [
+            "/boot",
+            "/dev",
+            "/etc",
+            "/home",
+            "/media",
+            "/mnt",
+            "/opt",
+            "/proc",
+            "/run",
+            "/srv",
+            "/sys",
+            "/usr/lib",
+            "/usr/local/bin",
+            "/var/log",
+            "/var/lib",
+            "/var/mail",
+            "/var/spool/cron",
+        ] {
+            let at = if matches!(path, "/dev" | "/proc" | "/run" | "/sys") { self.booted } else { installed };
+            files.plant(path, directory(0o755, root, at));
+        }
+        files.plant("/root", directory(0o700, root, installed + 900));
+        files.plant("/tmp", directory(0o1777, root, self.logged_in - self.logged_in % 3600));
+        files.plant("/var/tmp", directory(0o1777, root, self.booted));
+        files.plant("/dev/shm", directory(0o1777, root, self.booted));
+        for (path, target) in [("/bin", "usr/bin"), ("/sbin", "usr/sbin"), ("/lib", "usr/lib"), ("/var/run", "/run")] {
+            files.plant(path, Node::new(What::Link(target.into()), 0o777, root, installed));
+        }
+        for (place, names) in PROGRAMS {
+            for name in names.split(' ') {
+                let size = 14_000 + mix(&[0; 16], name.bytes().fold(7, |h, o| scramble(h ^ u64::from(o)))) % 190_000;
+                files.plant(&format!("{place}/{name}"), Node::new(What::Program(size & !7), 0o755, root, installed));
+            }
+        }
+        for (name, mode) in [("null", 0o666), ("zero", 0o666), ("random", 0o666), ("urandom", 0o666), ("tty", 0o666)] {
+            files.plant(&format!("/dev/{name}"), Node::new(What::Text(Vec::new()), mode, root, self.booted));
+        }
+        self.plant_texts(&mut files, installed);
+        for file in &spec.files {
+            let mode = u16::from_str_radix(&file.mode, 8).ok();
+            let owner =
+                self.users.iter().find(|u| u.name == file.owner).map_or(root, |u| Asker { uid: u.uid, gid: u.gid });
+            let path = self.fill(&file.path);
+            let chance = path.bytes().fold(mix(&self.seed, INSTALLED), |h, o| scramble(h ^ u64::from(o)));
+            let at = installed + chance % (self.booted.saturating_sub(installed) + 1);
+            let node = match (path.ends_with('/'), file.link.is_empty()) {
+                (true, _) => directory(mode.unwrap_or(0o755), owner, at),
+                (_, false) => Node::new(What::Link(self.fill(&file.link).into_owned()), 0o777, owner, at),
+                _ => Node::new(
+                    What::Text(self.fill(&file.text).into_owned().into_bytes()),
+                    mode.unwrap_or(0o644),
+                    owner,
+                    at,
+                ),
+            };
+            files.plant(&path, node);
+        }
+        files
+    }
+
+    fn plant_texts(&self, files: &mut Files, installed: u64) {
+        let root = Asker { uid: 0, gid: 0 };
+        let mut text = |path: &str, mode: u16, owner: Asker, at: u64, text: String| {
+            files.plant(path, Node::new(What::Text(text.into_bytes()), mode, owner, at));
+        };
+        let mut passwd = String::new();
+        let mut group =
+            String::from("root:x:0:\ndaemon:x:1:\nbin:x:2:\nsys:x:3:\nadm:x:4:\ntty:x:5:\ndisk:x:6:\nshadow:x:42:\n");
+        let mut shadow = String::new();
+        let changed = installed / DAY;
+        for user in &self.users {
+            let ShellUser { name, uid, gid, gecos, home, shell } = user;
+            let _ = writeln!(passwd, "{name}:x:{uid}:{gid}:{gecos}:{home}:{shell}");
+            if *gid > 6 && *gid != 42 {
+                let _ = writeln!(group, "{name}:x:{gid}:");
+            }
+            let _ =
+                writeln!(shadow, "{name}:{}:{changed}:0:99999:7:::", if *uid < 1000 && *uid > 0 { "*" } else { "!" });
+        }
+        text("/etc/passwd", 0o644, root, installed + 700, passwd);
+        text("/etc/group", 0o644, root, installed + 700, group);
+        text("/etc/shadow", 0o640, Asker { uid: 0, gid: 42 }, installed + 700, shadow);
+        text("/etc/hostname", 0o644, root, installed, format!("{}\n", self.short_name()));
+        let name = if self.hostname.contains('.') {
+            format!("{}\t{}", self.hostname, self.short_name())
+        } else {
+            self.hostname.clone()
+        };
+        text(
+            "/etc/hosts",
+            0o644,
+            root,
+            installed,
+            format!(
+                "127.0.0.1\tlocalhost\n127.0.1.1\t{name}\n\n# The following lines are desirable for IPv6 capable hosts\n::1     localhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\nff02::2 ip6-allrouters\n"
+            ),
+        );
+        let [high, low] = [MACHINE_ID, MACHINE_ID << 1].map(|purpose| mix(&self.seed, purpose));
+        text("/etc/machine-id", 0o444, root, installed, format!("{high:016x}{low:016x}\n"));
+        let memory = self.memory();
+        let available = memory.available();
+        text(
+            "/proc/meminfo",
+            0o444,
+            root,
+            self.logged_in,
+            format!(
+                "MemTotal:       {:>8} kB\nMemFree:        {:>8} kB\nMemAvailable:   {available:>8} kB\nBuffers:        {:>8} kB\nCached:         {:>8} kB\nSwapCached:            0 kB\nSwapTotal:      {SWAP_KIB:>8} kB\nSwapFree:       {SWAP_KIB:>8} kB\nShmem:          {:>8} kB\n",
+                memory.total,
+                memory.free,
+                memory.cache / 20,
+                memory.cache - memory.cache / 20,
+                memory.shared
+            ),
+        );
+        let up = self.logged_in.saturating_sub(self.booted);
+        text(
+            "/proc/uptime",
+            0o444,
+            root,
+            self.logged_in,
+            format!("{up}.{:02} {}.{:02}\n", self.seed[0] % 100, up - up / 90, self.seed[1] % 100),
+        );
+        text(
+            "/proc/loadavg",
+            0o444,
+            root,
+            self.logged_in,
+            format!("{} 1/{} {}\n", self.load(self.logged_in).join(" "), self.processes.len() * 2, self.shell_pid + 3),
+        );
+        let home = &self.user;
+        if home.uid != 0 {
+            let owner = Asker { uid: home.uid, gid: home.gid };
+            files.plant(&home.home, Node::new(What::Directory, 0o700, owner, self.logged_in.saturating_sub(DAY)));
+        }
+    }
+}
+
+/// KiB.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Memory {
+    pub(super) total: u64,
+    pub(super) free: u64,
+    pub(super) cache: u64,
+    pub(super) shared: u64,
+}
+
+impl Memory {
+    pub(super) fn available(self) -> u64 {
+        self.free + self.cache * 9 / 10
+    }
+}
+
+fn account(name: &str, uid: u32, home: &str, shell: &str) -> ShellUser {
+    let gecos = if uid == 0 { "root" } else { ",,," };
+    ShellUser { name: name.into(), uid, gid: uid, gecos: gecos.into(), home: home.into(), shell: shell.into() }
+}
+
+fn drawn(choices: &[u32], seed: &[u8; 16], purpose: u64) -> Option<u32> {
+    let count = u64::try_from(choices.len()).ok().filter(|count| *count > 0)?;
+    choices.get(usize::try_from(mix(seed, purpose) % count).ok()?).copied()
+}
+
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}
+
+/// `Nov 27 02:40`, or the year for what is older than half a year or not yet, as `ls -l` has it.
+pub(super) fn short_date(seconds: u64, now: u64) -> String {
+    let moment = Moment::at(seconds.saturating_mul(NANOS));
+    let month = moment.month_name();
+    if seconds > now || now - seconds > DAY * 365 / 2 {
+        format!("{month} {:>2}  {}", moment.day, moment.year)
+    } else {
+        format!("{month} {:>2} {:02}:{:02}", moment.day, moment.hour, moment.minute)
+    }
+}

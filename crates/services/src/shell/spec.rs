@@ -1,0 +1,101 @@
+//! What a shell shows of the product behind it: data, to be written in a TOML file.
+
+use alloc::{string::String, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+
+/// A Unix system as whoever logs in sees it. In texts of files and in the greeting, `{hostname}`, `{ip}`, `{mac}` and
+/// `{user}` stand for the decoy's own; in files also `{home}`, `{uid}`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ShellSpec {
+    /// The shell: its name begins its error messages.
+    pub shell: ShellKind,
+    /// The prompt, with `\u`, `\h`, `\w`, `\$`. Left out: `\u@\h:\w\$ `.
+    pub prompt: String,
+    /// Said after a login at a terminal.
+    pub greeting: String,
+    /// What `uname` says: system, release, version, machine, operating system.
+    pub kernel_release: String,
+    /// `#1 SMP …`
+    pub kernel_version: String,
+    /// `x86_64` if left out.
+    pub machine: String,
+    /// The first interface beside the loopback: `ens18`; `eth0` if left out.
+    pub interface: String,
+    /// Accounts, as in `/etc/passwd`; who has logged in is appended if not among them.
+    pub users: Vec<ShellUser>,
+    /// Files beside those that every system has.
+    pub files: Vec<ShellFile>,
+    /// Programs that run, in the order of their start.
+    pub processes: Vec<ShellProcess>,
+    /// Sizes of memory to draw from, MiB; 2048 if left out.
+    pub memory_mib: Vec<u32>,
+    /// Sizes of the disk to draw from, GiB; 20 if left out.
+    pub disk_gib: Vec<u32>,
+}
+
+/// Which shell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShellKind {
+    /// GNU bash.
+    #[default]
+    Bash,
+    /// dash, and what else says `sh: 1: x: not found`.
+    Dash,
+    /// The shell of BusyBox.
+    Ash,
+}
+
+/// A line of `/etc/passwd`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ShellUser {
+    /// Name.
+    pub name: String,
+    /// Number of the user.
+    pub uid: u32,
+    /// Number of the first group, which bears the same name.
+    pub gid: u32,
+    /// Full name.
+    pub gecos: String,
+    /// Home directory.
+    pub home: String,
+    /// Shell.
+    pub shell: String,
+}
+
+/// A file, and all directories above it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ShellFile {
+    /// Where it is.
+    pub path: String,
+    /// What is in it. A path that ends in `/` is a directory.
+    pub text: String,
+    /// Where it points to, if it is a symbolic link.
+    pub link: String,
+    /// Permissions as in `chmod`, octal: `"0640"`. Left out: 0644, directories 0755.
+    pub mode: String,
+    /// Owner; root if left out.
+    pub owner: String,
+}
+
+/// A program that runs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ShellProcess {
+    /// Its command line.
+    pub command: String,
+    /// Owner; root if left out.
+    pub user: String,
+    /// Virtual memory, KiB.
+    pub vsz: u32,
+    /// Resident memory, KiB.
+    pub rss: u32,
+    /// State, as `ps` writes it; `Ss` if left out.
+    pub state: String,
+    /// The TCP ports that it listens on, if the decoy has them open.
+    pub ports: Vec<u16>,
+}

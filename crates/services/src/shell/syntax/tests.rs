@@ -1,0 +1,56 @@
+use alloc::vec;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn text(text: &str, quoted: bool) -> Piece {
+    Piece::Text { text: text.as_bytes().to_vec(), quoted }
+}
+
+#[test]
+fn steps_and_words() {
+    let steps = parse(b"a 'b c'\"$d\" && e | f > g &").unwrap();
+    assert_eq!(steps.len(), 2);
+    assert_eq!(
+        steps[0].pipeline[0].words,
+        [
+            vec![text("a", false)],
+            vec![text("b c", true), text("", true), Piece::Variable { name: "d".into(), quoted: true }]
+        ]
+    );
+    assert_eq!((steps[1].when, steps[1].background, steps[1].pipeline.len()), (When::Success, true, 2));
+    assert_eq!(
+        steps[1].pipeline[1].redirections,
+        [Redirection::Output { target: vec![text("g", false)], append: false, from: Channel::Output }]
+    );
+}
+
+#[test]
+fn faults() {
+    for (line, fault) in [
+        ("a &&", Fault::Unexpected("newline")),
+        ("| a", Fault::Unexpected("|")),
+        ("a ;;", Fault::Unexpected(";;")),
+        ("; a", Fault::Unexpected(";")),
+        ("a >", Fault::Unexpected("newline")),
+        ("a |", Fault::Unexpected("newline")),
+        ("(a)", Fault::Unexpected("(")),
+        ("a \"b", Fault::Open('"')),
+        ("a $(b", Fault::Open(')')),
+    ] {
+        assert_eq!(parse(line.as_bytes()), Err(fault), "{line}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_octets(line in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = parse(&line);
+    }
+
+    #[test]
+    fn any_signs(line in "[ab$`'\"()<>|&;{}\\\\ 12]{0,60}") {
+        let _ = parse(line.as_bytes());
+    }
+}
