@@ -2,6 +2,7 @@
 
 pub mod fleet;
 pub mod services;
+pub mod ssh;
 
 mod frames;
 mod parsers;

@@ -10,7 +10,7 @@ use std::{
 use crate::root;
 
 /// A client: the program that proves that it is there, and its Debian package.
-const CLIENTS: [(&str, &str); 17] = [
+const CLIENTS: [(&str, &str); 24] = [
     ("nmap", "nmap"),
     ("arp-scan", "arp-scan"),
     ("masscan", "masscan"),
@@ -28,15 +28,24 @@ const CLIENTS: [(&str, &str); 17] = [
     ("python3", "python3"),
     ("unshare", "util-linux"),
     ("mount", "mount"),
+    ("ssh", "openssh-client"),
+    ("dbclient", "dropbear-bin"),
+    ("plink", "putty-tools"),
+    ("medusa", "medusa"),
+    ("ncrack", "ncrack"),
+    ("ssh-audit", "ssh-audit"),
+    // No program of its own; a full path is looked for as it stands.
+    ("/usr/lib/python3/dist-packages/paramiko/__init__.py", "python3-paramiko"),
 ];
 
 /// A daemon of ordinary LAN life: where the package puts it, and the package.
-const DAEMONS: [(&str, &str); 5] = [
+const DAEMONS: [(&str, &str); 6] = [
     ("usr/sbin/avahi-daemon", "avahi-daemon"),
     ("usr/sbin/dnsmasq", "dnsmasq-base"),
     ("usr/sbin/lldpd", "lldpd"),
     ("usr/sbin/nmbd", "samba"),
     ("sbin/dhclient", "isc-dhcp-client"),
+    ("usr/sbin/sshd", "openssh-server"),
 ];
 
 /// What a package's post-installation script asks before it starts a service; 101 is "no" (Debian Policy §9.3.3.1).

@@ -40,9 +40,13 @@ impl Service {
         let example = entries.remove("example");
         let mut reader = Reader::new(source);
         let table = Table::of(entries, head.clone(), "the service");
-        reader.keys(&table, &["name", "title", "families", "classes", "revisions", "source", "kind"]);
+        reader.keys(&table, &["name", "title", "families", "classes", "revisions", "tier", "source", "kind"]);
         let name = reader.name(&table, "name").map_or(stem, |n| n.value);
         reader.text(&table, "source");
+        if let Some(tier) = reader.text(&table, "tier").filter(|tier| !["A", "B"].contains(&tier.value.as_str())) {
+            let help = "write \"A\" (a recording proves it) or \"B\" (documents say so)";
+            reader.wrong(tier.span, "no such tier", "this one", help);
+        }
         let revisions = words(&mut reader, &table, "revisions");
         let examples = example::read(&mut reader, example);
         let mut variants = Vec::new();

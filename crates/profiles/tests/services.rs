@@ -46,11 +46,12 @@ fn talk(profile: &str, service: &str, request: &[u8]) -> (String, bool) {
 #[test]
 fn openssh_names_a_package_that_exists() {
     let (said, closes) =
-        talk("linux-server", "openssh-9.2-debian12", b"SSH-2.0-OpenSSH_9.2\r\n\x00\x00\x05\x0cgarbage\n");
-    let revision = said.strip_prefix("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u").and_then(|r| r.split_once("\r\n"));
-    let revision = revision.map(|(revision, _)| revision);
+        talk("linux-server", "openssh-9.2-debian12", b"SSH-2.0-OpenSSH_9.2\r\n\x00\x00\x05\n\x14garbage\n");
+    let (version, rest) = said.split_once("\r\n").unwrap();
+    let revision = version.strip_prefix("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u");
     assert!(revision.is_some_and(|r| r.parse::<u8>().is_ok()), "{said}");
-    assert!(!closes, "a proper client is kept");
+    assert!(rest.contains("sntrup761x25519-sha512"), "its algorithms follow the client's version: {said}");
+    assert!(closes, "what is no packet ends it");
 }
 
 #[test]

@@ -39,12 +39,17 @@ mod text;
 mod tool;
 
 pub use conversation::{Account, Context, Conversation, Identity, Opening, Output};
+pub use http::{
+    auth::{AuthSpec, Scheme},
+    forms::FormSpec,
+    spec::{Announced, Etag, Expect, FileSpec, HttpError, HttpKeeping, HttpPage, HttpRules, HttpSpec, Ranges, Reading},
+};
 pub use script::{
     Form, Framing, MAX_CAPTURES, Pattern, PatternError, Reply, ScriptRule, ScriptSpec, ScriptState, SecretSpec, is_fact,
 };
 pub use shared::Shared;
 pub use shell::{ShellFile, ShellKind, ShellProcess, ShellSpec, ShellUser};
-pub use spec::{BannerSpec, FeedSpec, HttpPage, HttpSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
+pub use spec::{BannerSpec, FeedSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
 pub use ssh::spec::{SshAnswers, SshCurve, SshHostKey, SshSpec};
 pub use tool::{tool_of_payload, tool_of_user_agent};
 

@@ -6,9 +6,6 @@
 //! What it does not do: compound commands and functions of the shell, arithmetic, here documents, editors and other
 //! programs that take the whole terminal, answers that take time (a `ping` comes back at once).
 
-// Removed when the SSH transport is there to use it.
-#![allow(dead_code, unused_imports)]
-
 mod commands;
 mod files;
 mod host;
@@ -32,7 +29,7 @@ use crate::Identity;
 use files::{Asker, Files};
 use host::Host;
 use syntax::{Channel, Fault, Piece, Redirection, Simple, Step, When, Word, parse};
-pub(crate) use terminal::{Terminal, Typed};
+pub(crate) use terminal::{Terminal, Typed, cooked};
 
 /// Octets of a line that are read: what a terminal of Linux passes on at a time (N_TTY_BUF_SIZE).
 pub(crate) const MAX_LINE: usize = 4095;

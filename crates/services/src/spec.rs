@@ -2,7 +2,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ScriptSpec, SshSpec};
+use crate::{ScriptSpec, SshSpec, http::spec::HttpSpec};
 
 /// A service as one particular server speaks it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,60 +89,6 @@ pub struct LoginSpec {
     pub attempts: u8,
     /// The server echoes the name (it said `WILL ECHO` in its greeting), but not the password.
     pub echoes: bool,
-}
-
-/// A web server. In bodies and in values of headers the placeholders of [`BannerSpec`] hold, escapes do not: pages have
-/// backslashes of their own.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct HttpSpec {
-    /// The `Server` header; empty: none is sent.
-    pub server: String,
-    /// Headers sent after `Server`, `Date`, the content headers and those of the page, as `Name: value`.
-    pub headers: Vec<String>,
-    /// Names of headers in the order in which this server sends them; those not named follow. Left out: `Server`,
-    /// `Date`, `Content-Type`, `Content-Length`, `Connection`.
-    pub header_order: Vec<String>,
-    /// Leaves out `Connection: keep-alive`, which some servers say and others imply.
-    pub silent_keep_alive: bool,
-    /// Pages by path.
-    pub pages: Vec<HttpPage>,
-    /// `Content-Type` of error pages; `text/html` if left out.
-    pub error_type: String,
-    /// Body of a 404.
-    pub not_found: String,
-    /// Body of a 400.
-    pub bad_request: String,
-    /// Status for methods that the server does not know at all, 405 if left out.
-    pub unknown_method_status: u16,
-    /// Body of that, and of a 405.
-    pub method_not_allowed: String,
-    /// Status for a request line or head that is too long: 414 or 431; 400 if left out.
-    pub too_long_status: u16,
-    /// Body of a 414 or 431.
-    pub too_long: String,
-    /// Body of a 505; other versions of HTTP are answered with it.
-    pub bad_version: String,
-    /// Seconds that an idle connection is kept, 60 if left out.
-    pub keep_alive_s: u32,
-}
-
-/// One page.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct HttpPage {
-    /// Path, exact, without a query.
-    pub path: String,
-    /// Methods beside GET and HEAD.
-    pub methods: Vec<String>,
-    /// Status, 200 if left out.
-    pub status: u16,
-    /// `Content-Type`.
-    pub content_type: String,
-    /// Headers of this page, as `Name: value`.
-    pub headers: Vec<String>,
-    /// Body.
-    pub body: String,
 }
 
 /// A server that talks at an interval.

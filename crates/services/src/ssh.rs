@@ -3,6 +3,7 @@
 
 mod auth;
 mod cipher;
+mod connection;
 mod hostkey;
 mod kex;
 mod mac;
@@ -18,9 +19,14 @@ use chaff_events::{Kind, Tool};
 use rand_core::Rng;
 
 use crate::{
-    Account, Context, Conversation, Opening, Output, message::payload, outbox::Outbox, text::unescape, tool_of_payload,
+    Account, Context, Conversation, Opening, Output,
+    message::payload,
+    outbox::Outbox,
+    text::{Who, unescape},
+    tool_of_payload,
 };
 use auth::{Answer, Auth, Wait};
+use connection::{Channels, Line as Wire};
 use packet::Packet;
 use spec::SshSpec;
 use transport::{End, Transport};
@@ -38,6 +44,13 @@ pub(crate) struct Ssh {
     transport: Transport,
     phase: Phase,
     auth: Auth,
+    channels: Channels,
+    /// All host keys are to be named to the client before anything else.
+    announces: bool,
+    who: Who,
+    /// The monotone clock and the wall clock at the connection's begin.
+    opened: u64,
+    utc: u64,
     tool: Option<Tool>,
     /// The client's first line was told of, alone or with its KEXINIT.
     told: bool,
@@ -70,6 +83,11 @@ impl Ssh {
             transport: Transport::new(spec, opening.identity.seed, opening.chance()),
             phase: Phase::Greeting(due),
             auth: Auth::default(),
+            channels: Channels::default(),
+            announces: false,
+            who: Who::new(&opening.identity),
+            opened: opening.now,
+            utc: opening.utc,
             tool: None,
             told: false,
             warned: false,
@@ -143,10 +161,14 @@ impl Ssh {
 
     /// Handles packets as long as there are any and nothing stands in the way.
     fn advance(&mut self, cx: &mut Context<'_>) {
+        if self.announces && !self.outbox.is_closing() && self.transport.announce(cx, &mut self.outbox) {
+            self.announces = false;
+            self.outbox.flush();
+        }
         while !self.is_held() {
             let packet = match self.transport.next() {
                 Ok(Some(packet)) => packet,
-                Ok(None) => return,
+                Ok(None) => break,
                 Err(why) => return self.transport.end_corrupt(&mut self.outbox, why),
             };
             if let Err(end) = self.handle_packet(cx, packet) {
@@ -154,11 +176,46 @@ impl Ssh {
             }
             self.outbox.flush();
         }
+        if self.auth.is_admitted() && !self.outbox.is_closing() {
+            let (channels, mut line) = self.channels(cx.now);
+            channels.advance(&mut line);
+            self.outbox.flush();
+        }
+    }
+
+    fn admit(&mut self) {
+        self.transport.send(&mut self.outbox, &[message::USERAUTH_SUCCESS]);
+        self.outbox.flush();
+        if self.transport.compresses {
+            // Offered because the product offers it, and not built.
+            self.outbox.close();
+        } else if self.spec.announces_host_keys {
+            self.announces = true;
+        }
+    }
+
+    /// The channels, and what they need.
+    fn channels(&mut self, now: u64) -> (&mut Channels, Wire<'_>) {
+        let line = Wire {
+            spec: &self.spec,
+            transport: &mut self.transport,
+            outbox: &mut self.outbox,
+            tool: self.tool,
+            who: &self.who,
+            user: self.auth.user(),
+            utc: self.utc.saturating_add(now.saturating_sub(self.opened)),
+        };
+        (&mut self.channels, line)
     }
 
     /// Whether nothing is read for now.
     fn is_held(&self) -> bool {
-        self.outbox.is_closing() || self.outbox.is_behind() || self.refusal.is_some() || self.transport.wants_key()
+        self.outbox.is_closing() || self.outbox.is_behind() || self.refusal.is_some() || self.searches()
+    }
+
+    /// Whether a host key is searched for.
+    fn searches(&self) -> bool {
+        self.transport.wants_key() || self.announces
     }
 
     fn handle_packet(&mut self, cx: &mut Context<'_>, packet: Packet) -> Result<(), End> {
@@ -166,7 +223,10 @@ impl Ssh {
         let Some(packet) = self.transport.handle(cx, &mut self.outbox, self.tool, packet)? else { return Ok(()) };
         let kind = packet.payload.first().copied().unwrap_or(0);
         if self.auth.is_admitted() && kind > message::USERAUTH_INFO_RESPONSE {
-            self.transport.unimplemented(&mut self.outbox, packet.sequence);
+            let (channels, mut line) = self.channels(cx.now);
+            if !channels.handle(&mut line, &packet.payload)? {
+                self.transport.unimplemented(&mut self.outbox, packet.sequence);
+            }
             return Ok(());
         }
         if kind == message::USERAUTH_REQUEST && !core::mem::replace(&mut self.warned, true) {
@@ -184,7 +244,7 @@ impl Ssh {
                 }
             }
             Answer::Refuse(wait) => self.refuse_later(cx.now, wait),
-            Answer::Admit => self.transport.send(&mut self.outbox, &[message::USERAUTH_SUCCESS]),
+            Answer::Admit => self.admit(),
             Answer::Unimplemented => self.transport.unimplemented(&mut self.outbox, packet.sequence),
             Answer::End(end) => return Err(end),
         }
@@ -263,13 +323,14 @@ impl Ssh {
             return;
         }
         let greeting = if let Phase::Greeting(due) = self.phase { Some(due) } else { None };
-        let key = self.transport.wants_key().then_some(now);
+        // A search goes on with every call; its wake-up is at once.
+        let key = self.searches().then_some(0);
         let grace = (!self.auth.is_admitted()).then_some(self.grace);
         let next = [greeting, key, self.refusal, grace].into_iter().flatten().min();
         if let Some(at) = next
-            && (self.armed != next || self.transport.wants_key())
+            && self.armed != next
         {
-            self.outbox.wake(at);
+            self.outbox.wake(at.max(now));
             self.armed = next;
         }
     }
@@ -320,3 +381,6 @@ impl Conversation for Ssh {
         self.outbox.poll(room)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

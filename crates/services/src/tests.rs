@@ -7,8 +7,8 @@ use chaff_wire::Mac;
 use proptest::prelude::*;
 
 use crate::{
-    Account, BannerSpec, Conversation, FeedSpec, HttpPage, HttpSpec, Identity, LoginSpec, MatchRule, Opening, Output,
-    ServiceKind, ServiceSpec, answer, open,
+    Account, BannerSpec, Conversation, FeedSpec, HttpKeeping, HttpPage, HttpSpec, Identity, LoginSpec, MatchRule,
+    Opening, Output, ServiceKind, ServiceSpec, answer, open, ssh,
 };
 
 /// 2026-11-23T02:10:00Z.
@@ -131,15 +131,18 @@ pub(crate) fn specs() -> Vec<ServiceSpec> {
             HttpPage { path: "/".into(), body: "<h1>{hostname} {serial}</h1>\n".into(), ..HttpPage::default() },
             HttpPage {
                 path: "/admin".into(),
-                status: 401,
-                headers: vec!["WWW-Authenticate: Basic realm=\"{hostname}\"".into()],
+                login: Some(crate::AuthSpec {
+                    schemes: vec![crate::Scheme::Basic],
+                    realm: "{hostname}".into(),
+                    ..crate::AuthSpec::default()
+                }),
                 ..HttpPage::default()
             },
             HttpPage { path: "/big".into(), body: "x".repeat(100_000), ..HttpPage::default() },
         ],
-        not_found: "<h1>404</h1>\n".into(),
-        bad_request: "<h1>400</h1>\n".into(),
-        too_long_status: 414,
+        error_body: "<h1>{status}</h1>\n".into(),
+        rules: crate::HttpRules { max_body: 1_000_000, ..crate::HttpRules::default() },
+        keeping: HttpKeeping { closing: vec![400, 413, 414, 501, 505], ..HttpKeeping::default() },
         ..HttpSpec::default()
     };
     let feed = FeedSpec {
@@ -159,6 +162,7 @@ pub(crate) fn specs() -> Vec<ServiceSpec> {
         spec("binary", ServiceKind::Banner(Arc::new(binary))),
         spec("web", ServiceKind::Http(Arc::new(http))),
         spec("nmea", ServiceKind::Feed(Arc::new(feed))),
+        spec("ssh", ServiceKind::Ssh(Arc::new(ssh::tests::product()))),
     ]
 }
 
@@ -233,6 +237,9 @@ fn octets() -> impl Strategy<Value = Vec<u8>> {
         b"\x16\x03\x01",
         b"\n",
         b"admin\r\0",
+        b"SSH-2.0-x\r\n",
+        b"\0\0\0\x0c\x0a\x02\0\0\0\0\0\0\0\0\0\0",
+        b"\0\0\0\x0c\x0a\x14\0\0\0\0\0\0\0\0\0\0",
     ];
     prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..40),
@@ -256,7 +263,7 @@ const MAX_HELD: usize = 300_000;
 
 proptest! {
     #[test]
-    fn no_script_breaks_the_contract(service in 0usize..7, script in proptest::collection::vec(step(), 0..40)) {
+    fn no_script_breaks_the_contract(service in 0usize..8, script in proptest::collection::vec(step(), 0..40)) {
         let mut conversation = open(&specs()[service], &opening());
         let mut now = SECOND;
         let mut ended = false;

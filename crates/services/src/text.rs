@@ -26,6 +26,10 @@ impl Who {
         Self { hostname: identity.hostname.into(), ip: identity.ip, mac: identity.mac, seed: identity.seed }
     }
 
+    pub(crate) fn identity(&self) -> Identity<'_> {
+        Identity { hostname: &self.hostname, ip: self.ip, mac: self.mac, seed: self.seed }
+    }
+
     /// Puts the placeholders in. Braces around anything else stay as they are: pages are full of them.
     pub(crate) fn fill<'t>(&self, text: &'t str) -> Cow<'t, str> {
         fill_with(text, |name, out| match name {
@@ -36,6 +40,11 @@ impl Who {
                 self.write_serial(out);
                 true
             }
+            "uuid" => self.write_uuid(out),
+            // Eight digits that a build's files carry in their names and links.
+            "asset" => write!(out, "{:08x}", mix(&self.seed, 0xa55e7) & 0xffff_ffff).is_ok(),
+            // A build's number, as devices print it beside their version.
+            "firmware-build" => write!(out, "{}", 1000 + mix(&self.seed, 0xb171d) % 8000).is_ok(),
             _ => false,
         })
     }
@@ -43,6 +52,22 @@ impl Who {
     /// Puts the placeholders in and resolves escapes.
     pub(crate) fn say(&self, text: &str) -> Vec<u8> {
         unescape(&self.fill(text))
+    }
+
+    pub(crate) fn hostname(&self) -> &str {
+        &self.hostname
+    }
+
+    pub(crate) fn seed(&self) -> &[u8; 16] {
+        &self.seed
+    }
+
+    /// Version 4 in form (RFC 9562 §5.4), the decoy's own for ever.
+    fn write_uuid(&self, out: &mut String) -> bool {
+        let (high, low) = (mix(&self.seed, 0x001d), mix(&self.seed, 0x101d));
+        let variant = (low >> 48 & 0x3fff) | 0x8000;
+        let (first, second, third) = (high >> 32, high >> 16 & 0xffff, high & 0x0fff);
+        write!(out, "{first:08x}-{second:04x}-4{third:03x}-{variant:04x}-{:012x}", low & 0xffff_ffff_ffff).is_ok()
     }
 
     fn write_serial(&self, out: &mut String) {

@@ -5,7 +5,7 @@ mod server;
 use std::{process::Command, sync::Arc};
 
 use chaff_events::Tool;
-use chaff_services::{BannerSpec, HttpPage, HttpSpec, LoginSpec, MatchRule, ServiceKind};
+use chaff_services::{AuthSpec, BannerSpec, HttpPage, HttpSpec, LoginSpec, MatchRule, Scheme, ServiceKind};
 use server::Server;
 
 /// Runs a client; it must be installed.
@@ -23,14 +23,13 @@ fn run(program: &str, arguments: &[&str]) -> String {
 fn web() -> ServiceKind {
     let page = |path: &str, body: &str| HttpPage { path: path.into(), body: body.into(), ..HttpPage::default() };
     let admin = HttpPage {
-        status: 401,
-        headers: vec!["WWW-Authenticate: Basic realm=\"Printer\"".into()],
+        login: Some(AuthSpec { schemes: vec![Scheme::Basic], realm: "Printer".into(), ..AuthSpec::default() }),
         ..page("/admin", "no")
     };
     ServiceKind::Http(Arc::new(HttpSpec {
         server: "nginx/1.22.1".into(),
         pages: vec![page("/", "<h1>{hostname}</h1>\n"), page("/big", &"x".repeat(300_000)), admin],
-        not_found: "<h1>404</h1>".into(),
+        error_body: "<h1>{status}</h1>".into(),
         ..HttpSpec::default()
     }))
 }

@@ -67,6 +67,10 @@ impl Auth {
         self.admitted
     }
 
+    pub(crate) fn user(&self) -> &[u8] {
+        &self.user
+    }
+
     /// Handles a message; `told` takes what is to be observed.
     pub(crate) fn handle(
         &mut self,

@@ -1,10 +1,11 @@
 //! A server of SSH as data: everything in which one product differs from another.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
 pub use super::hostkey::{SshCurve, SshHostKey};
+use crate::ShellSpec;
 
 /// A server of SSH. Lists of names are sent as they stand, in their order; every name must be one that the server can
 /// do, since a client may choose it.
@@ -62,6 +63,17 @@ pub struct SshSpec {
     pub prompts: Vec<String>,
     /// Seconds until a client that has not logged in is cut off; 0: 120.
     pub login_grace_s: u32,
+
+    /// Whoever has logged in is told of all host keys (`hostkeys-00@openssh.com`).
+    pub announces_host_keys: bool,
+    /// Variables that a client may set, with `*` for anything.
+    pub accepts_env: Vec<String>,
+    /// A session's end is told with `eow@openssh.com` to clients that know it.
+    pub says_eow: bool,
+    /// Extensions that the server of SFTP names.
+    pub sftp_extensions: Vec<(String, String)>,
+    /// What is behind a planted account; none: no session starts.
+    pub shell: Option<Arc<ShellSpec>>,
 
     /// What the server says to nonsense, and how.
     pub answers: SshAnswers,

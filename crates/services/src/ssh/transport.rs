@@ -11,7 +11,7 @@ use super::{
     kex::{self, COOKIE, Choice, ClientInit, Secrets, exchange::Agreed, exchange::GroupExchange, exchange::Method},
     packet::{Corrupt, Keys, Packet, Receiver, Sender},
     spec::SshSpec,
-    wire::{Put, message},
+    wire::{Put, Reader, message},
 };
 use crate::{Context, outbox::Outbox};
 
@@ -59,8 +59,8 @@ pub(crate) struct Transport {
     strict: bool,
     held: Vec<Vec<u8>>,
     drops_next: bool,
-    /// Compression was agreed on: from the client, to the client.
-    pub(crate) compresses: (bool, bool),
+    /// Compression was agreed on, from whoever has logged in.
+    pub(crate) compresses: bool,
 }
 
 /// Where a key exchange is.
@@ -95,7 +95,7 @@ impl Transport {
             strict: false,
             held: Vec::new(),
             drops_next: false,
-            compresses: (false, false),
+            compresses: false,
         }
     }
 
@@ -212,7 +212,10 @@ impl Transport {
         }
         let strict = self.strict && self.is_initial();
         match kind {
-            message::IGNORE | message::DEBUG | message::UNIMPLEMENTED if !strict => {}
+            message::IGNORE if !strict => {}
+            message::DEBUG | message::UNIMPLEMENTED if !strict => {
+                can_be_read(&packet.payload).ok_or(End::Quietly)?;
+            }
             message::KEXINIT if matches!(self.state, State::Idle | State::Offered) => {
                 self.handle_init(outbox, tool, packet)?;
             }
@@ -277,7 +280,7 @@ impl Transport {
         }
         let choice = kex::choose(&self.spec, &client).ok_or(End::Quietly)?;
         self.drops_next = choice.drops_next;
-        self.compresses = (choice.to_server.compresses, choice.to_client.compresses);
+        self.compresses = choice.to_server.compresses || choice.to_client.compresses;
         self.state = State::Chosen(choice);
         self.client_init = packet.payload;
         Ok(())
@@ -351,6 +354,25 @@ impl Transport {
         Ok(())
     }
 
+    /// Whether messages of the layers above would have to wait.
+    pub(crate) fn is_exchanging(&self) -> bool {
+        !matches!(self.state, State::Idle | State::Keyed(_))
+    }
+
+    /// Names all host keys, so that the client learns those that it has not seen (PROTOCOL of OpenSSH, 2.5). `false`
+    /// while one of them is searched for.
+    pub(crate) fn announce(&mut self, cx: &mut Context<'_>, outbox: &mut Outbox) -> bool {
+        let mut payload = alloc::vec![message::GLOBAL_REQUEST];
+        payload.put_string(b"hostkeys-00@openssh.com");
+        payload.push(0);
+        for key in &self.spec.host_keys {
+            let Some(key) = key.derive(&self.seed, cx.shared) else { return false };
+            payload.put_string(&key.blob());
+        }
+        self.send(outbox, &payload);
+        true
+    }
+
     fn handle_new_keys(&mut self, _outbox: &mut Outbox, packet: &Packet) -> Result<(), End> {
         if packet.payload.len() != 1 {
             return Err(End::Quietly);
@@ -363,6 +385,17 @@ impl Transport {
         self.server_init = Vec::new();
         Ok(())
     }
+}
+
+/// Whether a DEBUG or UNIMPLEMENTED message has its fields (RFC 4253 §11.3, §11.4).
+fn can_be_read(payload: &[u8]) -> Option<()> {
+    let mut reader = Reader::new(payload);
+    if reader.byte()? == message::UNIMPLEMENTED {
+        return reader.u32().map(drop);
+    }
+    reader.boolean()?;
+    reader.string()?;
+    reader.string().map(drop)
 }
 
 /// Puts `values` into a text, whatever octets they are.

@@ -98,7 +98,7 @@ fn number(octets: &[u8]) -> Option<(i64, &[u8])> {
 }
 
 /// Whether a pattern with `*` fits.
-fn fits(pattern: &[u8], text: &[u8]) -> bool {
+pub(crate) fn fits(pattern: &[u8], text: &[u8]) -> bool {
     match pattern.split_first() {
         None => text.is_empty(),
         Some((b'*', rest)) => (0..=text.len()).any(|from| text.get(from..).is_some_and(|text| fits(rest, text))),

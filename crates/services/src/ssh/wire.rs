@@ -27,6 +27,12 @@ impl<'a> Reader<'a> {
         Some(u32::from_be_bytes(*octets))
     }
 
+    pub(crate) fn u64(&mut self) -> Option<u64> {
+        let (octets, rest) = self.0.split_first_chunk::<8>()?;
+        self.0 = rest;
+        Some(u64::from_be_bytes(*octets))
+    }
+
     pub(crate) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (octets, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
@@ -124,4 +130,18 @@ pub(crate) mod message {
     pub(crate) const USERAUTH_BANNER: u8 = 53;
     pub(crate) const USERAUTH_INFO_REQUEST: u8 = 60;
     pub(crate) const USERAUTH_INFO_RESPONSE: u8 = 61;
+    pub(crate) const GLOBAL_REQUEST: u8 = 80;
+    pub(crate) const REQUEST_SUCCESS: u8 = 81;
+    pub(crate) const REQUEST_FAILURE: u8 = 82;
+    pub(crate) const CHANNEL_OPEN: u8 = 90;
+    pub(crate) const CHANNEL_OPEN_CONFIRMATION: u8 = 91;
+    pub(crate) const CHANNEL_OPEN_FAILURE: u8 = 92;
+    pub(crate) const CHANNEL_WINDOW_ADJUST: u8 = 93;
+    pub(crate) const CHANNEL_DATA: u8 = 94;
+    pub(crate) const CHANNEL_EXTENDED_DATA: u8 = 95;
+    pub(crate) const CHANNEL_EOF: u8 = 96;
+    pub(crate) const CHANNEL_CLOSE: u8 = 97;
+    pub(crate) const CHANNEL_REQUEST: u8 = 98;
+    pub(crate) const CHANNEL_SUCCESS: u8 = 99;
+    pub(crate) const CHANNEL_FAILURE: u8 = 100;
 }

@@ -1,0 +1,73 @@
+//! Reading heads: two ways, one result.
+
+use super::{
+    lines::Lines,
+    octets::Octets,
+    request::{Fault, Request},
+    spec::{HttpRules, HttpSpec, Reading},
+};
+
+/// How far a head has come.
+#[derive(Debug)]
+pub(super) enum Progress {
+    /// More octets are needed.
+    More,
+    /// So many octets mean nothing; the request begins behind them.
+    Skipped(usize),
+    /// A request, and where its head ends.
+    Whole(Request, usize),
+    /// It is refused.
+    Refused(Fault),
+}
+
+/// A head that is being read.
+#[derive(Debug)]
+pub(super) enum Reader {
+    Octets(Octets),
+    Lines(Lines),
+}
+
+impl Reader {
+    pub(super) fn new(rules: &HttpRules) -> Self {
+        match rules.reading {
+            Reading::Octets => Self::Octets(Octets::new()),
+            Reading::Lines => Self::Lines(Lines::new()),
+        }
+    }
+
+    /// Reads on in `head`, which begins where the request begins.
+    pub(super) fn read(&mut self, head: &[u8], rules: &HttpRules) -> Progress {
+        match self {
+            Self::Octets(reader) => reader.read(head, rules),
+            Self::Lines(reader) => reader.read(head, rules),
+        }
+    }
+
+    /// The client has ended in the middle of a head; what that is answered with, if with anything.
+    pub(super) fn end(&mut self, head: &[u8]) -> Option<Fault> {
+        match self {
+            Self::Octets(_) => None,
+            Self::Lines(reader) => reader.end(head),
+        }
+    }
+}
+
+impl HttpSpec {
+    pub(super) fn port(&self) -> u16 {
+        if self.port == 0 { 80 } else { self.port }
+    }
+}
+
+impl HttpRules {
+    pub(super) fn unknown_method_status(&self) -> u16 {
+        if self.unknown_method_status == 0 { 405 } else { self.unknown_method_status }
+    }
+
+    pub(super) fn line_too_long(&self) -> u16 {
+        if self.line_too_long == 0 { 414 } else { self.line_too_long }
+    }
+
+    pub(super) fn fields_too_long(&self) -> u16 {
+        if self.fields_too_long == 0 { 400 } else { self.fields_too_long }
+    }
+}

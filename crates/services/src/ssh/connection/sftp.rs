@@ -1,0 +1,363 @@
+//! A server of SFTP, version 3 (draft-ietf-secsh-filexfer-02): what is sent to it is hashed and forgotten; what it shows
+//! are the files of the shell.
+
+use alloc::{boxed::Box, vec::Vec};
+
+use chaff_events::{Detail, Kind};
+use sha2::{Digest, Sha256};
+
+use super::{Line, Put, Reader};
+use crate::shell::Shell;
+
+/// Octets of a message at most, as OpenSSH has it (SFTP_MAX_MSG_LENGTH).
+const MAX_MESSAGE: usize = 256 * 1024;
+/// Files and folders that are open at the same time.
+const MAX_OPEN: usize = 64;
+/// Octets of a path that are kept (PATH_MAX).
+const MAX_PATH: usize = 4096;
+/// Octets of a file that are sent in one answer.
+const MAX_READ: usize = 32 * 1024;
+
+const INIT: u8 = 1;
+const VERSION: u8 = 2;
+const OPEN: u8 = 3;
+const CLOSE: u8 = 4;
+const READ: u8 = 5;
+const WRITE: u8 = 6;
+const LSTAT: u8 = 7;
+const FSTAT: u8 = 8;
+const SETSTAT: u8 = 9;
+const FSETSTAT: u8 = 10;
+const OPENDIR: u8 = 11;
+const READDIR: u8 = 12;
+const REALPATH: u8 = 16;
+const STAT: u8 = 17;
+const STATUS: u8 = 101;
+const HANDLE: u8 = 102;
+const DATA: u8 = 103;
+const NAME: u8 = 104;
+const ATTRS: u8 = 105;
+
+/// Statuses and the texts that OpenSSH has for them.
+const OK: (u32, &str) = (0, "Success");
+const EOF: (u32, &str) = (1, "End of file");
+const NO_SUCH_FILE: (u32, &str) = (2, "No such file");
+const DENIED: (u32, &str) = (3, "Permission denied");
+const FAILURE: (u32, &str) = (4, "Failure");
+const BAD_MESSAGE: (u32, &str) = (5, "Bad message");
+const UNSUPPORTED: (u32, &str) = (8, "Operation unsupported");
+
+/// SSH_FXF_WRITE.
+const FOR_WRITING: u32 = 2;
+/// Attributes with permissions only, and with a size before them.
+const WITH_MODE: u32 = 4;
+const WITH_SIZE: u32 = 1;
+const DIRECTORY: u32 = 0o40_755;
+const REGULAR: u32 = 0o100_644;
+
+pub(super) struct Sftp {
+    shell: Shell,
+    open: Vec<(u32, Open)>,
+    next: u32,
+}
+
+enum Open {
+    /// A file that comes in, hashed as far as it came in order.
+    Upload { path: Vec<u8>, length: u64, hash: Box<Sha256> },
+    /// A file that is read.
+    Text(Vec<u8>),
+    /// A folder, and the names that are still to be told.
+    Folder(Vec<Vec<u8>>),
+}
+
+/// What a path leads to.
+enum Found {
+    Folder,
+    File(Vec<u8>),
+    Hidden,
+}
+
+impl Sftp {
+    pub(super) fn new(shell: Shell) -> Self {
+        Self { shell, open: Vec::new(), next: 0 }
+    }
+
+    /// Takes one message; the status, when the client has ended or talks nonsense.
+    pub(super) fn advance(
+        &mut self,
+        line: &mut Line<'_>,
+        input: &mut Vec<u8>,
+        ended: bool,
+        out: &mut Vec<u8>,
+    ) -> Option<u8> {
+        let over = ended.then_some(0);
+        let Some(length) = Reader::new(input).u32() else { return over };
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if length == 0 || length > MAX_MESSAGE {
+            return Some(11);
+        }
+        let Some(body) = input.get(4..length.saturating_add(4)).map(<[u8]>::to_vec) else { return over };
+        input.drain(..length.saturating_add(4));
+        let mut reply = Vec::new();
+        if self.answer(line, &body, &mut reply).is_none() {
+            // Every message but the first has a number, and one that cannot be read further has its status.
+            reply.clear();
+            let number = Reader::new(body.get(1..).unwrap_or(&[])).u32()?;
+            put_status(&mut reply, number, BAD_MESSAGE);
+        }
+        out.put_string(&reply);
+        None
+    }
+
+    fn answer(&mut self, line: &mut Line<'_>, body: &[u8], reply: &mut Vec<u8>) -> Option<()> {
+        let mut reader = Reader::new(body);
+        let kind = reader.byte()?;
+        let number = reader.u32()?;
+        match kind {
+            INIT => {
+                reply.push(VERSION);
+                reply.put_u32(3);
+                for (name, value) in &line.spec.sftp_extensions {
+                    reply.put_string(name.as_bytes());
+                    reply.put_string(value.as_bytes());
+                }
+            }
+            OPEN => {
+                let (path, flags) = (self.full(line, reader.string()?), reader.u32()?);
+                match self.open_file(line, path, flags) {
+                    Ok(open) => self.put_handle(reply, number, open),
+                    Err(status) => put_status(reply, number, status),
+                }
+            }
+            OPENDIR => {
+                let path = self.full(line, reader.string()?);
+                match self.find(line, &path) {
+                    Some(Found::Folder) => {
+                        let names = self.run(line, b"ls -1a ", &path);
+                        let names = names.split(|octet| *octet == b'\n').filter(|name| !name.is_empty());
+                        let names = names.rev().map(<[u8]>::to_vec).collect();
+                        self.put_handle(reply, number, Open::Folder(names));
+                    }
+                    Some(Found::File(_)) => put_status(reply, number, FAILURE),
+                    Some(Found::Hidden) => put_status(reply, number, DENIED),
+                    None => put_status(reply, number, NO_SUCH_FILE),
+                }
+            }
+            CLOSE => {
+                let status = match self.close(reader.string()?) {
+                    Some(Open::Upload { path, length, hash }) => {
+                        let detail = Detail::File { name: path, length, sha256: (*hash).finalize().into() };
+                        line.observe(Kind::File, detail);
+                        OK
+                    }
+                    Some(_) => OK,
+                    None => FAILURE,
+                };
+                put_status(reply, number, status);
+            }
+            WRITE => {
+                let (handle, _offset, data) = (reader.string()?, reader.u64()?, reader.string()?);
+                let status = match self.opened(handle) {
+                    Some(Open::Upload { length, hash, .. }) => {
+                        hash.update(data);
+                        *length = length.saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
+                        OK
+                    }
+                    _ => FAILURE,
+                };
+                put_status(reply, number, status);
+            }
+            READ => {
+                let (handle, offset, count) = (reader.string()?, reader.u64()?, reader.u32()?);
+                let from = usize::try_from(offset).unwrap_or(usize::MAX);
+                let count = usize::try_from(count).unwrap_or(usize::MAX).min(MAX_READ);
+                match self.opened(handle) {
+                    Some(Open::Text(text)) => match text.get(from..).filter(|rest| !rest.is_empty()) {
+                        Some(rest) => {
+                            reply.push(DATA);
+                            reply.put_u32(number);
+                            reply.put_string(rest.get(..count).unwrap_or(rest));
+                        }
+                        None => put_status(reply, number, EOF),
+                    },
+                    _ => put_status(reply, number, FAILURE),
+                }
+            }
+            READDIR => match self.opened(reader.string()?) {
+                Some(Open::Folder(names)) if !names.is_empty() => {
+                    reply.push(NAME);
+                    reply.put_u32(number);
+                    reply.put_u32(u32::try_from(names.len()).unwrap_or(0));
+                    while let Some(name) = names.pop() {
+                        reply.put_string(&name);
+                        reply.put_string(&name);
+                        reply.put_u32(0);
+                    }
+                }
+                Some(Open::Folder(_)) => put_status(reply, number, EOF),
+                _ => put_status(reply, number, FAILURE),
+            },
+            REALPATH => {
+                let path = self.full(line, reader.string()?);
+                reply.push(NAME);
+                reply.put_u32(number);
+                reply.put_u32(1);
+                reply.put_string(&path);
+                reply.put_string(&path);
+                reply.put_u32(0);
+            }
+            STAT | LSTAT => {
+                let path = self.full(line, reader.string()?);
+                match self.find(line, &path) {
+                    Some(found) => put_attributes(reply, number, &found),
+                    None => put_status(reply, number, NO_SUCH_FILE),
+                }
+            }
+            FSTAT => {
+                let found = match self.opened(reader.string()?) {
+                    Some(Open::Upload { .. }) => Some(Found::File(Vec::new())),
+                    Some(Open::Text(text)) => Some(Found::File(text.clone())),
+                    Some(Open::Folder(_)) => Some(Found::Folder),
+                    None => None,
+                };
+                match found {
+                    Some(found) => put_attributes(reply, number, &found),
+                    None => put_status(reply, number, FAILURE),
+                }
+            }
+            SETSTAT | FSETSTAT => put_status(reply, number, OK),
+            13..=15 | 18..=20 => put_status(reply, number, DENIED),
+            _ => put_status(reply, number, UNSUPPORTED),
+        }
+        Some(())
+    }
+
+    fn open_file(&mut self, line: &Line<'_>, path: Vec<u8>, flags: u32) -> Result<Open, (u32, &'static str)> {
+        if self.open.len() >= MAX_OPEN {
+            return Err(FAILURE);
+        }
+        let found = self.find(line, &path);
+        if flags & FOR_WRITING != 0 {
+            return match found {
+                Some(Found::Folder) => Err(FAILURE),
+                _ => Ok(Open::Upload { path, length: 0, hash: Box::new(Sha256::new()) }),
+            };
+        }
+        match found {
+            Some(Found::File(text)) => Ok(Open::Text(text)),
+            Some(Found::Folder) => Err(FAILURE),
+            Some(Found::Hidden) => Err(DENIED),
+            None => Err(NO_SUCH_FILE),
+        }
+    }
+
+    fn put_handle(&mut self, reply: &mut Vec<u8>, number: u32, open: Open) {
+        let handle = self.next;
+        self.next = self.next.wrapping_add(1);
+        self.open.push((handle, open));
+        if self.open.len() > MAX_OPEN {
+            self.open.remove(0);
+        }
+        reply.push(HANDLE);
+        reply.put_u32(number);
+        reply.put_string(&handle.to_be_bytes());
+    }
+
+    fn opened(&mut self, handle: &[u8]) -> Option<&mut Open> {
+        let handle = Reader::new(handle).u32()?;
+        self.open.iter_mut().find(|(known, _)| *known == handle).map(|(_, open)| open)
+    }
+
+    fn close(&mut self, handle: &[u8]) -> Option<Open> {
+        let handle = Reader::new(handle).u32()?;
+        let place = self.open.iter().position(|(known, _)| *known == handle)?;
+        Some(self.open.remove(place).1)
+    }
+
+    /// The path from the root, without `.` and `..`.
+    fn full(&mut self, line: &Line<'_>, path: &[u8]) -> Vec<u8> {
+        let path = path.get(..MAX_PATH).unwrap_or(path);
+        let mut whole = Vec::new();
+        if !path.starts_with(b"/") {
+            let (mut out, mut errors) = (Vec::new(), Vec::new());
+            self.shell.exec(line.utc, b"pwd", &mut out, &mut errors);
+            whole.extend_from_slice(out.trim_ascii_end());
+        }
+        whole.push(b'/');
+        whole.extend_from_slice(path);
+        let mut parts: Vec<&[u8]> = Vec::new();
+        for part in whole.split(|octet| *octet == b'/') {
+            match part {
+                b"" | b"." => {}
+                b".." => drop(parts.pop()),
+                _ => parts.push(part),
+            }
+        }
+        [b"/", parts.join(&b'/').as_slice()].concat()
+    }
+
+    fn find(&mut self, line: &Line<'_>, path: &[u8]) -> Option<Found> {
+        let (mut out, mut errors) = (Vec::new(), Vec::new());
+        let status = self.shell.exec(line.utc, &command(b"cat ", path), &mut out, &mut errors);
+        if status == 0 {
+            return Some(Found::File(out));
+        }
+        let says = |text: &[u8]| errors.windows(text.len()).any(|part| part == text);
+        if says(b"Is a directory") {
+            Some(Found::Folder)
+        } else if says(b"Permission denied") {
+            Some(Found::Hidden)
+        } else {
+            None
+        }
+    }
+
+    fn run(&mut self, line: &Line<'_>, program: &[u8], path: &[u8]) -> Vec<u8> {
+        let (mut out, mut errors) = (Vec::new(), Vec::new());
+        self.shell.exec(line.utc, &command(program, path), &mut out, &mut errors);
+        out
+    }
+}
+
+/// A command with a path in quotes.
+fn command(program: &[u8], path: &[u8]) -> Vec<u8> {
+    let mut whole = program.to_vec();
+    whole.push(b'\'');
+    for &octet in path {
+        if octet == b'\'' {
+            whole.extend_from_slice(br"'\''");
+        } else {
+            whole.push(octet);
+        }
+    }
+    whole.push(b'\'');
+    whole
+}
+
+fn put_status(reply: &mut Vec<u8>, number: u32, (code, text): (u32, &str)) {
+    reply.push(STATUS);
+    reply.put_u32(number);
+    reply.put_u32(code);
+    reply.put_string(text.as_bytes());
+    reply.put_string(b"");
+}
+
+fn put_attributes(reply: &mut Vec<u8>, number: u32, found: &Found) {
+    reply.push(ATTRS);
+    reply.put_u32(number);
+    match found {
+        Found::Folder => {
+            reply.put_u32(WITH_MODE);
+            reply.put_u32(DIRECTORY);
+        }
+        Found::File(text) => {
+            reply.put_u32(WITH_SIZE | WITH_MODE);
+            reply.extend_from_slice(&u64::try_from(text.len()).unwrap_or(0).to_be_bytes());
+            reply.put_u32(REGULAR);
+        }
+        Found::Hidden => {
+            reply.put_u32(WITH_MODE);
+            reply.put_u32(REGULAR & !0o77);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! SSH behind its key exchange: a client whose messages are the fuzzer's, under keys that were agreed on.
+
+use std::sync::Arc;
+
+use chaff_services::{Context, Conversation, Output, ServiceKind, ServiceSpec, Shared, SshSpec, open};
+use ctr::cipher::{KeyIvInit, StreamCipher};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use x25519_dalek::{PublicKey, StaticSecret};
+
+use crate::script::opening;
+
+const SECOND: u64 = 1_000_000_000;
+const VERSION: &[u8] = b"SSH-2.0-fuzz";
+/// Octets that a server may say to one message of the client: what a session's output limit and its command's allow.
+const MAX_SAID: usize = 1024 * 1024;
+
+/// The profile of OpenSSH 9.2, which refuses at once; a planted account is `a` with the password `a`.
+pub fn product() -> ServiceSpec {
+    #[derive(serde::Deserialize)]
+    struct File {
+        kind: ServiceKind,
+    }
+    let text = include_str!("../../profiles/services/openssh-9.2-debian12.toml");
+    let file: File = toml::from_str(text).expect("the profile is whole");
+    let ServiceKind::Ssh(spec) = file.kind else { unreachable!("the profile is of SSH") };
+    let mut auth_methods = spec.auth_methods.clone();
+    auth_methods.push("keyboard-interactive".into());
+    let spec = SshSpec {
+        version_delay_ms: 0,
+        refusal_delay_ms: (0, 0),
+        password_delay_ms: (0, 0),
+        // So that a search for its primes is not what is fuzzed.
+        announces_host_keys: false,
+        auth_methods,
+        ..(*spec).clone()
+    };
+    ServiceSpec { name: "ssh".into(), kind: ServiceKind::Ssh(Arc::new(spec)) }
+}
+
+/// Exchanges keys, then sends `octets` as messages: each a length of two octets (little-endian) and the payload. A
+/// payload that is empty is a wake-up a second later. The first octet's low bit says whether `a` logs in first.
+pub fn run_messages(spec: &ServiceSpec, octets: &[u8]) {
+    let Some((&first, mut rest)) = octets.split_first() else { return };
+    let mut client = Client::connect(spec);
+    if first & 1 == 1 {
+        client.send(b"\x05\0\0\0\x0cssh-userauth");
+        client.send(b"\x32\0\0\0\x01a\0\0\0\x0essh-connection\0\0\0\x08password\0\0\0\0\x01a");
+    }
+    while let Some((length, after)) = rest.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_le_bytes(*length)).min(after.len());
+        let (payload, after) = after.split_at(length);
+        rest = after;
+        if payload.is_empty() {
+            client.wait();
+        } else {
+            client.send(payload);
+        }
+    }
+}
+
+struct Client {
+    server: Box<dyn Conversation>,
+    shared: Shared,
+    now: u64,
+    keys: Option<Keys>,
+    sequence: u32,
+    closed: bool,
+}
+
+struct Keys {
+    cipher: ctr::Ctr128BE<aes::Aes128>,
+    mac: Vec<u8>,
+}
+
+impl Client {
+    fn connect(spec: &ServiceSpec) -> Self {
+        let server = open(spec, &opening());
+        let mut client =
+            Self { server, shared: Shared::default(), now: SECOND, keys: None, sequence: 0, closed: false };
+        client.wait();
+        client.offer(&[VERSION, b"\r\n"].concat());
+        let said = client.said();
+        let end = said.iter().position(|octet| *octet == b'\n').expect("a version line") + 1;
+        let server_version = &said[..end - 2];
+        let server_init = payload(&said[end..]);
+        let mut init = vec![20];
+        init.extend_from_slice(&[0; 16]);
+        let mac = "hmac-sha2-256-etm@openssh.com";
+        for list in
+            ["curve25519-sha256,ext-info-c", "ssh-ed25519", "aes128-ctr", "aes128-ctr", mac, mac, "none", "none", "", ""]
+        {
+            string(&mut init, list.as_bytes());
+        }
+        init.extend_from_slice(&[0; 5]);
+        client.send(&init);
+        let secret = StaticSecret::from([5; 32]);
+        let half = PublicKey::from(&secret);
+        let mut message = vec![30];
+        string(&mut message, half.as_bytes());
+        client.offer_packet(&message);
+        let said = client.said();
+        let reply = payload(&said);
+        let (host_key, rest) = take(&reply[1..]);
+        let (theirs, _) = take(rest);
+        let theirs: [u8; 32] = theirs.try_into().expect("a point");
+        let mut shared = Vec::new();
+        number(&mut shared, secret.diffie_hellman(&theirs.into()).as_bytes());
+        let mut hashed = Vec::new();
+        for part in [VERSION, server_version, &init, &server_init, host_key, half.as_bytes(), &theirs] {
+            string(&mut hashed, part);
+        }
+        hashed.extend_from_slice(&shared);
+        let session = Sha256::digest(&hashed);
+        let key = |letter: u8| {
+            Sha256::new().chain_update(&shared).chain_update(session).chain_update([letter]).chain_update(session).finalize()
+        };
+        client.send(&[21]);
+        let cipher = ctr::Ctr128BE::new_from_slices(&key(b'C')[..16], &key(b'A')[..16]).expect("lengths fit");
+        client.keys = Some(Keys { cipher, mac: key(b'E').to_vec() });
+        client
+    }
+
+    fn wait(&mut self) {
+        self.now += SECOND;
+        self.server.handle_wake(&mut Context { now: self.now, shared: &mut self.shared });
+        self.said();
+    }
+
+    fn send(&mut self, payload: &[u8]) {
+        self.offer_packet(payload);
+        self.said();
+    }
+
+    fn offer_packet(&mut self, payload: &[u8]) {
+        let (block, outside) = if self.keys.is_some() { (16, 0) } else { (8, 4) };
+        let mut padding = block - (payload.len() + 1 + outside) % block;
+        if padding < 4 {
+            padding += block;
+        }
+        let mut packet = u32::try_from(payload.len() + 1 + padding).expect("short").to_be_bytes().to_vec();
+        packet.push(u8::try_from(padding).expect("short"));
+        packet.extend_from_slice(payload);
+        packet.resize(packet.len() + padding, 0);
+        if let Some(keys) = &mut self.keys {
+            keys.cipher.apply_keystream(&mut packet[4..]);
+            let mut mac = Hmac::<Sha256>::new_from_slice(&keys.mac).expect("any length");
+            mac.update(&self.sequence.to_be_bytes());
+            mac.update(&packet);
+            packet.extend_from_slice(&mac.finalize().into_bytes());
+        }
+        self.sequence = self.sequence.wrapping_add(1);
+        self.offer(&packet);
+    }
+
+    /// Offers octets as a stack does; what is not taken after the server was polled and woken is dropped.
+    fn offer(&mut self, octets: &[u8]) {
+        let taken = self.server.handle_octets(&mut Context { now: self.now, shared: &mut self.shared }, octets);
+        assert!(taken <= octets.len());
+    }
+
+    fn said(&mut self) -> Vec<u8> {
+        let mut said = Vec::new();
+        while let Some(output) = self.server.poll(&mut Context { now: self.now, shared: &mut self.shared }, 1460) {
+            assert!(!self.closed, "{output:?} after the end");
+            match output {
+                Output::Send(octets) => said.extend(octets),
+                Output::Close | Output::Reset => self.closed = true,
+                Output::Wake(at) if at <= self.now => {
+                    self.server.handle_wake(&mut Context { now: self.now, shared: &mut self.shared });
+                }
+                Output::Wake(_) | Output::Observe(..) => {}
+            }
+            assert!(said.len() <= MAX_SAID, "{} octets to one message", said.len());
+        }
+        said
+    }
+}
+
+/// The payload of the first packet of a stream without keys.
+fn payload(stream: &[u8]) -> Vec<u8> {
+    let length = u32::from_be_bytes(*stream.first_chunk().expect("a packet"));
+    let end = 4 + usize::try_from(length).expect("short");
+    stream[5..end - usize::from(stream[4])].to_vec()
+}
+
+fn take(octets: &[u8]) -> (&[u8], &[u8]) {
+    let (length, rest) = octets.split_first_chunk().expect("a string");
+    rest.split_at(usize::try_from(u32::from_be_bytes(*length)).expect("short"))
+}
+
+fn string(to: &mut Vec<u8>, octets: &[u8]) {
+    to.extend_from_slice(&u32::try_from(octets.len()).expect("short").to_be_bytes());
+    to.extend_from_slice(octets);
+}
+
+fn number(to: &mut Vec<u8>, octets: &[u8]) {
+    let zeros = octets.iter().take_while(|octet| **octet == 0).count();
+    let mut octets = octets[zeros..].to_vec();
+    if octets.first().is_some_and(|first| first & 0x80 != 0) {
+        octets.insert(0, 0);
+    }
+    string(to, &octets);
+}
