@@ -24,6 +24,7 @@ cargo xtask soak                            the tests that take too long for eve
 cargo xtask fidelity [--sample N] [--seed S] [--whole] [--routed] [--two-scanners]
                                             how many fingerprints of the installed nmap decoys can be taken for
 cargo xtask goldens http                    record anew what real web servers answer
+cargo xtask goldens ssh [NAME...]           record anew what real SSH servers say (root, network)
 cargo xtask fuzz [TARGET] [--seconds N]     run one fuzz target, or all of them one after another (60 s each)
 ";
 
@@ -36,8 +37,8 @@ fn main() -> ExitCode {
         ["bench", parts @ ..] => bench::run(parts),
         ["fidelity", options @ ..] => fidelity::run(options),
         ["soak"] => test::soak(),
+        ["goldens", options @ ..] => goldens::run(options),
         ["fuzz", options @ ..] => fuzz::run(options),
-        ["goldens", name] => goldens::run(name),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
