@@ -33,7 +33,7 @@ fn product(name: &str, revision: &str) -> ServiceSpec {
     }
     let text = fs::read_to_string(root().join(format!("profiles/services/{name}.toml"))).unwrap();
     let file: File = toml::from_str(&text.replace("{revision}", revision)).unwrap();
-    ServiceSpec { name: name.into(), kind: file.kind }
+    ServiceSpec::new(name, file.kind)
 }
 
 fn recording(name: &str, file: &str) -> String {

@@ -288,7 +288,7 @@ impl Http {
         let time = self.utc(now) / 1_000_000_000;
         let gate =
             Gate { spec: login, realm: &realm, hostname: who.hostname(), seed: who.seed(), accounts: &accounts, time };
-        match gate.look(request, &mut self.ntlm) {
+        match gate.look(request, &self.ntlm) {
             Shown::Nothing => {}
             Shown::Opening(scheme, challenge) => {
                 let name = if scheme == super::auth::Scheme::Ntlm { "NTLM" } else { "Negotiate" };

@@ -199,7 +199,7 @@ fn a_client_that_pipelines_and_does_not_read_waits() {
 }
 
 fn web(spec: HttpSpec) -> alloc::boxed::Box<dyn crate::Conversation> {
-    open(&ServiceSpec { name: "web".into(), kind: ServiceKind::Http(Arc::new(spec)), tls: None }, &opening())
+    open(&ServiceSpec::new("web", ServiceKind::Http(Arc::new(spec))), &opening())
 }
 
 fn guarded(schemes: Vec<Scheme>) -> HttpSpec {
