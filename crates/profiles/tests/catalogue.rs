@@ -53,7 +53,7 @@ fn every_personality_fits_a_device() {
 }
 
 /// Services that no device of the catalogue has by itself; people choose them by `ports` in `chaff.toml`.
-const FOR_PORTS: [&str; 11] = [
+const FOR_PORTS: [&str; 12] = [
     "apache-2.4.71-debian12",
     "camera-web",
     "discard",
@@ -61,6 +61,7 @@ const FOR_PORTS: [&str; 11] = [
     "management-controller-web",
     "nas-web",
     "nginx-1.18.0-debian11",
+    "nginx-1.22.1-debian12-tls",
     "nginx-1.26.3-debian13",
     "printer-web",
     "router-web",
