@@ -6,7 +6,7 @@ fn main() {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo names the crate's folder"));
     let root = root.join("../../profiles").canonicalize().expect("the repository has a folder `profiles`");
     let mut code = String::new();
-    for folder in ["devices", "services", "systems"] {
+    for folder in ["devices", "services", "systems", "tls"] {
         println!("cargo::rerun-if-changed={}", root.join(folder).display());
         list(&root.join(folder), folder, &mut code);
     }

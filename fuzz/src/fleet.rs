@@ -55,7 +55,7 @@ pub fn fleet() -> FleetSpec {
             services::echo(),
             services::banner(),
             services::login(),
-            services::http(),
+            services::http()[0].clone(),
             services::binary(),
             services::feed(),
         ],

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use chaff_services::{
-    BannerSpec, FeedSpec, Form, HttpPage, HttpSpec, LoginSpec, MatchRule, Pattern, Reply, ScriptRule, ScriptSpec,
-    ScriptState, SecretSpec, ServiceKind, ServiceSpec,
+    AuthSpec, BannerSpec, Etag, Expect, FeedSpec, FileSpec, Form, FormSpec, HttpPage, HttpRules, HttpSpec, LoginSpec, MatchRule, Pattern, Ranges, Reading, Reply, Scheme, ScriptRule, ScriptSpec, ScriptState, SecretSpec, ServiceKind, ServiceSpec,
 };
 
 fn rule(starts: &str, answer: &str, closes: bool) -> MatchRule {
@@ -25,7 +24,7 @@ pub fn banner() -> ServiceSpec {
         idle_timeout_s: 120,
         ..BannerSpec::default()
     };
-    ServiceSpec { name: "banner".into(), kind: ServiceKind::Banner(Arc::new(spec)) }
+    ServiceSpec::new("banner", ServiceKind::Banner(Arc::new(spec)))
 }
 
 /// Asks for a name and a password.
@@ -39,7 +38,7 @@ pub fn login() -> ServiceSpec {
         echoes: true,
     };
     let spec = BannerSpec { greeting: r"\xff\xfb\x01".into(), login: Some(login), ..BannerSpec::default() };
-    ServiceSpec { name: "login".into(), kind: ServiceKind::Banner(Arc::new(spec)) }
+    ServiceSpec::new("login", ServiceKind::Banner(Arc::new(spec)))
 }
 
 /// States, captures, a login with an inside, delays.
@@ -67,7 +66,7 @@ pub fn script() -> ServiceSpec {
         states: vec![state(vec![rule("q", quit), login]), state(vec![rule("a{x}b{}c", reply("{x}{x}{x}{x}", 0))])],
         ..ScriptSpec::default()
     };
-    ServiceSpec { name: "script".into(), kind: ServiceKind::Script(Arc::new(spec)) }
+    ServiceSpec::new("script", ServiceKind::Script(Arc::new(spec)))
 }
 
 /// Takes each piece as a request.
@@ -79,29 +78,46 @@ pub fn binary() -> ServiceSpec {
         otherwise_closes: true,
         ..BannerSpec::default()
     };
-    ServiceSpec { name: "binary".into(), kind: ServiceKind::Banner(Arc::new(spec)) }
+    ServiceSpec::new("binary", ServiceKind::Banner(Arc::new(spec)))
 }
 
-/// A web server.
-pub fn http() -> ServiceSpec {
+/// Web servers that read octet by octet, and line by line.
+pub fn http() -> [ServiceSpec; 2] {
+    [
+        web(Reading::Octets, Ranges::Strict, Expect::BeforePages),
+        web(Reading::Lines, Ranges::Lenient, Expect::BeforeBodies),
+    ]
+}
+
+fn web(reading: Reading, ranges: Ranges, expect: Expect) -> ServiceSpec {
     let page = |path: &str, body: &str| HttpPage { path: path.into(), body: body.into(), ..HttpPage::default() };
-    let admin = HttpPage {
-        status: 401,
-        headers: vec!["WWW-Authenticate: Basic realm=\"{hostname}\"".into()],
-        methods: vec!["POST".into()],
-        ..page("/admin", "no")
+    let schemes = vec![Scheme::Basic, Scheme::Digest, Scheme::Ntlm];
+    let login = AuthSpec { schemes, realm: "{hostname}".into(), ..AuthSpec::default() };
+    let admin = HttpPage { login: Some(login), methods: vec!["POST".into()], ..page("/admin", "no") };
+    let file = FileSpec { etag: Etag::SecondsLength, modified: 1_700_000_000, ranges, ..FileSpec::default() };
+    let form = FormSpec {
+        path: "/login".into(),
+        user_fields: vec!["user".into()],
+        password_fields: vec!["password".into()],
+        cookie: "sid".into(),
+        delay_ms: 300,
+        ..FormSpec::default()
     };
     let spec = HttpSpec {
         server: "nginx/1.22.1".into(),
         headers: vec!["X-Frame-Options: DENY".into()],
         header_order: vec!["Date".into(), "Server".into()],
-        pages: vec![page("/", "<h1>{hostname} {ip} {mac} {serial}</h1>"), admin, page("/big", &"x".repeat(100_000))],
-        not_found: "not {here}".into(),
-        bad_request: "bad".into(),
-        too_long_status: 414,
+        pages: vec![
+            HttpPage { file: Some(file), ..page("/", "<h1>{hostname} {ip} {mac} {serial} {token}</h1>") },
+            admin,
+            page("/big", &"x".repeat(100_000)),
+        ],
+        error_body: "{status} {host} {here}".into(),
+        rules: HttpRules { reading, waits: reading == Reading::Lines, expect, ..HttpRules::default() },
+        form: Some(form),
         ..HttpSpec::default()
     };
-    ServiceSpec { name: "http".into(), kind: ServiceKind::Http(Arc::new(spec)) }
+    ServiceSpec::new("http", ServiceKind::Http(Arc::new(spec)))
 }
 
 /// A boat's instruments.
@@ -115,10 +131,10 @@ pub fn feed() -> ServiceSpec {
         ],
         home: None,
     };
-    ServiceSpec { name: "feed".into(), kind: ServiceKind::Feed(Arc::new(spec)) }
+    ServiceSpec::new("feed", ServiceKind::Feed(Arc::new(spec)))
 }
 
 /// RFC 862.
 pub fn echo() -> ServiceSpec {
-    ServiceSpec { name: "echo".into(), kind: ServiceKind::Echo }
+    ServiceSpec::new("echo", ServiceKind::Echo)
 }

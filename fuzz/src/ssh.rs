@@ -35,7 +35,7 @@ pub fn product() -> ServiceSpec {
         auth_methods,
         ..(*spec).clone()
     };
-    ServiceSpec { name: "ssh".into(), kind: ServiceKind::Ssh(Arc::new(spec)) }
+    ServiceSpec::new("ssh", ServiceKind::Ssh(Arc::new(spec)))
 }
 
 /// Exchanges keys, then sends `octets` as messages: each a length of two octets (little-endian) and the payload. A

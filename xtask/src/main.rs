@@ -5,6 +5,7 @@
 mod bench;
 mod fidelity;
 mod fuzz;
+mod goldens;
 mod summary;
 mod test;
 mod tools;
@@ -22,6 +23,8 @@ cargo xtask bench [PART...]                 figures of this machine beside those
 cargo xtask soak                            the tests that take too long for every day
 cargo xtask fidelity [--sample N] [--seed S] [--whole] [--routed] [--two-scanners]
                                             how many fingerprints of the installed nmap decoys can be taken for
+cargo xtask goldens http                    record anew what real web servers answer
+cargo xtask goldens ssh [NAME...]           record anew what real SSH servers say (root, network)
 cargo xtask fuzz [TARGET] [--seconds N]     run one fuzz target, or all of them one after another (60 s each)
 ";
 
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         ["bench", parts @ ..] => bench::run(parts),
         ["fidelity", options @ ..] => fidelity::run(options),
         ["soak"] => test::soak(),
+        ["goldens", options @ ..] => goldens::run(options),
         ["fuzz", options @ ..] => fuzz::run(options),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -10,7 +10,7 @@ use std::{
 use crate::root;
 
 /// A client: the program that proves that it is there, and its Debian package.
-const CLIENTS: [(&str, &str); 24] = [
+const CLIENTS: [(&str, &str); 25] = [
     ("nmap", "nmap"),
     ("arp-scan", "arp-scan"),
     ("masscan", "masscan"),
@@ -28,6 +28,7 @@ const CLIENTS: [(&str, &str); 24] = [
     ("python3", "python3"),
     ("unshare", "util-linux"),
     ("mount", "mount"),
+    ("openssl", "openssl"),
     ("ssh", "openssh-client"),
     ("dbclient", "dropbear-bin"),
     ("plink", "putty-tools"),
@@ -39,12 +40,13 @@ const CLIENTS: [(&str, &str); 24] = [
 ];
 
 /// A daemon of ordinary LAN life: where the package puts it, and the package.
-const DAEMONS: [(&str, &str); 6] = [
+const DAEMONS: [(&str, &str); 7] = [
     ("usr/sbin/avahi-daemon", "avahi-daemon"),
     ("usr/sbin/dnsmasq", "dnsmasq-base"),
     ("usr/sbin/lldpd", "lldpd"),
     ("usr/sbin/nmbd", "samba"),
     ("sbin/dhclient", "isc-dhcp-client"),
+    ("usr/sbin/nginx", "nginx"),
     ("usr/sbin/sshd", "openssh-server"),
 ];
 

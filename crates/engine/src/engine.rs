@@ -27,6 +27,7 @@ use crate::{
 
 /// Work that the engine gives out.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "handed over once by value, never kept in a collection")]
 pub enum Output<'a> {
     /// Send this frame on that link. Unpadded; the host's card or ring pads it.
     Transmit {

@@ -40,6 +40,16 @@ impl Folder {
     }
 }
 
+/// What the `[tls]` table of a service may have for its `base`: a library as a server sets it up.
+pub(crate) fn tls(name: &str) -> Option<&'static str> {
+    TLS.iter().find(|(other, _)| *other == name).map(|(_, text)| *text)
+}
+
+/// The names of those.
+pub(crate) fn tls_names() -> impl Iterator<Item = &'static str> {
+    TLS.iter().map(|(name, _)| *name)
+}
+
 /// The names in a folder, ascending.
 pub fn names(folder: Folder) -> impl Iterator<Item = &'static str> {
     folder.files().iter().map(|(name, _)| *name)

@@ -122,6 +122,14 @@ fn read<T>(
     let base = entries.remove("base");
     let named = base.as_ref().map_or(0..0, Spanned::span);
     let base = base.map(|base| base_of(folder, source, &base, directory)).transpose()?;
+    if folder == Folder::Services
+        && base.is_some()
+        && let Some((kind, _)) = entries.get_key_value("kind")
+    {
+        let at = Mention { source, span: kind.span() };
+        let help = "leave `kind` out, or copy the base and change the copy";
+        return Err(vec![at.problem("a service with a base takes its `kind` from there", "here").help(help)]);
+    }
     if let Some(base) = &base {
         lay_over(&mut entries, parse(base)?.0, &named);
     }
@@ -139,10 +147,6 @@ fn base_of(
     let DeValue::String(name) = base.get_ref() else {
         return Err(vec![at.problem("`base` must be a string", "here").help("write base = \"NAME\"")]);
     };
-    if folder == Folder::Services {
-        let help = "copy the file and change the copy";
-        return Err(vec![at.problem("a service has no base", "here").help(help)]);
-    }
     let (found, _) = find(folder, name, directory, &at)?;
     if parse(&found)?.0.contains_key("base") {
         let message = format!("the base `{name}` has a base itself");
@@ -155,7 +159,7 @@ fn base_of(
 /// Lays a document over its base: what the document has stays, and groups are joined key by key. Values inside a
 /// group are taken whole, so that a rule of one kind never mixes with a rule of another. What comes from the base gets
 /// the place where the base is `named`, so that a complaint about it points into the document at hand.
-fn lay_over<'t>(entries: &mut DeTable<'t>, base: DeTable<'t>, named: &Range<usize>) {
+pub(crate) fn lay_over<'t>(entries: &mut DeTable<'t>, base: DeTable<'t>, named: &Range<usize>) {
     for (key, below) in base {
         if key.get_ref() == "name" {
             continue;

@@ -1,15 +1,18 @@
 //! Files of `profiles/services/`: application servers as one particular product speaks them.
 
-use chaff_config::{Problem, Reader, Table};
-use chaff_services::{ServiceKind, ServiceSpec};
+use std::sync::Arc;
+
+use chaff_config::{Problem, Reader, Table, nearest};
+use chaff_services::{ServiceKind, ServiceSpec, TlsSpec};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
 use crate::{
+    catalogue::{tls, tls_names},
     example::{self, Example},
-    loader::{Document, typed},
+    loader::{Document, Mention, lay_over, typed},
     script,
 };
 
@@ -29,6 +32,8 @@ pub(crate) struct Service {
     pub(crate) classes: Vec<String>,
     /// Revisions of the package, and what the server says as each; one without a name where there are none.
     pub(crate) variants: Vec<(String, ServiceKind)>,
+    /// The TLS that it is wrapped in, if any.
+    pub(crate) tls: Option<Arc<TlsSpec>>,
     /// Dialogues that show what it does.
     pub(crate) examples: Vec<Example>,
 }
@@ -37,6 +42,7 @@ impl Service {
     pub(crate) fn from_document(document: Document<'_>) -> Result<Self, Vec<Problem>> {
         let Document { source, stem, head, mut entries } = document;
         let kind = entries.remove("kind");
+        let tls = entries.remove("tls");
         let example = entries.remove("example");
         let mut reader = Reader::new(source);
         let table = Table::of(entries, head.clone(), "the service");
@@ -70,7 +76,15 @@ impl Service {
                 }
             }
         }
+        let tls = tls.and_then(|tls| match tls_of(source, tls) {
+            Ok(tls) => Some(Arc::new(tls)),
+            Err(problem) => {
+                reader.note(problem);
+                None
+            }
+        });
         let service = Self {
+            tls,
             reference: name.clone(),
             title: reader.text(&table, "title").map_or_else(|| name.clone(), |t| t.value),
             families: words(&mut reader, &table, "families"),
@@ -92,7 +106,7 @@ impl Service {
     pub(crate) fn spec(&self, variant: usize) -> Option<ServiceSpec> {
         let (revision, kind) = self.variants.get(variant)?;
         let name = if revision.is_empty() { self.name.clone() } else { format!("{}@{revision}", self.name) };
-        Some(ServiceSpec { name, kind: kind.clone() })
+        Some(ServiceSpec { name, kind: kind.clone(), tls: self.tls.clone() })
     }
 }
 
@@ -119,6 +133,29 @@ fn of_kind(
     let key = Spanned::new(span.clone(), "kind".into());
     let entries: DeTable<'_> = [(key, kind)].into_iter().collect();
     typed::<Holder>(source, entries, span).map(|holder| holder.kind).map_err(|problem| vec![problem])
+}
+
+/// The table `[tls]`, over the base that it names.
+fn tls_of(source: &Arc<chaff_config::SourceFile>, table: Spanned<DeValue<'_>>) -> Result<TlsSpec, Problem> {
+    let span = table.span();
+    let DeValue::Table(mut entries) = table.into_inner() else {
+        return Err(Mention { source, span }.problem("`tls` must be a table", "here").help("write [tls]"));
+    };
+    if let Some(base) = entries.remove("base") {
+        let at = Mention { source, span: base.span() };
+        let name = base.get_ref().as_str().unwrap_or_default();
+        let Some(text) = tls(name) else {
+            let help = match nearest(name, tls_names()) {
+                Some(word) => format!("did you mean `{word}`?"),
+                None => format!("there are {}", tls_names().collect::<Vec<_>>().join(", ")),
+            };
+            return Err(at.problem(format!("unknown base `{name}` of a `tls` table"), "here").help(help));
+        };
+        let below = DeTable::parse(text)
+            .map_err(|error| at.problem(format!("the base `{name}` does not read: {}", error.message()), "here"))?;
+        lay_over(&mut entries, below.into_inner(), &base.span());
+    }
+    typed(source, entries, span)
 }
 
 fn fill_in(value: &mut DeValue<'_>, revision: &str) {

@@ -55,6 +55,11 @@ impl Moment {
         )
     }
 
+    /// As `2023-06-12` (ISO 8601).
+    pub(crate) fn iso_day(&self) -> String {
+        format!("{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+
     /// `Mon`.
     pub(crate) fn weekday(&self) -> &'static str {
         name(&WEEKDAYS, self.days % 7)
@@ -64,6 +69,16 @@ impl Moment {
     pub(crate) fn month_name(&self) -> &'static str {
         name(&MONTHS, self.month.saturating_sub(1))
     }
+}
+
+/// The day that is written as `2023-06-12`, counted from 1970-01-01; `None` for what is no day from then on.
+pub(crate) fn day(text: &str) -> Option<u64> {
+    let mut parts = text.splitn(3, '-').map(|part| part.parse::<u64>().ok());
+    let (year, month, of_month) = (parts.next()??, parts.next()??, parts.next()??);
+    let wanted = (year, month, of_month);
+    // No year has more than 366 days, and none fewer than 365.
+    let first = year.checked_sub(1970)?.checked_mul(365)?;
+    (first..=first.checked_add(366 + year / 4)?).find(|&days| date(days) == wanted)
 }
 
 fn name(names: &[&'static str], place: u64) -> &'static str {

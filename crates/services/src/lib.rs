@@ -36,6 +36,7 @@ mod shell;
 mod spec;
 mod ssh;
 mod text;
+pub mod tls;
 mod tool;
 
 pub use conversation::{Account, Context, Conversation, Identity, Opening, Output};
@@ -51,6 +52,7 @@ pub use shared::Shared;
 pub use shell::{ShellFile, ShellKind, ShellProcess, ShellSpec, ShellUser};
 pub use spec::{BannerSpec, FeedSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
 pub use ssh::spec::{SshAnswers, SshCurve, SshHostKey, SshSpec};
+pub use tls::TlsSpec;
 pub use tool::{tool_of_payload, tool_of_user_agent};
 
 use alloc::boxed::Box;
@@ -58,6 +60,14 @@ use alloc::boxed::Box;
 /// Starts a conversation over a stream.
 #[must_use]
 pub fn open(spec: &ServiceSpec, opening: &Opening<'_>) -> Box<dyn Conversation> {
+    let inner = open_inner(spec, opening);
+    match &spec.tls {
+        Some(tls) => Box::new(tls::Tls::new(tls, opening, inner)),
+        None => inner,
+    }
+}
+
+fn open_inner(spec: &ServiceSpec, opening: &Opening<'_>) -> Box<dyn Conversation> {
     match &spec.kind {
         ServiceKind::Echo => Box::new(echo::Echo::new(true)),
         ServiceKind::Discard => Box::new(echo::Echo::new(false)),

@@ -1,6 +1,9 @@
 //! What all conversations of one engine share: keys that take long to make.
 
-use crate::keys::{RsaKeys, RsaPurpose};
+use crate::{
+    keys::{RsaKeys, RsaPurpose},
+    tls::Certificates,
+};
 use alloc::sync::Arc;
 
 /// State that outlives a conversation. It holds nothing that one decoy could show of another: every entry belongs to
@@ -8,6 +11,7 @@ use alloc::sync::Arc;
 #[derive(Debug, Default)]
 pub struct Shared {
     rsa: RsaKeys,
+    pub(crate) certificates: Certificates,
 }
 
 impl Shared {

@@ -87,12 +87,12 @@ pub(crate) struct Shell {
     exit: Option<u8>,
 }
 
-/// A program that waits for a line.
+/// A program that waits for a password.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Asking {
-    SudoPassword,
-    SuPassword,
-    NewPassword,
+    Sudo,
+    Su,
+    Passwd,
 }
 
 impl Shell {
@@ -137,9 +137,9 @@ impl Shell {
     /// What is shown before the next line.
     pub(crate) fn prompt(&self) -> Vec<u8> {
         match self.asking {
-            Some(Asking::SudoPassword) => return format!("[sudo] password for {}: ", self.host.user.name).into_bytes(),
-            Some(Asking::SuPassword) => return b"Password: ".to_vec(),
-            Some(Asking::NewPassword) => return b"Current password: ".to_vec(),
+            Some(Asking::Sudo) => return format!("[sudo] password for {}: ", self.host.user.name).into_bytes(),
+            Some(Asking::Su) => return b"Password: ".to_vec(),
+            Some(Asking::Passwd) => return b"Current password: ".to_vec(),
             None => {}
         }
         let form = if self.spec.prompt.is_empty() { r"\u@\h:\w\$ " } else { &self.spec.prompt };

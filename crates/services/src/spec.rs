@@ -2,7 +2,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ScriptSpec, SshSpec, http::spec::HttpSpec};
+use crate::{ScriptSpec, SshSpec, TlsSpec, http::spec::HttpSpec};
 
 /// A service as one particular server speaks it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,6 +11,16 @@ pub struct ServiceSpec {
     pub name: String,
     /// What it does.
     pub kind: ServiceKind,
+    /// The TLS that it is wrapped in, if any.
+    #[serde(default)]
+    pub tls: Option<Arc<TlsSpec>>,
+}
+
+impl ServiceSpec {
+    /// A service in clear.
+    pub fn new(name: impl Into<String>, kind: ServiceKind) -> Self {
+        Self { name: name.into(), kind, tls: None }
+    }
 }
 
 /// The protocols. A conversation outlives the call that opened it and there may be many on one specification, so each

@@ -103,10 +103,12 @@ impl Ssh {
     fn greet(&mut self) {
         self.outbox.send(self.spec.version.as_bytes());
         self.outbox.send(b"\r\n");
-        self.outbox.flush();
         self.phase = Phase::Version(Line::default());
+        // Servers that do not wait write both at once.
         if self.spec.kexinit_first {
             self.transport.offer(&mut self.outbox);
+        } else {
+            self.outbox.flush();
         }
         if self.ended {
             self.outbox.close();

@@ -153,8 +153,13 @@ pub(crate) fn specs() -> Vec<ServiceSpec> {
         ],
         ..FeedSpec::default()
     };
-    let spec = |name: &str, kind| ServiceSpec { name: name.into(), kind };
+    let spec = |name: &str, kind| ServiceSpec::new(name, kind);
+    // An elliptic key is there at once, whatever is shared.
+    let tls = include_str!("../../../profiles/tls/openssl-3.0.toml").replace("rsa-2048", "ecdsa-p256");
+    let secure =
+        ServiceSpec { tls: Some(Arc::new(toml::from_str(&tls).unwrap())), ..spec("secure", ServiceKind::Echo) };
     vec![
+        secure,
         spec("echo", ServiceKind::Echo),
         spec("discard", ServiceKind::Discard),
         spec("ftp", ServiceKind::Banner(Arc::new(banner))),

@@ -65,7 +65,7 @@ fn compare(name: &str) {
     let (port, answers) = recorded(name);
     let spec = set_up(name, port);
     let page = spec.pages[0].body.clone().into_bytes();
-    let spec = ServiceSpec { name: name.into(), kind: kind(spec) };
+    let spec = ServiceSpec { name: name.into(), kind: kind(spec), tls: None };
     let head = show(&talk(&spec, &[Step::Say(b"HEAD / HTTP/1.0\r\n\r\n".to_vec())]), b"");
     let of = |field: &str| {
         let line = head.lines().find_map(|line| line.strip_prefix(field)).unwrap();

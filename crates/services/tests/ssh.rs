@@ -204,7 +204,7 @@ fn guessers_are_refused_and_known_by_what_they_tried() {
 
 /// The product with a planted account.
 fn planted() -> Server {
-    let spec = ServiceSpec { name: "under-test".into(), kind: ServiceKind::Ssh(Arc::new(product())) };
+    let spec = ServiceSpec::new("under-test", ServiceKind::Ssh(Arc::new(product())));
     Server::with(spec, &[Account { user: "root".into(), password: "Winter2019".into() }])
 }
 

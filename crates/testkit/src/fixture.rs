@@ -94,10 +94,7 @@ pub fn fleet_of(count: u32, personality: Personality) -> FleetSpec {
             gateway: Some(IpAddr::V4(GATEWAY)),
         }],
         personalities: vec![personality],
-        services: vec![
-            ServiceSpec { name: "echo".into(), kind: ServiceKind::Echo },
-            ServiceSpec { name: "discard".into(), kind: ServiceKind::Discard },
-        ],
+        services: vec![ServiceSpec::new("echo", ServiceKind::Echo), ServiceSpec::new("discard", ServiceKind::Discard)],
         profiles: vec![ProfileSpec {
             name: "linux-server".into(),
             personality: 0,

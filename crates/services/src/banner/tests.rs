@@ -21,7 +21,7 @@ fn lines(rules: &[(&str, &str)]) -> Box<dyn Conversation> {
         .map(|(starts, answer)| MatchRule { starts: (*starts).into(), answer: (*answer).into(), closes: false })
         .collect();
     let spec = BannerSpec { rules, ..BannerSpec::default() };
-    open(&ServiceSpec { name: "x".into(), kind: ServiceKind::Banner(Arc::new(spec)) }, &opening())
+    open(&ServiceSpec::new("x", ServiceKind::Banner(Arc::new(spec))), &opening())
 }
 
 #[test]

@@ -71,7 +71,7 @@ pub(super) struct Gate<'g> {
 
 impl Gate<'_> {
     /// Reads `Authorization`. A scheme that is not offered is evidence as well, but opens nothing.
-    pub(super) fn look(&self, request: &Request, session: &mut Ntlm) -> Shown {
+    pub(super) fn look(&self, request: &Request, session: &Ntlm) -> Shown {
         let Some(value) = request.value("authorization") else { return Shown::Nothing };
         let space = value.iter().position(|&octet| octet == b' ').unwrap_or(value.len());
         let (scheme, rest) = value.split_at_checked(space).unwrap_or((value, &[]));
@@ -122,7 +122,7 @@ impl Gate<'_> {
         Shown::Secret { kind: "digest", user, secret, admitted }
     }
 
-    fn ntlm(&self, scheme: Scheme, text: &[u8], session: &mut Ntlm) -> Shown {
+    fn ntlm(&self, scheme: Scheme, text: &[u8], session: &Ntlm) -> Shown {
         let Some(message) = base64(text) else { return Shown::Nothing };
         match session.take(&message) {
             ntlm::Took::Opening => Shown::Opening(scheme, session.challenge(self.domain(), self.hostname, self.time)),

@@ -14,7 +14,7 @@ use super::{
     respond::{Answer, error_of, escape_html, reason, split_header},
     spec::{HttpPage, HttpSpec, Ranges},
 };
-use crate::text::{fill_with, mix};
+use crate::text::{Who, fill_with, mix};
 
 impl Http {
     pub(super) fn choose(&mut self, request: &Request, body: &[u8], now: u64) -> Answer {
@@ -35,7 +35,11 @@ impl Http {
         if rules.refused_methods.iter().any(|method| request.is(method)) {
             return self.error(request, 405, "refused");
         }
-        let found = find(&spec, &path);
+        let found = find(&spec, &self.who, &path);
+        if found.is_none_or(|page| page.login.is_none()) && request.value("authorization").is_some() {
+            // Offered where nobody asked: it opens nothing and is evidence all the same.
+            let _ = self.pass(&AuthSpec::default(), request, now);
+        }
         if request.is("OPTIONS") && !rules.options.is_empty() && (rules.methods_first || found.is_some()) {
             let no_type = found.is_none();
             let kind = found.map_or("", |page| page.content_type.as_str());
@@ -60,7 +64,7 @@ impl Http {
             return self.error(request, 403, "");
         }
         let Some(page) = found else {
-            if find(&spec, &[&path, &b"/"[..]].concat()).is_some() {
+            if find(&spec, &self.who, &[&path, &b"/"[..]].concat()).is_some() {
                 return self.redirect(request, &path);
             }
             return self.error(request, 404, "");
@@ -284,7 +288,7 @@ impl Http {
         let time = self.utc(now) / 1_000_000_000;
         let gate =
             Gate { spec: login, realm: &realm, hostname: who.hostname(), seed: who.seed(), accounts: &accounts, time };
-        match gate.look(request, &mut self.ntlm) {
+        match gate.look(request, &self.ntlm) {
             Shown::Nothing => {}
             Shown::Opening(scheme, challenge) => {
                 let name = if scheme == super::auth::Scheme::Ntlm { "NTLM" } else { "Negotiate" };
@@ -353,8 +357,9 @@ fn offered(answer: Answer, offers: Vec<String>) -> Answer {
     offers.into_iter().fold(answer, |answer, offer| answer.with("WWW-Authenticate", offer))
 }
 
-fn find<'s>(spec: &'s HttpSpec, path: &[u8]) -> Option<&'s HttpPage> {
-    let is = |other: &String| other.as_bytes() == path;
+/// The page at a path; paths may hold what is the decoy's own, as names of assets do.
+fn find<'s>(spec: &'s HttpSpec, who: &Who, path: &[u8]) -> Option<&'s HttpPage> {
+    let is = |other: &String| who.fill(other).as_bytes() == path;
     spec.pages.iter().find(|page| is(&page.path) || page.also.iter().any(is))
 }
 

@@ -209,6 +209,7 @@ fn trim(mut value: &[u8]) -> &[u8] {
 }
 
 /// What all fields together say.
+#[expect(clippy::result_large_err, reason = "moved once a refused request, beside a page that is written")]
 fn finish(mut request: Request) -> Result<Request, Fault> {
     if request.version == Version::Simple {
         return Ok(request);

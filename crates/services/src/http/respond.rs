@@ -78,7 +78,7 @@ impl Answer {
             add("Server", spec.server.clone());
         }
         add("Date", Moment::at(manner.utc).imf());
-        if !self.contentless && !(self.silent_head && manner.without_body) {
+        if !(self.contentless || self.silent_head && manner.without_body) {
             if chunks {
                 add("Transfer-Encoding", "chunked".into());
             } else if !self.unmeasured {

@@ -2,8 +2,11 @@ use alloc::{borrow::ToOwned, format, string::String, sync::Arc, vec, vec::Vec};
 
 use chaff_events::{Detail, Kind, Tool};
 
+use md5::{Digest, Md5};
+
+use super::auth;
 use crate::{
-    Announced, HttpKeeping, HttpPage, HttpSpec, ServiceKind, ServiceSpec, open,
+    Announced, AuthSpec, FormSpec, HttpKeeping, HttpPage, HttpRules, HttpSpec, Scheme, ServiceKind, ServiceSpec, open,
     tests::{SECOND, Said, at, drain, offer, opening, start},
 };
 
@@ -170,7 +173,7 @@ fn the_order_of_headers_is_data() {
         pages: vec![HttpPage { path: "/".into(), headers: vec!["ETag: \"1\"".into()], ..HttpPage::default() }],
         ..HttpSpec::default()
     };
-    let spec = ServiceSpec { name: "iis".into(), kind: ServiceKind::Http(Arc::new(spec)) };
+    let spec = ServiceSpec::new("iis", ServiceKind::Http(Arc::new(spec)));
     let said = offer(&mut *open(&spec, &opening()), SECOND, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(names(&said), ["Content-Type", "ETag", "Server", "X-Powered-By", "Date", "Content-Length"]);
     let said = ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -180,7 +183,7 @@ fn the_order_of_headers_is_data() {
 #[test]
 fn a_client_that_pipelines_and_does_not_read_waits() {
     let mut web = start("web");
-    let many = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(900);
+    let many = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(4000);
     let mut taken = 0;
     while taken < many.len() {
         match web.handle_octets(at!(SECOND), &many[taken..]) {
@@ -192,5 +195,147 @@ fn a_client_that_pipelines_and_does_not_read_waits() {
     let mut said = drain(&mut *web, SECOND, 1460);
     let rest = offer(&mut *web, SECOND, &many[taken..]);
     said.octets.extend(rest.octets);
-    assert_eq!(said.text().matches("HTTP/1.1 200 OK").count(), 900);
+    assert_eq!(said.text().matches("HTTP/1.1 200 OK").count(), 1000);
+}
+
+fn web(spec: HttpSpec) -> alloc::boxed::Box<dyn crate::Conversation> {
+    open(&ServiceSpec::new("web", ServiceKind::Http(Arc::new(spec))), &opening())
+}
+
+fn guarded(schemes: Vec<Scheme>) -> HttpSpec {
+    let login = AuthSpec { schemes, realm: "r".into(), ..AuthSpec::default() };
+    HttpSpec {
+        pages: vec![HttpPage { path: "/".into(), body: "in".into(), login: Some(login), ..HttpPage::default() }],
+        ..HttpSpec::default()
+    }
+}
+
+fn secrets(said: &Said) -> Vec<(String, String, String, bool)> {
+    let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+    let of = |detail: &Detail| match detail {
+        Detail::Credential { username, secret_kind, secret, accepted, .. } => {
+            Some((secret_kind.clone(), text(username), text(secret), *accepted))
+        }
+        _ => None,
+    };
+    said.facts.iter().filter_map(|(_, _, detail)| of(detail)).collect()
+}
+
+#[test]
+fn digest_is_captured_and_a_planted_account_passes() {
+    let mut web = web(guarded(vec![Scheme::Digest]));
+    let offer_text = offer(&mut *web, SECOND, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").text();
+    let nonce = offer_text.split("nonce=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let hash = |text: String| auth::hex_of(&Md5::digest(text));
+    let mut log_in = |password: &str| {
+        let (secret, what) = (hash(format!("backup:r:{password}")), hash("GET:/".into()));
+        let response = hash(format!("{secret}:{nonce}:00000001:abc:auth:{what}"));
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Digest username=\"backup\", realm=\"r\", nonce=\"{nonce}\", \
+             uri=\"/\", qop=auth, nc=00000001, cnonce=\"abc\", response=\"{response}\"\r\n\r\n"
+        );
+        let said = offer(&mut *web, SECOND, request.as_bytes());
+        let expected = format!("$response${response}$backup$r$GET$/${nonce}$00000001$abc$auth");
+        let secrets = secrets(&said);
+        assert_eq!((&secrets[0].0[..], &secrets[0].2), ("digest", &expected));
+        (said.text().starts_with("HTTP/1.1 200"), secrets[0].3)
+    };
+    assert_eq!(log_in("wrong"), (false, false));
+    assert_eq!(log_in("Winter2019"), (true, true));
+}
+
+#[test]
+fn ntlm_is_challenged_and_captured() {
+    let mut web = web(guarded(vec![Scheme::Ntlm, Scheme::Negotiate]));
+    let said = offer(&mut *web, SECOND, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").text();
+    assert!(said.contains("WWW-Authenticate: NTLM\r\nWWW-Authenticate: Negotiate\r\n"), "{said}");
+    let ask = |message: &[u8]| {
+        format!("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: NTLM {}\r\n\r\n", auth::to_base64(message)).into_bytes()
+    };
+    let said = offer(&mut *web, SECOND, &ask(b"NTLMSSP\0\x01\0\0\0\0\0\0\0")).text();
+    let text = said.split("NTLM ").nth(1).unwrap().split('\r').next().unwrap();
+    let second = auth::base64(text.as_bytes()).unwrap();
+    assert_eq!(&second[..12], b"NTLMSSP\0\x02\0\0\0");
+    let challenge = auth::hex_of(&second[24..32]);
+    // A third message with a 16-octet proof and a blob of four, names in OEM letters.
+    let parts: [&[u8]; 5] = [&[0; 24], &[[7; 16].as_slice(), &[1, 2, 3, 4]].concat(), b"DOM", b"eve", b"WS"];
+    let (mut third, mut tail) = (b"NTLMSSP\0\x03\0\0\0".to_vec(), Vec::new());
+    for part in parts {
+        let length = u16::try_from(part.len()).unwrap().to_le_bytes();
+        third.extend([length, length].concat());
+        third.extend(u32::try_from(64 + tail.len()).unwrap().to_le_bytes());
+        tail.extend_from_slice(part);
+    }
+    third.extend([0; 12]);
+    third.extend(tail);
+    let said = offer(&mut *web, SECOND, &ask(&third));
+    let expected = format!("eve::DOM:{challenge}:{}:{}", "07".repeat(16), "01020304");
+    // The blob of a real client is longer; one of more than 24 octets in all is NTLMv2.
+    assert!(secrets(&said).is_empty() && expected.len() > 40, "20 octets are neither version");
+    let long: Vec<u8> = [[7; 16].as_slice(), &[1; 28]].concat();
+    third[20..24].copy_from_slice(&[44, 0, 44, 0]);
+    let end = u32::try_from(third.len()).unwrap().to_le_bytes();
+    third[24..28].copy_from_slice(&end);
+    third.extend(&long);
+    let said = offer(&mut *web, SECOND, &ask(&third));
+    let expected = format!("eve::DOM:{challenge}:{}:{}", "07".repeat(16), "01".repeat(28));
+    assert_eq!(secrets(&said), [("ntlmv2".into(), "eve".into(), expected, false)]);
+    assert!(said.text().starts_with("HTTP/1.1 401"));
+}
+
+#[test]
+fn forms_are_read_refused_late_and_open_to_a_planted_account() {
+    let form = FormSpec {
+        path: "/login".into(),
+        page: "/".into(),
+        user_fields: vec!["user".into()],
+        password_fields: vec!["pw".into()],
+        refused_status: 302,
+        refused_location: "/?error=1".into(),
+        admitted_location: "/in".into(),
+        cookie: "sid".into(),
+        delay_ms: 400,
+        ..FormSpec::default()
+    };
+    let page = |path: &str, members| HttpPage { path: path.into(), body: "x".into(), members, ..HttpPage::default() };
+    let spec = HttpSpec { pages: vec![page("/", false), page("/in", true)], form: Some(form), ..HttpSpec::default() };
+    let mut web = web(spec);
+    let post = |kind: &str, body: &str| {
+        let length = body.len();
+        format!("POST /login HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}")
+            .into_bytes()
+    };
+    let said = offer(&mut *web, SECOND, &post("application/x-www-form-urlencoded", "user=r%6fot&pw=a+b%26"));
+    assert_eq!(secrets(&said), [("password".into(), "root".into(), "a b&".into(), false)]);
+    assert_eq!((said.text().as_str(), said.wake), ("", Some(SECOND + 400_000_000)), "a refusal takes its time");
+    web.handle_wake(at!(2 * SECOND));
+    let said = drain(&mut *web, 2 * SECOND, 1460).text();
+    assert!(said.starts_with("HTTP/1.1 302 ") && said.contains("Location: /?error=1\r\n"), "{said}");
+    let said = offer(&mut *web, 2 * SECOND, &post("application/json", r#"{"a":{"user":"backup","pw":"Winter2019"}}"#));
+    assert_eq!(secrets(&said), [("password".into(), "backup".into(), "Winter2019".into(), true)]);
+    let cookie = said.text().split("Set-Cookie: ").nth(1).unwrap().split(';').next().unwrap().to_owned();
+    let mut member = |cookie: &str| {
+        let request = format!("GET /in HTTP/1.1\r\nHost: a\r\nCookie: x=y; {cookie}\r\n\r\n");
+        offer(&mut *web, 2 * SECOND, request.as_bytes()).text()[9..12].to_owned()
+    };
+    assert_eq!((member(&cookie), member("sid=0011223344556677")), ("200".into(), "302".into()));
+}
+
+#[test]
+fn a_gigabyte_is_read_past_and_not_kept() {
+    let mut web = web(HttpSpec { rules: HttpRules { waits: true, ..HttpRules::default() }, ..HttpSpec::default() });
+    let head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1073741824\r\n\r\n";
+    offer(&mut *web, SECOND, head);
+    let piece = vec![b'x'; 1 << 20];
+    for _ in 0..1024 {
+        let mut rest = &piece[..];
+        while !rest.is_empty() {
+            let taken = web.handle_octets(at!(SECOND), rest);
+            assert!(taken > 0);
+            rest = &rest[taken..];
+        }
+    }
+    let said = drain(&mut *web, SECOND, 1460);
+    assert!(said.text().starts_with("HTTP/1.1 404"), "{}", said.text());
+    assert!(matches!(&said.facts[0].2, Detail::Request { body, .. } if body.len() <= 512));
 }

@@ -55,7 +55,7 @@ fn start(spec: &ServiceSpec) -> alloc::boxed::Box<dyn Conversation> {
 }
 
 fn spec(script: ScriptSpec) -> ServiceSpec {
-    ServiceSpec { name: "own".into(), kind: ServiceKind::Script(Arc::new(script)) }
+    ServiceSpec::new("own", ServiceKind::Script(Arc::new(script)))
 }
 
 #[test]

@@ -111,7 +111,10 @@ impl Call<'_> {
             "hostname" => self.hostname(),
             "id" => self.id(),
             "whoami" => self.line(&self.shell.host.user.name.clone()),
-            "groups" => self.line(&self.shell.host.group_of(self.shell.host.user.gid).into_owned()),
+            "groups" => {
+                let group = self.shell.host.group_of(self.shell.host.user.gid).into_owned();
+                self.line(&group)
+            }
             "tty" => self.tty(),
             "w" => self.w(),
             "who" | "users" => self.who(),
@@ -373,7 +376,7 @@ impl Call<'_> {
     }
 
     /// Files and strings; anything else is false.
-    fn test(&mut self) -> u8 {
+    fn test(&self) -> u8 {
         let args: Vec<String> = self.args.iter().map(|arg| lossy(arg).into_owned()).collect();
         let args: Vec<&str> = args.iter().map(String::as_str).filter(|arg| *arg != "]").collect();
         let asker = self.shell.asker();
@@ -412,7 +415,7 @@ impl Call<'_> {
             self.fail("a terminal is required to read the password; either use the -S option to read from standard input or configure an askpass helper");
             return self.fail("a password is required");
         }
-        self.shell.asking = Some(Asking::SudoPassword);
+        self.shell.asking = Some(Asking::Sudo);
         1
     }
 
@@ -421,7 +424,7 @@ impl Call<'_> {
             return 0;
         }
         if self.shell.terminal {
-            self.shell.asking = Some(Asking::SuPassword);
+            self.shell.asking = Some(Asking::Su);
         } else {
             self.written.errors(b"Password: su: Authentication failure\n");
         }
@@ -436,7 +439,7 @@ impl Call<'_> {
         }
         self.line(&format!("Changing password for {name}."));
         if self.shell.terminal {
-            self.shell.asking = Some(Asking::NewPassword);
+            self.shell.asking = Some(Asking::Passwd);
         } else {
             self.written.errors(
                 b"Current password: passwd: Authentication token manipulation error\npasswd: password unchanged\n",
@@ -449,14 +452,12 @@ impl Call<'_> {
 /// The line that a program had asked for has come.
 pub(super) fn answer(shell: &mut Shell, asking: Asking, written: &mut Written) {
     let text = match asking {
-        Asking::SudoPassword => format!("{} is not in the sudoers file.\n", shell.host.user.name),
-        Asking::SuPassword => "su: Authentication failure\n".to_string(),
-        Asking::NewPassword => {
-            "passwd: Authentication token manipulation error\npasswd: password unchanged\n".to_string()
-        }
+        Asking::Sudo => format!("{} is not in the sudoers file.\n", shell.host.user.name),
+        Asking::Su => "su: Authentication failure\n".to_string(),
+        Asking::Passwd => "passwd: Authentication token manipulation error\npasswd: password unchanged\n".to_string(),
     };
     written.errors(text.as_bytes());
-    shell.status = if asking == Asking::NewPassword { 10 } else { 1 };
+    shell.status = if asking == Asking::Passwd { 10 } else { 1 };
 }
 
 /// The paths that fit a pattern with `*` and `?` (POSIX.1-2017 XCU §2.13), in order.

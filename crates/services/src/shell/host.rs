@@ -250,7 +250,7 @@ impl Host {
 
     pub(super) fn load(&self, now: u64) -> [String; 3] {
         [1, 5, 15].map(|minutes| {
-            let hundredths = scramble(mix(&self.seed, minutes) ^ now / (minutes * 40)) % 9;
+            let hundredths = scramble(mix(&self.seed, minutes) ^ (now / (minutes * 40))) % 9;
             format!("0.0{hundredths}")
         })
     }
@@ -263,7 +263,7 @@ impl Host {
         let mut back = 0;
         for _ in 0..3 {
             // Counted from the start of the week, so that they stay where they are for the days between.
-            chance = scramble(chance ^ day / (7 * DAY));
+            chance = scramble(chance ^ (day / (7 * DAY)));
             back += 8 + chance % 6;
             let at = ((day / (7 * DAY)) * 7 * DAY + 7 * 3600 + chance % (11 * 3600)).saturating_sub((back - 8) * DAY);
             if at > self.booted && at < self.logged_in {

@@ -65,6 +65,8 @@ pub(crate) struct Packet {
 
 /// The client's direction.
 pub(crate) struct Receiver {
+    longest: usize,
+    by_blocks: bool,
     buffer: Vec<u8>,
     keys: Option<Keys>,
     sequence: u32,
@@ -92,15 +94,32 @@ impl Used {
 }
 
 impl Receiver {
-    pub(crate) fn new() -> Self {
-        Self { buffer: Vec::new(), keys: None, sequence: 0, coming: None, discard: None, used: Used::default() }
+    /// Takes packets of `longest` octets at most; reads them block by block, or as much as there is.
+    pub(crate) fn new(longest: usize, by_blocks: bool) -> Self {
+        Self {
+            longest,
+            by_blocks,
+            buffer: Vec::new(),
+            keys: None,
+            sequence: 0,
+            coming: None,
+            discard: None,
+            used: Used::default(),
+        }
     }
 
     /// Takes some of what the stack offers. To be called only when `next` had nothing.
     pub(crate) fn take(&mut self, octets: &[u8]) -> usize {
-        let taken = octets.len().min(READ);
+        let taken = octets.len().min(if self.by_blocks { self.missing() } else { READ });
         self.buffer.extend_from_slice(octets.get(..taken).unwrap_or(&[]));
         taken
+    }
+
+    /// Octets until something can be done: the first block of a packet, then its rest.
+    fn missing(&self) -> usize {
+        let (tag, block) = self.keys.as_ref().map_or((0, PLAIN_BLOCK), |keys| (keys.tag_length(), keys.block));
+        let wanted = self.coming.map_or(block, |(length, _)| LENGTH.saturating_add(length).saturating_add(tag));
+        wanted.saturating_sub(self.buffer.len()).clamp(1, READ)
     }
 
     pub(crate) fn rekey(&mut self, keys: Keys, resets_sequence: bool) {
@@ -193,7 +212,7 @@ impl Receiver {
         }
         let length = usize::try_from(u32::from_be_bytes(head)).unwrap_or(usize::MAX);
         // The least packet has an octet for the length of its padding and the least padding.
-        if !(1 + MIN_PADDING..=MAX_PACKET).contains(&length) {
+        if !(1 + MIN_PADDING..=self.longest).contains(&length) {
             return Err(Corrupt::Length);
         }
         let outside = if apart { 0 } else { LENGTH };

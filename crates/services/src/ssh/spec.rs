@@ -97,6 +97,17 @@ pub struct SshAnswers {
     pub split: bool,
     /// Octets of the client's version line at most; 0: 8192.
     pub max_version: u32,
+    /// How a version line begins that is taken whatever follows, be it a zero; left out: `SSH-major.minor-software` is
+    /// read, and 2 and 1.99 are taken.
+    pub versions: Vec<String>,
+    /// A packet's first block is read and then its rest, so that what comes behind a fault stays unread; else as much
+    /// is read as there is.
+    pub reads_blocks: bool,
+    /// Octets of a packet from the client at most, its length aside; 0: 262144.
+    pub max_packet: u32,
+    /// A message of another layer, a request for a service or a second KEXINIT during a key exchange ends the
+    /// connection without a word; else it is answered by UNIMPLEMENTED.
+    pub misplaced_ends: bool,
     /// Names of software, with `*` for anything, at whose sight the server closes without a word.
     pub shunned: Vec<String>,
     /// Reason in DISCONNECT messages (RFC 4253 §11.1); 0: 2, a protocol error.
@@ -142,6 +153,11 @@ impl SshSpec {
 impl SshAnswers {
     pub(crate) fn max_version(&self) -> usize {
         if self.max_version == 0 { 8192 } else { usize::try_from(self.max_version).unwrap_or(usize::MAX) }
+    }
+
+    pub(crate) fn max_packet(&self) -> usize {
+        let most = super::packet::MAX_PACKET;
+        usize::try_from(self.max_packet).ok().filter(|octets| *octets > 0).map_or(most, |octets| octets.min(most))
     }
 
     pub(crate) fn reason(&self) -> u32 {

@@ -119,7 +119,7 @@ fn packets_come_out_as_they_went_in_however_they_are_cut_and_no_bit_may_change()
             if cipher.is_authenticated() { vec![None] } else { MACS.iter().copied().map(Some).collect() };
         for mac in macs {
             let pair = || {
-                let (mut sender, mut receiver) = (Sender::new(false), Receiver::new());
+                let (mut sender, mut receiver) = (Sender::new(false), Receiver::new(super::packet::MAX_PACKET, false));
                 sender.rekey(keys(cipher, mac, true), true);
                 receiver.rekey(keys(cipher, mac, false), true);
                 (sender, receiver)
@@ -163,11 +163,11 @@ fn a_packet_that_cannot_be_one_is_refused() {
     for (length, padding, expected) in
         [(4, 4, Corrupt::Length), (13, 4, Corrupt::Length), (12, 3, Corrupt::Padding(3)), (12, 200, Corrupt::Length)]
     {
-        let mut receiver = Receiver::new();
+        let mut receiver = Receiver::new(super::packet::MAX_PACKET, false);
         receiver.take(&[&[0, 0, 0, length, padding][..], &[0; 11]].concat());
         assert_eq!(receiver.next().unwrap_err(), expected, "{length} {padding}");
     }
-    let mut receiver = Receiver::new();
+    let mut receiver = Receiver::new(super::packet::MAX_PACKET, false);
     receiver.take(&[0, 4, 0, 1, 0, 0, 0, 0]);
     assert_eq!(receiver.next().unwrap_err(), Corrupt::Length, "longer than the longest");
 }

@@ -85,7 +85,7 @@ impl Transport {
             spec: Arc::clone(spec),
             seed,
             chance,
-            receiver: Receiver::new(),
+            receiver: Receiver::new(spec.answers.max_packet(), spec.answers.reads_blocks),
             sender: Sender::new(spec.random_padding),
             state: State::Idle,
             client_version: Vec::new(),
@@ -226,6 +226,11 @@ impl Transport {
             _ if TRANSPORT.contains(&kind) => {
                 if strict {
                     return Err(self.violated(kind, packet.sequence));
+                }
+                if self.spec.answers.misplaced_ends
+                    && matches!(kind, message::KEXINIT | message::SERVICE_REQUEST | message::SERVICE_ACCEPT)
+                {
+                    return Err(End::Quietly);
                 }
                 self.put_unimplemented(outbox, packet.sequence);
             }

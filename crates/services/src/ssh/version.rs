@@ -37,7 +37,7 @@ impl Line {
             match octet {
                 b'\r' => self.returned = true,
                 b'\n' => return (taken, Some(judge(spec, self.raw.trim_ascii_end_of_line()))),
-                0 => return (taken, Some(Verdict::Bad)),
+                0 if spec.answers.versions.is_empty() => return (taken, Some(Verdict::Bad)),
                 _ if self.returned || length >= spec.answers.max_version() => return (taken, Some(Verdict::Bad)),
                 _ => {}
             }
@@ -58,6 +58,11 @@ impl EndOfLine for Vec<u8> {
 }
 
 fn judge(spec: &SshSpec, line: Vec<u8>) -> Verdict {
+    let known = &spec.answers.versions;
+    if !known.is_empty() {
+        let fits = known.iter().any(|start| line.starts_with(start.as_bytes()));
+        return if fits { Verdict::Good(line) } else { Verdict::Bad };
+    }
     let Some((major, minor, software)) = parts(&line) else { return Verdict::Bad };
     // 1.99 is how a server, or a client, of both versions names itself (RFC 4253 §5.1).
     if major != 2 && (major, minor) != (1, 99) {

@@ -17,23 +17,23 @@ use chaff_events::{Detail, Kind, Tool};
 use chaff_services::{Account, Context, Identity, Opening, Output, ServiceKind, ServiceSpec, Shared, open};
 use chaff_wire::Mac;
 
-pub type Facts = Arc<Mutex<Vec<(Kind, Option<Tool>, Detail)>>>;
+pub(crate) type Facts = Arc<Mutex<Vec<(Kind, Option<Tool>, Detail)>>>;
 
 /// Serves `spec` on a free port of the loopback address until it is dropped.
-pub struct Server {
+pub(crate) struct Server {
     /// Where it listens.
-    pub port: u16,
+    pub(crate) port: u16,
     facts: Facts,
     stop: Arc<AtomicBool>,
 }
 
 impl Server {
-    pub fn start(kind: ServiceKind) -> Self {
-        Self::with(ServiceSpec { name: "under-test".into(), kind }, &[])
+    pub(crate) fn start(kind: ServiceKind) -> Self {
+        Self::with(ServiceSpec::new("under-test", kind), &[])
     }
 
     /// A server with planted accounts.
-    pub fn with(spec: ServiceSpec, accounts: &[Account]) -> Self {
+    pub(crate) fn with(spec: ServiceSpec, accounts: &[Account]) -> Self {
         let accounts: Arc<[Account]> = accounts.into();
         let shared = Arc::new(Mutex::new(Shared::default()));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -57,12 +57,12 @@ impl Server {
     }
 
     /// What was told, in order.
-    pub fn facts(&self) -> Vec<(Kind, Option<Tool>, Detail)> {
+    pub(crate) fn facts(&self) -> Vec<(Kind, Option<Tool>, Detail)> {
         self.facts.lock().unwrap().clone()
     }
 
     /// Names and passwords that were offered.
-    pub fn credentials(&self) -> Vec<String> {
+    pub(crate) fn credentials(&self) -> Vec<String> {
         let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
         let mut all: Vec<_> = self
             .facts()

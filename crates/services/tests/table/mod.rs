@@ -8,7 +8,7 @@ use chaff_services::{HttpPage, HttpSpec, ServiceKind};
 
 /// One thing that a client does.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step {
+pub(crate) enum Step {
     Say(Vec<u8>),
     Pause,
     Fin,
@@ -16,31 +16,31 @@ pub enum Step {
 
 /// What a server answered, and how the connection was after that.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Answer {
-    pub octets: Vec<u8>,
-    pub end: End,
+pub(crate) struct Answer {
+    pub(crate) octets: Vec<u8>,
+    pub(crate) end: End,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum End {
+pub(crate) enum End {
     #[default]
     Open,
     Fin,
     Rst,
 }
 
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// The rows of the table, in its order.
-pub fn rows() -> Vec<(String, String)> {
+pub(crate) fn rows() -> Vec<(String, String)> {
     let text = fs::read_to_string(root().join("recordings/http/requests.txt")).unwrap();
     blocks(&text)
 }
 
 /// Blocks that begin with `== name`.
-pub fn blocks(text: &str) -> Vec<(String, String)> {
+pub(crate) fn blocks(text: &str) -> Vec<(String, String)> {
     let mut out: Vec<(String, String)> = Vec::new();
     for line in text.lines() {
         if let Some(name) = line.strip_prefix("== ") {
@@ -56,7 +56,7 @@ pub fn blocks(text: &str) -> Vec<(String, String)> {
 }
 
 /// A row as steps; `etag` and `modified` are the page's.
-pub fn steps(row: &str, etag: &str, modified: &str) -> Vec<Step> {
+pub(crate) fn steps(row: &str, etag: &str, modified: &str) -> Vec<Step> {
     let row = row.replace("{etag}", etag).replace("{modified}", modified);
     let (mut out, mut text) = (Vec::new(), String::new());
     let flush = |text: &mut String, out: &mut Vec<Step>| {
@@ -86,7 +86,7 @@ fn repeat(text: &str) -> String {
     format!("{before}{}{}", what.repeat(count.parse().unwrap()), repeat(after))
 }
 
-pub fn unescape(text: &str) -> Vec<u8> {
+pub(crate) fn unescape(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = text.as_bytes();
     while let Some((&octet, after)) = rest.split_first() {
@@ -111,7 +111,7 @@ pub fn unescape(text: &str) -> Vec<u8> {
 
 /// Octets as text: a line for each that ends with LF. What is another's chance or time has a name instead: dates, the
 /// boundary of several parts, and the page, which is long.
-pub fn show(answer: &Answer, page: &[u8]) -> String {
+pub(crate) fn show(answer: &Answer, page: &[u8]) -> String {
     let mut out = String::new();
     let mut rest = &answer.octets[..];
     while !rest.is_empty() {
@@ -159,7 +159,7 @@ pub fn show(answer: &Answer, page: &[u8]) -> String {
 }
 
 /// What was recorded of a server: the port that it had then, and its answers.
-pub fn recorded(name: &str) -> (u16, BTreeMap<String, String>) {
+pub(crate) fn recorded(name: &str) -> (u16, BTreeMap<String, String>) {
     let path = root().join("recordings/http").join(name).join("answers.txt");
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let port = text.lines().find_map(|line| line.strip_prefix("# port ")).unwrap().parse().unwrap();
@@ -167,7 +167,7 @@ pub fn recorded(name: &str) -> (u16, BTreeMap<String, String>) {
 }
 
 /// The catalogue's service of that name.
-pub fn product(name: &str) -> HttpSpec {
+pub(crate) fn product(name: &str) -> HttpSpec {
     #[derive(serde::Deserialize)]
     struct File {
         kind: ServiceKind,
@@ -181,7 +181,7 @@ pub fn product(name: &str) -> HttpSpec {
 }
 
 /// The same as the recorded one was set up: at that port, with one moment of writing, and a folder with a file.
-pub fn set_up(name: &str, port: u16) -> HttpSpec {
+pub(crate) fn set_up(name: &str, port: u16) -> HttpSpec {
     let mut spec = product(name);
     spec.port = port;
     let mut file = spec.pages[0].file.clone().unwrap();
@@ -194,10 +194,10 @@ pub fn set_up(name: &str, port: u16) -> HttpSpec {
     spec
 }
 
-pub fn kind(spec: HttpSpec) -> ServiceKind {
+pub(crate) fn kind(spec: HttpSpec) -> ServiceKind {
     ServiceKind::Http(Arc::new(spec))
 }
 
 /// When the recorded servers' files were written, and what is in the only one that is not theirs.
-pub const MODIFIED: u64 = 1_700_000_000;
-pub const SHEET: &str = "body { margin: 0 }\n";
+pub(crate) const MODIFIED: u64 = 1_700_000_000;
+pub(crate) const SHEET: &str = "body { margin: 0 }\n";

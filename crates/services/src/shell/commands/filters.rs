@@ -296,7 +296,7 @@ fn line_fits(pattern: &str, line: &str) -> bool {
     let (pattern, anchored) = pattern.strip_prefix('^').map_or((pattern, false), |rest| (rest, true));
     let (pattern, to_end) = pattern.strip_suffix('$').map_or((pattern, false), |rest| (rest, true));
     let mut glob = String::from(if anchored { "" } else { "*" });
-    glob.push_str(&pattern.replace('*', "\u{1}").replace(".\u{1}", "*").replace('\u{1}', "").replace('\\', ""));
+    glob.push_str(&pattern.replace('*', "\u{1}").replace(".\u{1}", "*").replace(['\u{1}', '\\'], ""));
     if !to_end {
         glob.push('*');
     }

@@ -1,0 +1,57 @@
+//! Alerts (RFC 8446 §6).
+
+/// Why a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The server says why, fatally.
+    Alert(Alert),
+    /// The server says nothing.
+    Silent,
+}
+
+impl From<Alert> for Fault {
+    fn from(alert: Alert) -> Self {
+        Self::Alert(alert)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Alert {
+    CloseNotify,
+    UnexpectedMessage,
+    BadRecordMac,
+    RecordOverflow,
+    HandshakeFailure,
+    IllegalParameter,
+    DecodeError,
+    DecryptError,
+    ProtocolVersion,
+    InternalError,
+    InappropriateFallback,
+    NoRenegotiation,
+    MissingExtension,
+    UnrecognizedName,
+    NoApplicationProtocol,
+}
+
+impl Alert {
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::CloseNotify => 0,
+            Self::UnexpectedMessage => 10,
+            Self::BadRecordMac => 20,
+            Self::RecordOverflow => 22,
+            Self::HandshakeFailure => 40,
+            Self::IllegalParameter => 47,
+            Self::DecodeError => 50,
+            Self::DecryptError => 51,
+            Self::ProtocolVersion => 70,
+            Self::InternalError => 80,
+            Self::InappropriateFallback => 86,
+            Self::NoRenegotiation => 100,
+            Self::MissingExtension => 109,
+            Self::UnrecognizedName => 112,
+            Self::NoApplicationProtocol => 120,
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! What a server picks from what a client offers.
+
+use alloc::vec::Vec;
+
+use super::{
+    alert::Alert,
+    hello::{
+        ClientHello, EC_POINT_FORMATS, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, MAX_FRAGMENT_LENGTH,
+        RENEGOTIATION_INFO, SERVER_NAME, SESSION_TICKET, SIGNATURE_ALGORITHMS, SUPPORTED_GROUPS, SUPPORTED_VERSIONS,
+    },
+    record::MAX_PLAIN,
+    spec::{KeySpec, TlsSpec, Version},
+    suite::{Bulk, CbcMac, Exchange, Group, Scheme, Suite},
+    wire::Reader,
+};
+
+/// `TLS_FALLBACK_SCSV` (RFC 7507) and `TLS_EMPTY_RENEGOTIATION_INFO_SCSV` (RFC 5746 §3.3).
+const FALLBACK: u16 = 0x5600;
+const RENEGOTIATION: u16 = 0x00ff;
+
+/// Octets of a server name (RFC 6066 §3: a DNS name).
+const MAX_NAME: usize = 255;
+const SSL_3: u16 = 0x0300;
+
+/// What was agreed upon.
+pub(super) struct Choice {
+    pub(super) hello: ClientHello,
+    pub(super) version: Version,
+    pub(super) suite: Suite,
+    /// `None` where the suite needs no group of ours.
+    pub(super) group: Option<Group>,
+    /// The client's half of the key, in TLS 1.3; `None`: it must be asked for (HelloRetryRequest).
+    pub(super) peer_half: Option<Vec<u8>>,
+    /// `None` where nothing is signed.
+    pub(super) scheme: Option<Scheme>,
+    pub(super) protocol: Option<Vec<u8>>,
+    /// Octets of a record at most (RFC 6066 §4).
+    pub(super) max_fragment: usize,
+    /// Whether the server's preferred group is not the one in use, which it then says (RFC 8446 §4.2.7).
+    pub(super) prefers_other_group: bool,
+}
+
+/// Picks the version (RFC 8446 §4.2.1).
+///
+/// A refusal is in the version that would have been spoken, as OpenSSL says it; SSL 3 has no alert for versions.
+pub(super) fn version(spec: &TlsSpec, hello: &ClientHello) -> Result<Version, (u16, Alert)> {
+    let speaks = |version| spec.versions.contains(&version);
+    if hello.version >> 8 == 3 && hello.version <= SSL_3 {
+        return Err((hello.version, Alert::HandshakeFailure));
+    }
+    let refused = (hello.version, Alert::ProtocolVersion);
+    // Where they are on, the suites are looked at before anything fails; only those of SHA-1 are as old.
+    let is_old = |suite: &&Suite| matches!(suite.bulk(), Bulk::Cbc(_, CbcMac::Sha1));
+    let in_common = spec.suites.iter().filter(is_old).any(|suite| hello.suites.contains(&suite.id()));
+    let old = |version| match (spec.old_versions_fail, in_common) {
+        (false, _) => (version, Alert::ProtocolVersion),
+        (true, true) => (version, Alert::InternalError),
+        (true, false) => (version, Alert::HandshakeFailure),
+    };
+    let offered = hello.numbers::<1>(SUPPORTED_VERSIONS).map_err(|_| refused)?;
+    if speaks(Version::Tls13)
+        && let Some(offered) = offered
+    {
+        let offers = |number| offered.contains(&number);
+        return match () {
+            () if offers(0x0304) => Ok(Version::Tls13),
+            () if offers(0x0303) && speaks(Version::Tls12) => Ok(Version::Tls12),
+            () if offers(0x0302) => Err(old(0x0302)),
+            () if offers(0x0301) => Err(old(0x0301)),
+            () => Err(refused),
+        };
+    }
+    match hello.version {
+        0x0301 | 0x0302 => Err(old(hello.version)),
+        0x0303.. if speaks(Version::Tls12) => Ok(Version::Tls12),
+        _ => Err(refused),
+    }
+}
+
+/// Picks everything. `asked`: the group that a HelloRetryRequest asked for.
+pub(super) fn choose(
+    spec: &TlsSpec,
+    version: Version,
+    hello: ClientHello,
+    asked: Option<Group>,
+) -> Result<Choice, Alert> {
+    if hello.signals(FALLBACK) && spec.versions.iter().any(|&other| other > version) {
+        return Err(Alert::InappropriateFallback);
+    }
+    if version == Version::Tls13 && hello.compressions != [0] {
+        return Err(Alert::IllegalParameter);
+    }
+    if !hello.compressions.contains(&0) {
+        return Err(Alert::DecodeError);
+    }
+    check_contents(&hello)?;
+    let max_fragment = max_fragment(&hello)?;
+    let protocol = protocol(spec, &hello)?;
+    match version {
+        Version::Tls12 => choose_12(spec, hello, protocol, max_fragment),
+        Version::Tls13 => choose_13(spec, hello, asked, protocol, max_fragment),
+    }
+}
+
+fn choose_12(
+    spec: &TlsSpec,
+    hello: ClientHello,
+    protocol: Option<Vec<u8>>,
+    max_fragment: usize,
+) -> Result<Choice, Alert> {
+    let rsa = is_rsa(spec.certificate.key);
+    let groups = hello.numbers::<2>(SUPPORTED_GROUPS)?;
+    let group = groups.and_then(|groups| preferred(spec, &spec.groups, &groups, Group::id));
+    let can = |suite: Suite| match suite.exchange() {
+        Exchange::Rsa => rsa,
+        Exchange::DheRsa => rsa && spec.ephemeral_dh,
+        Exchange::EcdheRsa => rsa && group.is_some(),
+        Exchange::EcdheEcdsa => !rsa && group.is_some(),
+        Exchange::Any => false,
+    };
+    let usable: Vec<Suite> = spec.suites.iter().copied().filter(|&suite| can(suite)).collect();
+    let suite = preferred(spec, &usable, &hello.suites, Suite::id).ok_or(Alert::HandshakeFailure)?;
+    // OpenSSL wants one in common even where nothing is signed.
+    let scheme = scheme(spec, &hello, |_| true).ok_or(Alert::HandshakeFailure)?;
+    let group = matches!(suite.exchange(), Exchange::EcdheRsa | Exchange::EcdheEcdsa).then_some(group).flatten();
+    Ok(Choice {
+        hello,
+        version: Version::Tls12,
+        suite,
+        group,
+        peer_half: None,
+        scheme: Some(scheme),
+        protocol,
+        max_fragment,
+        prefers_other_group: false,
+    })
+}
+
+fn choose_13(
+    spec: &TlsSpec,
+    hello: ClientHello,
+    asked: Option<Group>,
+    protocol: Option<Vec<u8>>,
+    max_fragment: usize,
+) -> Result<Choice, Alert> {
+    let usable: Vec<Suite> = spec.suites.iter().copied().filter(|suite| suite.exchange() == Exchange::Any).collect();
+    let suite = preferred(spec, &usable, &hello.suites, Suite::id).ok_or(Alert::HandshakeFailure)?;
+    let shares = hello.key_shares()?;
+    let offered = hello.numbers::<2>(SUPPORTED_GROUPS)?;
+    let lacking = if shares.is_some() { Alert::HandshakeFailure } else { Alert::MissingExtension };
+    let (Some(shares), Some(offered)) = (shares, offered) else { return Err(Alert::MissingExtension) };
+    if asked.is_some_and(|asked| shares.len() != 1 || shares.iter().any(|(group, _)| *group != asked.id())) {
+        return Err(Alert::IllegalParameter);
+    }
+    let mut half = None;
+    for (number, share) in &shares {
+        // RFC 8446 §4.2.8: a half for a group that was not offered.
+        if !offered.contains(number) {
+            return Err(Alert::IllegalParameter);
+        }
+        let group = spec.groups.iter().find(|group| group.id() == *number);
+        half = half.or_else(|| group.map(|group| (*group, share.to_vec())));
+    }
+    let (group, peer_half) = match half {
+        Some((group, half)) => (group, Some(half)),
+        // OpenSSL asks for the first group of its own that the client knows.
+        None => (*spec.groups.iter().find(|group| offered.contains(&group.id())).ok_or(lacking)?, None),
+    };
+    if !hello.has(SIGNATURE_ALGORITHMS) {
+        return Err(Alert::MissingExtension);
+    }
+    let scheme = scheme(spec, &hello, Scheme::is_modern).ok_or(Alert::HandshakeFailure)?;
+    Ok(Choice {
+        prefers_other_group: spec.groups.first() != Some(&group),
+        hello,
+        version: Version::Tls13,
+        suite,
+        group: Some(group),
+        peer_half,
+        scheme: Some(scheme),
+        protocol,
+        max_fragment,
+    })
+}
+
+impl Choice {
+    pub(super) fn extends_master_secret(&self) -> bool {
+        self.version == Version::Tls12 && self.hello.has(EXTENDED_MASTER_SECRET)
+    }
+
+    pub(super) fn encrypts_then_macs(&self) -> bool {
+        matches!(self.suite.bulk(), Bulk::Cbc(..)) && self.hello.has(ENCRYPT_THEN_MAC)
+    }
+
+    pub(super) fn wants_ticket(&self) -> bool {
+        self.hello.has(SESSION_TICKET)
+    }
+
+    pub(super) fn knows_renegotiation(&self) -> bool {
+        self.hello.has(RENEGOTIATION_INFO) || self.hello.signals(RENEGOTIATION)
+    }
+
+    pub(super) fn uses_curves(&self) -> bool {
+        self.group.is_some() && self.hello.has(EC_POINT_FORMATS)
+    }
+}
+
+/// The first of `ours` that is among `theirs`, or the first of theirs that is among ours.
+fn preferred<T: Copy>(spec: &TlsSpec, ours: &[T], theirs: &[u16], id: impl Fn(T) -> u16) -> Option<T> {
+    if spec.honours_client_order {
+        return theirs.iter().find_map(|&number| ours.iter().copied().find(|&item| id(item) == number));
+    }
+    ours.iter().copied().find(|&item| theirs.contains(&id(item)))
+}
+
+fn scheme(spec: &TlsSpec, hello: &ClientHello, fits: impl Fn(Scheme) -> bool) -> Option<Scheme> {
+    let key = spec.certificate.key;
+    let can = |scheme: Scheme| match key {
+        KeySpec::EcdsaP256 => scheme == Scheme::EcdsaSecp256r1Sha256,
+        KeySpec::EcdsaP384 => scheme == Scheme::EcdsaSecp384r1Sha384,
+        _ => !scheme.is_ecdsa(),
+    };
+    let usable: Vec<Scheme> = spec.signatures.iter().copied().filter(|&scheme| fits(scheme) && can(scheme)).collect();
+    preferred(spec, &usable, &hello.schemes(), Scheme::id)
+}
+
+fn is_rsa(key: KeySpec) -> bool {
+    !matches!(key, KeySpec::EcdsaP256 | KeySpec::EcdsaP384)
+}
+
+/// What is wrong inside of extensions that nothing here is chosen by.
+fn check_contents(hello: &ClientHello) -> Result<(), Alert> {
+    if let Some(body) = hello.extension(SERVER_NAME) {
+        let mut reader = Reader::new(body);
+        let list = reader.vector::<2>().filter(|list| !list.is_empty() && reader.is_empty());
+        let mut list = Reader::new(list.ok_or(Alert::DecodeError)?);
+        let name = list.u8().zip(list.vector::<2>()).ok_or(Alert::DecodeError)?;
+        if name.0 != 0 || !list.is_empty() {
+            return Err(Alert::DecodeError);
+        }
+        if name.1.len() > MAX_NAME || name.1.contains(&0) {
+            return Err(Alert::UnrecognizedName);
+        }
+    }
+    if let Some(body) = hello.extension(RENEGOTIATION_INFO) {
+        match body {
+            [0] => {}
+            // RFC 5746 §3.6: a first handshake has nothing to renegotiate.
+            [length, rest @ ..] if usize::from(*length) == rest.len() => return Err(Alert::HandshakeFailure),
+            _ => return Err(Alert::DecodeError),
+        }
+    }
+    if hello.extension(EC_POINT_FORMATS).is_some_and(|body| {
+        let mut reader = Reader::new(body);
+        reader.vector::<1>().is_none_or(<[u8]>::is_empty) || !reader.is_empty()
+    }) {
+        return Err(Alert::DecodeError);
+    }
+    hello.numbers::<2>(SIGNATURE_ALGORITHMS).map(|_| ())
+}
+
+fn max_fragment(hello: &ClientHello) -> Result<usize, Alert> {
+    match hello.extension(MAX_FRAGMENT_LENGTH) {
+        None => Ok(MAX_PLAIN),
+        Some(&[code @ 1..=4]) => Ok(256 << code),
+        Some([_]) => Err(Alert::IllegalParameter),
+        Some(_) => Err(Alert::DecodeError),
+    }
+}
+
+/// The first of the server's protocols that the client offers (RFC 7301 §3.2).
+fn protocol(spec: &TlsSpec, hello: &ClientHello) -> Result<Option<Vec<u8>>, Alert> {
+    let Some(offered) = hello.protocols()? else { return Ok(None) };
+    let found = spec.alpn.iter().find(|own| offered.contains(&own.as_bytes()));
+    match found {
+        Some(protocol) => Ok(Some(protocol.as_bytes().to_vec())),
+        None if spec.alpn_must_match && !spec.alpn.is_empty() => Err(Alert::NoApplicationProtocol),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,235 @@
+//! The handshake of TLS 1.2 (RFC 5246 §7.3).
+
+use alloc::vec::Vec;
+
+use rand_core::Rng;
+use subtle::ConstantTimeEq;
+
+use super::{
+    alert::Alert,
+    answer::{Share, server_hello},
+    choice::Choice,
+    exchange::{Ephemeral, modp_parameters},
+    key::PrivateKey,
+    line::Line,
+    record::{Aead, CHANGE_CIPHER_SPEC, Cbc, Half, Protection},
+    spec::{TlsSpec, Version},
+    suite::{Bulk, Exchange},
+    wire::{Reader, message, put_u16, put_vector},
+};
+
+const NEW_SESSION_TICKET: u8 = 4;
+const CERTIFICATE: u8 = 11;
+const SERVER_KEY_EXCHANGE: u8 = 12;
+const SERVER_HELLO_DONE: u8 = 14;
+const FINISHED: u8 = 20;
+
+/// Awaits ClientKeyExchange.
+pub(super) struct Exchanging {
+    choice: Choice,
+    key: PrivateKey,
+    random: [u8; 32],
+    ephemeral: Option<Ephemeral>,
+    transcript: Vec<u8>,
+}
+
+/// Awaits ChangeCipherSpec and Finished.
+pub(super) struct Finishing {
+    choice: Choice,
+    master: Vec<u8>,
+    transcript: Vec<u8>,
+    /// The client's protection, until its ChangeCipherSpec.
+    reading: Option<Half>,
+    writing: Half,
+}
+
+/// Says everything from ServerHello to ServerHelloDone.
+pub(super) fn begin(
+    spec: &TlsSpec,
+    choice: Choice,
+    key: PrivateKey,
+    certificate: &[u8],
+    mut transcript: Vec<u8>,
+    line: &mut Line,
+) -> Result<Exchanging, Alert> {
+    line.set_limit(choice.max_fragment);
+    let mut random = [0; 32];
+    line.chance.fill_bytes(&mut random);
+    if spec.versions.contains(&Version::Tls13)
+        && let Some(mark) = random.last_chunk_mut::<8>()
+    {
+        // RFC 8446 §4.1.3: so that a client knows that nobody in between talked it down.
+        *mark = *b"DOWNGRD\x01";
+    }
+    let mut session_id = Vec::new();
+    if spec.session_ids && !(choice.wants_ticket() && spec.ticket_octets > 0) {
+        session_id.resize(32, 0);
+        line.chance.fill_bytes(&mut session_id);
+    }
+    let hello = server_hello(&choice, &random, &session_id, &spec.hello_12, spec, Share::None);
+    line.handshake(&hello, &mut transcript);
+    let chain = message(CERTIFICATE, |out| {
+        put_vector::<3>(out, |out| put_vector::<3>(out, |out| out.extend_from_slice(certificate)));
+    });
+    line.handshake(&chain, &mut transcript);
+    let ephemeral = match (choice.suite.exchange(), choice.group) {
+        (Exchange::Rsa, _) => None,
+        (Exchange::DheRsa, _) => Ephemeral::in_modp(&mut line.chance),
+        (_, Some(group)) => Ephemeral::on_curve(group, &mut line.chance),
+        (_, None) => None,
+    };
+    if let Some(ephemeral) = &ephemeral {
+        let exchange = key_exchange(&choice, &key, &random, ephemeral, line).ok_or(Alert::InternalError)?;
+        line.handshake(&exchange, &mut transcript);
+    }
+    line.handshake(&message(SERVER_HELLO_DONE, |_| {}), &mut transcript);
+    Ok(Exchanging { choice, key, random, ephemeral, transcript })
+}
+
+/// ServerKeyExchange (RFC 5246 §7.4.3, RFC 8422 §5.4).
+fn key_exchange(
+    choice: &Choice,
+    key: &PrivateKey,
+    random: &[u8; 32],
+    ephemeral: &Ephemeral,
+    line: &mut Line,
+) -> Option<Vec<u8>> {
+    let mut parameters = Vec::new();
+    if let Some(group) = choice.group {
+        // A named curve.
+        parameters.push(3);
+        put_u16(&mut parameters, group.id());
+        put_vector::<1>(&mut parameters, |out| out.extend_from_slice(&ephemeral.public));
+    } else {
+        let (prime, generator) = modp_parameters();
+        for number in [prime.as_slice(), &generator, &ephemeral.public] {
+            put_vector::<2>(&mut parameters, |out| out.extend_from_slice(number));
+        }
+    }
+    let scheme = choice.scheme?;
+    let signed = [choice.hello.random.as_slice(), random, &parameters].concat();
+    let signature = key.sign(scheme, &signed, &mut line.chance)?;
+    Some(message(SERVER_KEY_EXCHANGE, |out| {
+        out.extend_from_slice(&parameters);
+        put_u16(out, scheme.id());
+        put_vector::<2>(out, |out| out.extend_from_slice(&signature));
+    }))
+}
+
+impl Exchanging {
+    /// ClientKeyExchange came: both sides have the secret.
+    pub(super) fn handle_exchange(mut self, whole: &[u8], body: &[u8], line: &mut Line) -> Result<Finishing, Alert> {
+        let premaster = self.premaster(body, line)?;
+        self.transcript.extend_from_slice(whole);
+        let hash = self.choice.suite.hash();
+        let randoms: [&[u8]; 2] = [&self.choice.hello.random, &self.random];
+        let master = if self.choice.extends_master_secret() {
+            // RFC 7627 §4.
+            hash.prf(&premaster, b"extended master secret", &[&hash.digest(&self.transcript)], 48)
+        } else {
+            hash.prf(&premaster, b"master secret", &randoms, 48)
+        };
+        let (reading, writing) = protections(&self.choice, &master, &self.random, line).ok_or(Alert::InternalError)?;
+        Ok(Finishing { choice: self.choice, master, transcript: self.transcript, reading: Some(reading), writing })
+    }
+
+    fn premaster(&self, body: &[u8], line: &mut Line) -> Result<Vec<u8>, Alert> {
+        let mut reader = Reader::new(body);
+        let Some(ephemeral) = &self.ephemeral else {
+            let sealed = reader.vector::<2>().filter(|_| reader.is_empty()).ok_or(Alert::DecodeError)?;
+            let mut made_up = alloc::vec![0; 48];
+            line.chance.fill_bytes(&mut made_up);
+            // RFC 5246 §7.4.7.1: what does not decrypt is only found out by Finished.
+            let secret = self.key.decrypt(sealed, &mut line.chance);
+            let fits =
+                |secret: &Vec<u8>| secret.len() == 48 && secret.starts_with(&self.choice.hello.version.to_be_bytes());
+            return Ok(secret.filter(fits).unwrap_or(made_up));
+        };
+        let half = match self.choice.group {
+            Some(_) => reader.vector::<1>(),
+            None => reader.vector::<2>(),
+        };
+        ephemeral.agree(half.filter(|half| !half.is_empty() && reader.is_empty()).ok_or(Alert::DecodeError)?)
+    }
+}
+
+impl Finishing {
+    /// ChangeCipherSpec came.
+    pub(super) fn handle_change(&mut self, body: &[u8], line: &mut Line) -> Result<(), Alert> {
+        if body != [1] {
+            return Err(Alert::IllegalParameter);
+        }
+        line.reading = self.reading.take().ok_or(Alert::UnexpectedMessage)?;
+        Ok(())
+    }
+
+    /// Whether Finished may come now.
+    pub(super) fn is_changed(&self) -> bool {
+        self.reading.is_none()
+    }
+
+    /// Finished came: says the rest, and the connection is open.
+    pub(super) fn handle_finished(
+        mut self,
+        whole: &[u8],
+        body: &[u8],
+        spec: &TlsSpec,
+        ticket_name: &[u8],
+        line: &mut Line,
+    ) -> Result<(), Alert> {
+        let hash = self.choice.suite.hash();
+        let expected = hash.prf(&self.master, b"client finished", &[&hash.digest(&self.transcript)], 12);
+        if body.len() != expected.len() {
+            return Err(Alert::DecodeError);
+        }
+        if !bool::from(expected.ct_eq(body)) {
+            return Err(Alert::DecryptError);
+        }
+        self.transcript.extend_from_slice(whole);
+        if self.choice.wants_ticket() && spec.ticket_octets > 0 {
+            let ticket = line.ticket(ticket_name, spec.ticket_octets);
+            // RFC 5077 §3.3.
+            let ticket = message(NEW_SESSION_TICKET, |out| {
+                out.extend_from_slice(&spec.ticket_lifetime_s.to_be_bytes());
+                put_vector::<2>(out, |out| out.extend_from_slice(&ticket));
+            });
+            line.handshake(&ticket, &mut self.transcript);
+        }
+        line.send(CHANGE_CIPHER_SPEC, &[1]);
+        line.writing = self.writing;
+        let verify = hash.prf(&self.master, b"server finished", &[&hash.digest(&self.transcript)], 12);
+        line.handshake(&message(FINISHED, |out| out.extend_from_slice(&verify)), &mut self.transcript);
+        Ok(())
+    }
+}
+
+/// The client's and the server's protection out of the key block (RFC 5246 §6.3).
+fn protections(choice: &Choice, master: &[u8], random: &[u8; 32], line: &mut Line) -> Option<(Half, Half)> {
+    let bulk = choice.suite.bulk();
+    let (mac, key, iv) = match bulk {
+        Bulk::Aes128Gcm => (0, 16, 4),
+        Bulk::Aes256Gcm => (0, 32, 4),
+        Bulk::Chacha20Poly1305 => (0, 32, 12),
+        Bulk::Cbc(key, mac) => (mac.length(), key, 0),
+    };
+    let seed: [&[u8]; 2] = [random, &choice.hello.random];
+    let block = choice.suite.hash().prf(master, b"key expansion", &seed, 2 * (mac + key + iv));
+    let mut block = Reader::new(&block);
+    let macs = [block.take(mac)?, block.take(mac)?];
+    let keys = [block.take(key)?, block.take(key)?];
+    let ivs = [block.take(iv)?, block.take(iv)?];
+    let counter = line.chance.next_u64();
+    let half = |mac_key: &[u8], key: &[u8], iv: &[u8]| {
+        Some(Half::new(match bulk {
+            Bulk::Aes128Gcm | Bulk::Aes256Gcm => Protection::Gcm12(Aead::new(bulk, key)?, iv.try_into().ok()?, counter),
+            Bulk::Chacha20Poly1305 => Protection::ChaCha12(Aead::new(bulk, key)?, iv.try_into().ok()?),
+            Bulk::Cbc(_, mac) => Protection::Cbc12(Cbc {
+                key: key.to_vec(),
+                mac,
+                mac_key: mac_key.to_vec(),
+                encrypt_then_mac: choice.encrypts_then_macs(),
+            }),
+        }))
+    };
+    Some((half(macs[0], keys[0], ivs[0])?, half(macs[1], keys[1], ivs[1])?))
+}

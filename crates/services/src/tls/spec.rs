@@ -1,0 +1,166 @@
+//! TLS as one product speaks it: data.
+
+use alloc::{format, string::String, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+
+use super::suite::{Group, Scheme, Suite};
+
+/// A TLS server, by its choices.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct TlsSpec {
+    /// Versions that it speaks.
+    pub versions: Vec<Version>,
+    /// TLS 1.0 and 1.1 are on, but nothing that they need is: the refusal is `internal_error`, not `protocol_version`.
+    pub old_versions_fail: bool,
+    /// Cipher suites, in the server's order, those of TLS 1.3 among them, by OpenSSL's names.
+    pub suites: Vec<Suite>,
+    /// Whether the client's order of cipher suites, groups and signature schemes decides, not the server's.
+    pub honours_client_order: bool,
+    /// Groups of ephemeral keys, in the server's order.
+    pub groups: Vec<Group>,
+    /// Signature schemes, in the server's order.
+    pub signatures: Vec<Scheme>,
+    /// Finite-field Diffie-Hellman groups are not configured where this is off, and suites that need one are passed
+    /// over.
+    pub ephemeral_dh: bool,
+    /// Extensions of ServerHello in TLS 1.2, in order; each is sent where the client asked for it.
+    pub hello_12: Vec<Answer>,
+    /// Extensions of ServerHello in TLS 1.3.
+    pub hello_13: Vec<Answer>,
+    /// Extensions of EncryptedExtensions in TLS 1.3.
+    pub encrypted_13: Vec<Answer>,
+    /// A session that gets no ticket gets an identifier.
+    pub session_ids: bool,
+    /// Octets of a ticket of TLS 1.2; 0: none is sent.
+    pub ticket_octets: u16,
+    /// Octets of a ticket of TLS 1.3.
+    pub ticket_octets_13: u16,
+    /// Tickets after a handshake of TLS 1.3.
+    pub tickets_13: u8,
+    /// How long a ticket may be used, in seconds.
+    pub ticket_lifetime_s: u32,
+    /// Application protocols that the server speaks, in its order; empty: it does not know the extension.
+    pub alpn: Vec<String>,
+    /// A client that offers none of them is refused; else it gets no answer to the extension.
+    pub alpn_must_match: bool,
+    /// Seconds for the handshake, 60 if left out.
+    pub handshake_timeout_s: u32,
+    /// What a client is told that asks in HTTP, placeholders and escapes as in a banner, and `{date}`; empty: what is no
+    /// TLS ends the connection in silence.
+    pub plain_answer: String,
+    /// What a client is told that speaks neither.
+    pub garbage_answer: String,
+    /// The certificate of each decoy.
+    pub certificate: CertificateSpec,
+}
+
+/// A protocol version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Version {
+    /// RFC 5246.
+    #[serde(rename = "1.2")]
+    Tls12,
+    /// RFC 8446.
+    #[serde(rename = "1.3")]
+    Tls13,
+}
+
+/// An extension with which a server answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Answer {
+    RenegotiationInfo,
+    ServerName,
+    MaxFragmentLength,
+    EcPointFormats,
+    SupportedGroups,
+    SessionTicket,
+    Alpn,
+    EncryptThenMac,
+    ExtendedMasterSecret,
+    SupportedVersions,
+    KeyShare,
+}
+
+/// A certificate that signs itself, as a product makes them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct CertificateSpec {
+    /// The key.
+    pub key: KeySpec,
+    /// Subject, as `CN={hostname}`, in order; placeholders as in a banner.
+    pub subject: Vec<String>,
+    /// Issuer; left out: the subject.
+    pub issuer: Vec<String>,
+    /// Octets of the serial number, 20 if left out.
+    pub serial_octets: u8,
+    /// The first day on which it may have been made: the day of each decoy derives from its seed.
+    pub made_from: Day,
+    /// Over how many days the days of different decoys are spread.
+    pub made_within_days: u16,
+    /// Days for which it is valid.
+    pub valid_days: u16,
+    /// Extensions in order.
+    pub extensions: Vec<Extension>,
+}
+
+/// Kind and size of a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum KeySpec {
+    #[default]
+    #[serde(rename = "rsa-2048")]
+    Rsa2048,
+    #[serde(rename = "rsa-1024")]
+    Rsa1024,
+    #[serde(rename = "rsa-3072")]
+    Rsa3072,
+    #[serde(rename = "rsa-4096")]
+    Rsa4096,
+    #[serde(rename = "ecdsa-p256")]
+    EcdsaP256,
+    #[serde(rename = "ecdsa-p384")]
+    EcdsaP384,
+}
+
+/// An extension of a certificate (RFC 5280 §4.2).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Extension {
+    /// SHA-1 of the key.
+    SubjectKeyIdentifier,
+    /// The same, as the issuer's.
+    AuthorityKeyIdentifier,
+    /// Basic constraints: critical, CA.
+    Authority,
+    /// Basic constraints: not critical, no CA.
+    NoAuthority,
+    /// The server's use of the key: `serverAuth`.
+    ServerAuthentication,
+    /// Names of the host, placeholders as in a banner.
+    DnsNames(Vec<String>),
+    /// The decoy's address.
+    Address,
+}
+
+/// A day, as `2023-06-12`; counted from 1970-01-01.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Day(pub u64);
+
+impl TryFrom<String> for Day {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        crate::calendar::day(&text).map(Self).ok_or_else(|| format!("`{text}` is no day; write it as 2023-06-12"))
+    }
+}
+
+impl From<Day> for String {
+    fn from(day: Day) -> Self {
+        crate::calendar::Moment::at(day.0.saturating_mul(86_400_000_000_000)).iso_day()
+    }
+}

@@ -1,0 +1,93 @@
+use alloc::{string::ToString, vec, vec::Vec};
+
+use super::{
+    hello::ClientHello,
+    ja::{ja3_text, ja4},
+    wire::{message, put_u16, put_vector},
+};
+use crate::tests::{SECOND, offer, start};
+
+const CHROME_SUITES: [u16; 16] = [
+    0x0a0a, 0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0xc013, 0xc014, 0x009c, 0x009d,
+    0x002f, 0x0035,
+];
+const CHROME_SCHEMES: [u16; 8] = [0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601];
+
+fn list(numbers: &[u16]) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_vector::<2>(&mut out, |out| numbers.iter().for_each(|&number| put_u16(out, number)));
+    out
+}
+
+/// The hello of the example that JA4 is published with (a Chrome on Windows).
+fn chrome() -> ClientHello {
+    let plain = [5, 0x12, 0x15, 0x17, 0x1b, 0x23, 0x2d, 0x33, 0x4469, 0xff01, 0];
+    let mut extensions: Vec<(u16, Vec<u8>)> = plain.iter().map(|&kind| (kind, Vec::new())).collect();
+    extensions.insert(0, (0x1a1a, vec![]));
+    extensions.push((10, list(&[0x2a2a, 29, 23, 24])));
+    extensions.push((11, vec![1, 0]));
+    extensions.push((13, list(&CHROME_SCHEMES)));
+    extensions.push((16, b"\0\x0c\x02h2\x08http/1.1".to_vec()));
+    extensions.push((43, vec![6, 0x3a, 0x3a, 3, 4, 3, 3]));
+    ClientHello {
+        version: 0x0303,
+        suites: CHROME_SUITES.into(),
+        compressions: vec![0],
+        extensions,
+        ..Default::default()
+    }
+}
+
+#[test]
+fn ja4_is_as_published() {
+    assert_eq!(ja4(&chrome()), "t13d1516h2_8daaf6152771_e5627efa2ab1");
+}
+
+#[test]
+fn ja3_has_the_five_lists_without_grease() {
+    assert_eq!(
+        ja3_text(&chrome()),
+        "771,4865-4866-4867-49195-49199-49196-49200-52393-52392-49171-49172-156-157-47-53,\
+         5-18-21-23-27-35-45-51-17513-65281-0-10-11-13-16-43,29-23-24,0"
+    );
+}
+
+#[test]
+fn a_hello_reads_back_and_its_first_half_is_an_error() {
+    let body = message(1, |out| {
+        put_u16(out, 0x0303);
+        out.extend_from_slice(&[1; 32]);
+        out.push(0);
+        out.extend(list(&[0x1301]));
+        out.extend_from_slice(&[1, 0]);
+    });
+    assert_eq!(ClientHello::read(&body[4..]).unwrap().suites, [0x1301]);
+    for end in 4..body.len() {
+        assert!(ClientHello::read(&body[4..end]).is_err(), "{end}");
+    }
+}
+
+#[test]
+fn a_handshake_that_never_ends_is_ended_by_time() {
+    let mut secure = start("secure");
+    let said = offer(&mut *secure, SECOND, b"\x16\x03\x01\x00\x40\x01");
+    assert_eq!((said.wake, said.closed), (Some(61 * SECOND), false));
+    secure.handle_wake(crate::tests::at!(61 * SECOND));
+    let said = crate::tests::drain(&mut *secure, 61 * SECOND, 1460);
+    assert!(said.closed && said.octets.is_empty(), "{}", said.text().to_string());
+}
+
+#[test]
+fn a_message_that_is_long_is_not_kept() {
+    let mut secure = start("secure");
+    let mut closed = false;
+    let mut sent = 0;
+    let mut record = vec![0x16, 3, 1, 0x40, 0];
+    record.extend_from_slice(&[1, 1, 0xff, 0xff]);
+    record.resize(5 + 0x4000, 7);
+    while !closed && sent < 200_000 {
+        closed = offer(&mut *secure, SECOND, &record).closed;
+        sent += record.len();
+    }
+    assert!(closed && sent <= 64 * 1024, "{sent}");
+}
