@@ -274,8 +274,9 @@ fn uploads_are_told_by_their_hash() {
         let said = inside(&server, &format!("$SCP {protocol} {path} root@127.0.0.1:/tmp/x{protocol}"));
         assert!(said.ends_with("=0"), "{protocol}: {said}");
     }
-    let said = inside(&server, &format!("printf 'put {path} y\nls /etc\nget /etc/hostname /dev/stdout\n' | $SFTP"));
+    let said = inside(&server, &format!("printf 'put {path} y\nls /etc\nget /etc/hostname {path}.hostname\n' | $SFTP"));
     assert!(said.ends_with("=0") && said.contains("/etc/passwd"), "{said}");
+    assert_eq!(std::fs::read(format!("{path}.hostname")).unwrap(), b"nav-1\n", "{said}");
     let hash: [u8; 32] = sha2::Sha256::digest(&octets).into();
     let facts = server.facts();
     let files = facts.iter().filter_map(|(_, _, detail)| match detail {
