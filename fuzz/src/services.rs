@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use chaff_services::{
-    AuthSpec, BannerSpec, Etag, Expect, FeedSpec, FileSpec, Form, FormSpec, HttpPage, HttpRules, HttpSpec, LoginSpec, MatchRule, Pattern, Ranges, Reading, Reply, Scheme, ScriptRule, ScriptSpec, ScriptState, SecretSpec, ServiceKind, ServiceSpec,
+    AuthSpec, BannerSpec, Etag, Expect, FeedSpec, FileSpec, Form, FormSpec, HttpPage, HttpRules, HttpSpec, LoginSpec,
+    MatchRule, Pattern, Ranges, Reading, Reply, Scheme, ScriptRule, ScriptSpec, ScriptState, SecretSpec, ServiceKind,
+    ServiceSpec, TlsSpec,
 };
 
 fn rule(starts: &str, answer: &str, closes: bool) -> MatchRule {
@@ -67,6 +69,14 @@ pub fn script() -> ServiceSpec {
         ..ScriptSpec::default()
     };
     ServiceSpec::new("script", ServiceKind::Script(Arc::new(spec)))
+}
+
+/// A page behind TLS as OpenSSL speaks it, but with a key that need not be searched for.
+pub fn tls() -> ServiceSpec {
+    let text = include_str!("../../profiles/tls/openssl-3.0.toml").replace("\"rsa-2048\"", "\"ecdsa-p256\"");
+    assert!(text.contains("ecdsa-p256"), "the profile names its key otherwise");
+    let tls: TlsSpec = toml::from_str(&text).expect("the profile is whole");
+    ServiceSpec { tls: Some(Arc::new(tls)), name: "tls".into(), ..http() }
 }
 
 /// Takes each piece as a request.
