@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use chaff_services::{
-    AuthSpec, BannerSpec, Etag, Expect, FeedSpec, FileSpec, Form, FormSpec, HttpPage, HttpRules, HttpSpec, LoginSpec, MatchRule, Pattern, Ranges, Reading, Reply, Scheme, ScriptRule, ScriptSpec, ScriptState, SecretSpec, ServiceKind, ServiceSpec,
+    AuthSpec, BannerSpec, Etag, Expect, FeedSpec, FileSpec, Form, FormSpec, HttpPage, HttpRules, HttpSpec, LoginSpec,
+    MatchRule, Pattern, Ranges, Reading, Reply, Scheme, ScriptRule, ScriptSpec, ScriptState, SecretSpec, ServiceKind,
+    ServiceSpec,
 };
 
 fn rule(starts: &str, answer: &str, closes: bool) -> MatchRule {

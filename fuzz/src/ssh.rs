@@ -78,7 +78,7 @@ impl Client {
         let server = open(spec, &opening());
         let mut client =
             Self { server, shared: Shared::default(), now: SECOND, keys: None, sequence: 0, closed: false };
-        client.wait();
+        client.server.handle_wake(&mut Context { now: client.now, shared: &mut client.shared });
         client.offer(&[VERSION, b"\r\n"].concat());
         let said = client.said();
         let end = said.iter().position(|octet| *octet == b'\n').expect("a version line") + 1;
@@ -87,9 +87,18 @@ impl Client {
         let mut init = vec![20];
         init.extend_from_slice(&[0; 16]);
         let mac = "hmac-sha2-256-etm@openssh.com";
-        for list in
-            ["curve25519-sha256,ext-info-c", "ssh-ed25519", "aes128-ctr", "aes128-ctr", mac, mac, "none", "none", "", ""]
-        {
+        for list in [
+            "curve25519-sha256,ext-info-c",
+            "ssh-ed25519",
+            "aes128-ctr",
+            "aes128-ctr",
+            mac,
+            mac,
+            "none",
+            "none",
+            "",
+            "",
+        ] {
             string(&mut init, list.as_bytes());
         }
         init.extend_from_slice(&[0; 5]);
@@ -113,7 +122,12 @@ impl Client {
         hashed.extend_from_slice(&shared);
         let session = Sha256::digest(&hashed);
         let key = |letter: u8| {
-            Sha256::new().chain_update(&shared).chain_update(session).chain_update([letter]).chain_update(session).finalize()
+            Sha256::new()
+                .chain_update(&shared)
+                .chain_update(session)
+                .chain_update([letter])
+                .chain_update(session)
+                .finalize()
         };
         client.send(&[21]);
         let cipher = ctr::Ctr128BE::new_from_slices(&key(b'C')[..16], &key(b'A')[..16]).expect("lengths fit");
