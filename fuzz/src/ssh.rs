@@ -78,7 +78,7 @@ impl Client {
         let server = open(spec, &opening());
         let mut client =
             Self { server, shared: Shared::default(), now: SECOND, keys: None, sequence: 0, closed: false };
-        client.wait();
+        client.server.handle_wake(&mut Context { now: client.now, shared: &mut client.shared });
         client.offer(&[VERSION, b"\r\n"].concat());
         let said = client.said();
         let end = said.iter().position(|octet| *octet == b'\n').expect("a version line") + 1;

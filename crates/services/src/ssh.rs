@@ -169,9 +169,13 @@ impl Ssh {
             let packet = match self.transport.next() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => break,
-                Err(why) => return self.transport.end_corrupt(&mut self.outbox, why),
+                Err(why) => {
+                    self.tell_version();
+                    return self.transport.end_corrupt(&mut self.outbox, why);
+                }
             };
             if let Err(end) = self.handle_packet(cx, packet) {
+                self.tell_version();
                 self.transport.end(&mut self.outbox, &end);
             }
             self.outbox.flush();
@@ -309,13 +313,20 @@ impl Ssh {
         self.arm(cx.now);
     }
 
-    /// Closes, and tells of a client of which only the version line is known.
+    /// Closes, if that was not done.
     fn finish(&mut self) {
+        if !self.outbox.is_closing() {
+            self.tell_version();
+            self.outbox.close();
+        }
+    }
+
+    /// Tells of a client of which only the version line is known, now that no more will come.
+    fn tell_version(&mut self) {
         if !self.told && matches!(self.phase, Phase::Packets) {
             self.told = true;
             self.outbox.observe(Kind::ServiceRequest, self.tool, payload(self.transport.client_version()));
         }
-        self.outbox.close();
     }
 
     fn arm(&mut self, now: u64) {

@@ -100,6 +100,22 @@ fn a_client_that_does_not_log_in_is_cut_off_and_one_that_says_only_its_name_is_t
     assert_eq!(octets, b"SSH-2.0-Go");
 }
 
+/// Found by fuzzing: the client's end after the server's was told of as if it were news.
+#[test]
+fn a_client_that_sends_nonsense_is_told_once_and_nothing_comes_after_the_end() {
+    let mut ssh = start(product());
+    let said = offer(&mut *ssh, SECOND, b"SSH-2.0-Go\r\n\xff\xff\xff\xff\xff\xff\xff\xff");
+    assert!(said.closed);
+    assert!(
+        matches!(said.facts.as_slice(), [(Kind::ServiceRequest, None, Detail::Payload { .. })]),
+        "{:?}",
+        said.facts
+    );
+    ssh.handle_end(at!(SECOND));
+    ssh.handle_wake(at!(200 * SECOND));
+    assert_eq!(drain(&mut *ssh, 200 * SECOND, 1460), Default::default());
+}
+
 /// Keys of both directions under `cipher` and `mac`.
 fn keys(cipher: Cipher, mac: Option<&str>, seals: bool) -> Keys {
     let mac = mac.map(|name| Mac::named(name).unwrap());
