@@ -76,7 +76,8 @@ pub fn tls() -> ServiceSpec {
     let text = include_str!("../../profiles/tls/openssl-3.0.toml").replace("\"rsa-2048\"", "\"ecdsa-p256\"");
     assert!(text.contains("ecdsa-p256"), "the profile names its key otherwise");
     let tls: TlsSpec = toml::from_str(&text).expect("the profile is whole");
-    ServiceSpec { tls: Some(Arc::new(tls)), name: "tls".into(), ..http() }
+    let [page, _] = http();
+    ServiceSpec { tls: Some(Arc::new(tls)), name: "tls".into(), ..page }
 }
 
 /// Takes each piece as a request.
