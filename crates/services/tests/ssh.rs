@@ -36,7 +36,7 @@ fn start(spec: SshSpec) -> Server {
 
 /// Runs a client; it must be installed.
 fn run(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new("timeout").arg("40").arg(program).args(arguments).output().unwrap();
+    let output = Command::new("timeout").arg("90").arg(program).args(arguments).output().unwrap();
     assert_ne!(output.status.code(), Some(127), "{program} is not installed");
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
@@ -56,7 +56,7 @@ fn askpass() -> std::path::PathBuf {
 fn ssh(server: &Server, password: &str, options: &[&str]) -> String {
     let askpass = askpass();
     let output = Command::new("timeout")
-        .args(["40", "ssh", "-v", "-F", "/dev/null", "-p", &server.port.to_string()])
+        .args(["90", "ssh", "-v", "-F", "/dev/null", "-p", &server.port.to_string()])
         .args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"])
         .args(options)
         .arg("root@127.0.0.1")
