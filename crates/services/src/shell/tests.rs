@@ -10,7 +10,9 @@ const NOW: u64 = 1_795_747_211 * NANOS;
 const UPTIME: u64 = (41 * 86_400 + 11 * 3600 + 200) * NANOS;
 
 pub(super) fn debian() -> Arc<ShellSpec> {
-    Arc::new(toml::from_str(include_str!("../../../../profiles/shells/debian-12.toml")).unwrap())
+    let product = include_str!("../../../../profiles/services/openssh-9.2-debian12.toml");
+    let table: toml::Table = product.parse().unwrap();
+    Arc::new(table["kind"]["ssh"]["shell"].clone().try_into().unwrap())
 }
 
 pub(super) fn shell_of(user: &str, terminal: bool) -> Shell {

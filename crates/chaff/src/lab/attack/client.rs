@@ -93,8 +93,16 @@ fn find_a_login(findings: &[Finding], network: &Network, teller: &Teller<'_>) ->
     first_open(&found, &LOGIN_PORTS)
 }
 
+/// The first that says something, else the first that is open: a mute one takes no login.
 fn first_open(findings: &[Finding], ports: &[u16]) -> Option<(Ipv4Addr, u16)> {
-    ports.iter().find_map(|port| Some((findings.iter().find(|finding| has_open(finding, *port))?.ip?, *port)))
+    let doors = ports.iter().flat_map(|&port| {
+        findings.iter().filter_map(move |finding| {
+            let open = finding.ports.iter().find(|open| open.port == port)?;
+            Some((finding.ip?, port, open.service.is_empty()))
+        })
+    });
+    // Of equals the first is taken.
+    doors.min_by_key(|&(_, _, mute)| mute).map(|(ip, port, _)| (ip, port))
 }
 
 fn has_open(finding: &Finding, port: u16) -> bool {
