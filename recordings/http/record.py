@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Puts requests.txt to real servers on the loopback address and writes what they answer to NAME/answers.txt.
 
-    record.py FOLDER
+    record.py FOLDER [NAME...]
 
 FOLDER/bookworm, FOLDER/bullseye and FOLDER/trixie hold Debian's packages, unpacked with dpkg-deb -x, not installed:
-nginx, nginx-common, nginx-core (bullseye), apache2, apache2-bin, apache2-data, and those of their libraries that this
+nginx, nginx-common, nginx-core (bullseye), lighttpd, apache2, apache2-bin, apache2-data, and those of their libraries that this
 machine lacks (for trixie libc6 as well). The servers run with Debian's default site, their files written at
 1700000000, beside them a folder `assets` with one file, on high ports, and are ended by their process ids.
 """
@@ -79,6 +79,25 @@ DocumentRoot {d}/html
     open(d+'/c','w').write(s)
     env=dict(os.environ,APACHE_RUN_DIR=d,APACHE_LOG_DIR=d,APACHE_LOCK_DIR=d)
     return subprocess.Popen([f'{R}/{suite}/usr/sbin/apache2','-f',d+'/c','-DFOREGROUND'],env=env)
+def lighttpd(suite,port):
+    d=f'{W}/lighttpd-{suite}'; shutil.rmtree(d,ignore_errors=True); os.makedirs(d+'/html'); os.makedirs(d+'/up')
+    shutil.copy(f'{R}/{suite}/usr/share/lighttpd/index.html',d+'/html/index.lighttpd.html')
+    os.utime(d+'/html/index.lighttpd.html',(1700000000,1700000000))
+    # Debian's lighttpd.conf, with other folders, one address, and the types that a page here needs in place of all.
+    text=open(f'{R}/{suite}/etc/lighttpd/lighttpd.conf').read()
+    text=re.sub(r'(?m)^(include(_shell)?|server\.(username|groupname|port|pid-file|errorlog|document-root|upload-dirs))\b.*$','',text)
+    text+=f'''
+index-file.names += ( "index.lighttpd.html" )
+mimetype.assign = ( ".html" => "text/html", ".css" => "text/css; charset=utf-8" )
+server.port = {port}
+server.bind = "127.0.0.1"
+server.document-root = "{d}/html"
+server.upload-dirs = ( "{d}/up" )
+server.errorlog = "{d}/err"
+server.pid-file = "{d}/pid"
+'''
+    open(d+'/c','w').write(text)
+    return subprocess.Popen([f'{R}/{suite}/usr/sbin/lighttpd','-D','-f',d+'/c','-m',f'{R}/{suite}/usr/lib/lighttpd'])
 def unesc(s):
     out=b''; i=0
     while i<len(s):
@@ -142,6 +161,7 @@ HERE=os.path.dirname(os.path.abspath(__file__))
 NAMES={'nginx-1.22.1-debian12':('nginx-bookworm/html/index.nginx-debian.html',18122,lambda p:nginx('bookworm',p)),
  'nginx-1.18.0-debian11':('nginx-bullseye/html/index.nginx-debian.html',18118,lambda p:nginx('bullseye',p)),
  'nginx-1.26.3-debian13':('nginx-trixie/html/index.nginx-debian.html',18126,lambda p:nginx('trixie',p)),
+ 'lighttpd-1.4.69-debian12':('lighttpd-bookworm/html/index.lighttpd.html',18128,lambda p:lighttpd('bookworm',p)),
  'apache-2.4.71-debian12':('apache/html/index.html',18124,apache)}
 def show(octets,page):
     out=''
@@ -158,6 +178,7 @@ def show(octets,page):
         lines.append(l)
     return ''.join(l+'\n' for l in lines)
 for name,(page,port,start) in NAMES.items():
+    if sys.argv[2:] and name not in sys.argv[2:]: continue
     server=start(port)
     try:
         time.sleep(1.5)
@@ -170,7 +191,10 @@ for name,(page,port,start) in NAMES.items():
         os.makedirs(f'{HERE}/{name}',exist_ok=True)
         with open(f'{HERE}/{name}/answers.txt','w') as f:
             f.write(f'# What the real server answered to requests.txt. Made by: cargo xtask goldens http\n# port {port}\n')
-            for (row,_),(octets,end) in zip(table,answers): f.write(f'\n== {row}\n{show(octets,text)}-- {end}\n')
+            for (row,_),(octets,end) in zip(table,answers):
+                # lighttpd's tag is a number that depends on the inode.
+                shown=show(octets,text).replace(etag,'{etag}') if name.startswith('lighttpd') else show(octets,text)
+                f.write(f'\n== {row}\n{shown}-- {end}\n')
         print(name,len(answers))
     finally:
         server.terminate(); server.wait()

@@ -40,13 +40,14 @@ const CLIENTS: [(&str, &str); 25] = [
 ];
 
 /// A daemon of ordinary LAN life: where the package puts it, and the package.
-const DAEMONS: [(&str, &str); 7] = [
+const DAEMONS: [(&str, &str); 8] = [
     ("usr/sbin/avahi-daemon", "avahi-daemon"),
     ("usr/sbin/dnsmasq", "dnsmasq-base"),
     ("usr/sbin/lldpd", "lldpd"),
     ("usr/sbin/nmbd", "samba"),
     ("sbin/dhclient", "isc-dhcp-client"),
     ("usr/sbin/nginx", "nginx"),
+    ("usr/sbin/apache2", "apache2-bin"),
     ("usr/sbin/sshd", "openssh-server"),
 ];
 

@@ -75,8 +75,9 @@ impl File<'_> {
         if request.joined("if-match").is_some_and(|list| !tag_in(&list, &tag, false)) {
             return Outcome::Failed;
         }
-        let date = |name: &str| request.value(name).and_then(parse_date);
-        if date("if-unmodified-since").is_some_and(|limit| self.modified > limit) {
+        let limit = request.value("if-unmodified-since").map(parse_date);
+        // Those that compare dates to the second take one that cannot be read for the oldest of all.
+        if limit.is_some_and(|limit| limit.map_or(self.spec.exact_date, |limit| self.modified > limit)) {
             return Outcome::Failed;
         }
         let none_match = request.joined("if-none-match").map(|list| tag_in(&list, &tag, true));
@@ -231,7 +232,12 @@ pub(super) fn parse_date(text: &[u8]) -> Option<u64> {
     let (_, rest) = text.split_once(", ")?;
     let mut words = rest.split(' ');
     let (day, month, year) = (words.next()?, words.next()?, words.next()?);
-    let mut clock = words.next()?.split(':');
+    let clock = words.next()?;
+    let widths = [day.len(), month.len(), year.len(), clock.len()];
+    if widths != [2, 3, 4, 8] {
+        return None;
+    }
+    let mut clock = clock.split(':').filter(|digits| digits.len() == 2);
     let mut next = || clock.next().and_then(|digits| number(digits.as_bytes()));
     let (hour, minute, second) = (next()?, next()?, next()?);
     let (day, year) = (number(day.as_bytes())?, number(year.as_bytes())?);

@@ -96,6 +96,9 @@ impl Lines {
         let version = words.next();
         request.method = method.to_vec();
         request.target = target.to_vec();
+        // The target's host is known before anything of the line is refused: the page of the refusal names it.
+        let directed = self.take_target(target).is_some();
+        let request = &mut self.request;
         if method.is_empty() || !method.iter().all(|&o| is_token(o)) || target.is_empty() || words.next().is_some() {
             return Err(wrong);
         }
@@ -111,9 +114,11 @@ impl Lines {
         };
         if request.version == Version::Simple && !request.is("GET") {
             request.version = Version::Old;
-            return Err((400, "body"));
+            return Err(wrong);
         }
-        self.take_target(target).ok_or(wrong)?;
+        if !directed {
+            return Err(wrong);
+        }
         if self.request.misdirected && self.request.version == Version::Simple {
             return Err(wrong);
         }
@@ -141,9 +146,17 @@ impl Lines {
             let rest = target.get(from + 3..)?;
             let end = rest.iter().position(|octet| matches!(octet, b'/' | b'?' | b'#')).unwrap_or(rest.len());
             let (authority, path) = rest.split_at_checked(end)?;
-            match host_of(authority).filter(|_| scheme == b"http" || scheme == b"https") {
+            let ours = scheme == b"http" || scheme == b"https";
+            match host_of(authority).filter(|_| ours) {
                 Some(host) => (request.host, request.port) = host,
-                None => request.misdirected = true,
+                None => {
+                    request.misdirected = true;
+                    // Who is let in there is not looked at, and not named.
+                    let named = authority.split(|&octet| octet == b'@').nth(1);
+                    if let Some(host) = named.filter(|_| ours).and_then(host_of) {
+                        (request.host, request.port) = host;
+                    }
+                }
             }
             request.authority = authority.to_vec();
             if path.first() != Some(&b'/') {

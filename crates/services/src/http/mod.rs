@@ -68,6 +68,8 @@ pub(crate) struct Http {
     /// When the request that is being read began.
     began: u64,
     ended: bool,
+    /// The time that was asked to be woken at.
+    alarm: u64,
 }
 
 #[derive(Debug)]
@@ -108,8 +110,9 @@ impl Http {
             heard: opening.now,
             began: opening.now,
             ended: false,
+            alarm: u64::MAX,
         };
-        http.outbox.wake(http.due());
+        http.set_alarm();
         http
     }
 
@@ -120,7 +123,7 @@ impl Http {
             Phase::Holding(at, ..) => *at,
             Phase::Head(_) if self.served > 0 && self.input.is_empty() => after_s(self.heard, keeping.idle_s()),
             Phase::Head(_) => after_s(self.began, keeping.head_s()),
-            Phase::Awaiting(..) | Phase::Discarding(..) => after_s(self.heard, keeping.head_s()),
+            Phase::Awaiting(..) | Phase::Discarding(..) => after_s(self.heard, keeping.body_s()),
         }
     }
 
@@ -149,6 +152,15 @@ impl Http {
         if self.ended && !self.outbox.is_closing() && !self.outbox.is_behind() {
             self.leave(now);
         }
+        if !self.outbox.is_closing() && self.due() < self.alarm {
+            self.set_alarm();
+        }
+    }
+
+    /// What is awaited may end sooner than what was awaited before: an idle connection sooner than a head.
+    fn set_alarm(&mut self) {
+        self.alarm = self.due();
+        self.outbox.wake(self.alarm);
     }
 
     fn read_head(&mut self, now: u64, mut reader: Reader) -> bool {
@@ -302,7 +314,7 @@ impl Http {
         let octets = answer.write(&self.spec, self.manner(now, request, keeps));
         if held > 0 {
             self.phase = Phase::Holding(now.saturating_add(u64::from(held) * NANOS_OF_MS), octets, then);
-            self.outbox.wake(self.due());
+            self.set_alarm();
             return;
         }
         self.outbox.send(&octets);
@@ -407,6 +419,37 @@ impl Http {
             holding @ Phase::Holding(..) => self.phase = holding,
         }
     }
+
+    /// The client was too slow.
+    fn lose_patience(&mut self, now: u64) {
+        let status = self.spec.keeping.late_status;
+        let phase = core::mem::replace(&mut self.phase, Phase::Head(Reader::new(&self.spec.rules)));
+        match phase {
+            Phase::Head(mut reader) => {
+                if status != 0
+                    && let Some(fault) = reader.end(&self.input)
+                {
+                    self.refuse(now, &Fault { status, ..fault });
+                    return;
+                }
+                let head = core::mem::take(&mut self.input);
+                if !head.is_empty() {
+                    self.tell(Kind::ServiceRequest, tool_of_payload(&head), payload(&head));
+                }
+            }
+            Phase::Awaiting(request, body) => {
+                self.observe(&request, &body.kept);
+                if status != 0 {
+                    let answer = self.error(&request, status, "");
+                    self.answer(now, &request, answer, true);
+                    return;
+                }
+            }
+            Phase::Discarding(request, body, _) => self.observe(&request, &body.kept),
+            Phase::Holding(..) => {}
+        }
+        self.outbox.close();
+    }
 }
 
 impl Conversation for Http {
@@ -444,18 +487,15 @@ impl Conversation for Http {
         if self.outbox.is_closing() {
             return;
         }
+        self.alarm = u64::MAX;
         self.work(cx.now);
         if self.outbox.is_closing() || self.outbox.is_behind() {
             return;
         }
         if cx.now < self.due() {
-            self.outbox.wake(self.due());
+            self.set_alarm();
         } else {
-            let head = core::mem::take(&mut self.input);
-            if !head.is_empty() {
-                self.tell(Kind::ServiceRequest, tool_of_payload(&head), payload(&head));
-            }
-            self.outbox.close();
+            self.lose_patience(cx.now);
         }
     }
 
@@ -477,6 +517,10 @@ impl HttpKeeping {
 
     fn head_s(&self) -> u32 {
         if self.head_s == 0 { KEPT_S } else { self.head_s }
+    }
+
+    fn body_s(&self) -> u32 {
+        if self.body_s == 0 { self.head_s() } else { self.body_s }
     }
 
     fn max_requests(&self) -> u32 {

@@ -73,7 +73,10 @@ impl Octets {
                     return Progress::More;
                 }
                 Line::Wrong(status) => {
-                    self.request.line = rest.iter().copied().take_while(|&o| o != b'\n').take(512).collect();
+                    if !self.in_fields {
+                        self.request.line = rest.iter().copied().take_while(|&o| o != b'\n').take(512).collect();
+                        self.request.method = whole_method(rest).to_vec();
+                    }
                     return Progress::Refused(core::mem::take(&mut self.request).refused(status));
                 }
                 Line::Empty(length) if !self.in_fields => return Progress::Skipped(length),
@@ -348,6 +351,15 @@ fn field_line(octets: &[u8], loose: bool) -> Line {
         }
     }
     Line::Open
+}
+
+/// The method, if the line came so far that it was known: what is answered to HEAD has no body, whatever follows.
+fn whole_method(line: &[u8]) -> &[u8] {
+    let end = line.iter().position(|octet| !octet.is_ascii_uppercase() && !matches!(octet, b'_' | b'-'));
+    match end.map(|end| line.split_at(end)) {
+        Some((method, [b' ', ..])) => method,
+        _ => &[],
+    }
 }
 
 /// Target and version of what follows the method.

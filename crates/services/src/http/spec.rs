@@ -125,6 +125,10 @@ pub struct HttpKeeping {
     pub idle_s: u32,
     /// Seconds for a head to come in whole; 60 if left out.
     pub head_s: u32,
+    /// Seconds between two pieces of a body; those for a head if left out.
+    pub body_s: u32,
+    /// Status of the answer to a client that is too slow in the middle of fields or of a body; 0: the connection ends.
+    pub late_status: u16,
     /// Requests on one connection; 1000 if left out.
     pub max_requests: u32,
     /// When `Connection: keep-alive` is said.
@@ -190,7 +194,7 @@ pub struct FileSpec {
     pub spread: u32,
     /// How ranges are answered.
     pub ranges: Ranges,
-    /// `If-Modified-Since` must be the date itself, not a later one.
+    /// `If-Modified-Since` must be the date itself, not a later one, and an `If-Unmodified-Since` that is no date fails.
     pub exact_date: bool,
     /// `Accept-Ranges` is left out where a part is sent.
     pub bare_parts: bool,

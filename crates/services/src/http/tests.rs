@@ -339,3 +339,30 @@ fn a_gigabyte_is_read_past_and_not_kept() {
     assert!(said.text().starts_with("HTTP/1.1 404"), "{}", said.text());
     assert!(matches!(&said.facts[0].2, Detail::Request { body, .. } if body.len() <= 512));
 }
+
+#[test]
+fn who_is_too_slow_is_told_where_the_server_tells() {
+    let keeping = HttpKeeping { head_s: 20, body_s: 10, late_status: 408, ..HttpKeeping::default() };
+    let rules = HttpRules { reading: crate::Reading::Lines, waits: true, ..HttpRules::default() };
+    let spec = HttpSpec { keeping, rules, error_body: "{status}".into(), ..HttpSpec::default() };
+    let spec = ServiceSpec::new("slow", ServiceKind::Http(Arc::new(spec)));
+    let cases: [(&[u8], u64, &str); 4] = [
+        (b"GET / HTTP/1.1\r\nHost: a\r\n", 20, "HTTP/1.1 408 Request Timeout"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc", 10, "HTTP/1.1 408 Request Timeout"),
+        (b"GET / HT", 20, ""),
+        (b"\r\n", 20, ""),
+    ];
+    for (request, seconds, expected) in cases {
+        let mut web = open(&spec, &opening());
+        let said = offer(&mut *web, SECOND, request);
+        let at = (1 + seconds) * SECOND;
+        assert!(!said.closed && said.text().is_empty(), "{}", request.escape_ascii());
+        assert!(said.wake.is_some_and(|wake| wake <= at), "{}", request.escape_ascii());
+        web.handle_wake(at!(at - 1));
+        assert!(!drain(&mut *web, at - 1, 1460).closed, "{}", request.escape_ascii());
+        web.handle_wake(at!(at));
+        let said = drain(&mut *web, at, 1460);
+        assert_eq!(said.text().lines().next().unwrap_or(""), expected, "{}", request.escape_ascii());
+        assert!(said.closed && said.facts.len() <= 1, "{}", request.escape_ascii());
+    }
+}

@@ -4,7 +4,7 @@
 
 use std::{
     io::{ErrorKind, Read, Write},
-    net::{IpAddr, Ipv4Addr, TcpListener, TcpStream},
+    net::{IpAddr, Ipv4Addr, Shutdown, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -121,6 +121,9 @@ fn serve(spec: &ServiceSpec, mut stream: &TcpStream, told: &Facts, accounts: &Ar
                 }
                 Output::Observe(kind, tool, detail) => told.lock().unwrap().push((kind, tool, detail)),
                 Output::Wake(at) => wake = Some(at),
+                Output::Close if matches!(spec.kind, ServiceKind::Http(_)) && spec.tls.is_none() => {
+                    return linger(stream);
+                }
                 Output::Close if waiting.is_empty() => return,
                 // As a kernel does for a server that closes before it has read all.
                 Output::Close | Output::Reset => return reset(stream),
@@ -145,6 +148,16 @@ fn serve(spec: &ServiceSpec, mut stream: &TcpStream, told: &Facts, accounts: &Ar
             waiting.drain(..taken);
         }
     }
+}
+
+/// Ends as web servers do: what the client still sends is read for a while, so that it does not turn the end into a RST
+/// that would destroy the answer on its way.
+fn linger(mut stream: &TcpStream) {
+    // A client that is gone has nothing to be told.
+    let _ = stream.shutdown(Shutdown::Write);
+    stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    let mut octets = [0; 2048];
+    while stream.read(&mut octets).is_ok_and(|count| count > 0) {}
 }
 
 /// Chance that no other connection of this test has.
