@@ -40,7 +40,7 @@ const CLIENTS: [(&str, &str); 25] = [
 ];
 
 /// A daemon of ordinary LAN life: where the package puts it, and the package.
-const DAEMONS: [(&str, &str); 8] = [
+const DAEMONS: [(&str, &str); 9] = [
     ("usr/sbin/avahi-daemon", "avahi-daemon"),
     ("usr/sbin/dnsmasq", "dnsmasq-base"),
     ("usr/sbin/lldpd", "lldpd"),
@@ -48,6 +48,7 @@ const DAEMONS: [(&str, &str); 8] = [
     ("sbin/dhclient", "isc-dhcp-client"),
     ("usr/sbin/nginx", "nginx"),
     ("usr/sbin/apache2", "apache2-bin"),
+    ("usr/sbin/lighttpd", "lighttpd"),
     ("usr/sbin/sshd", "openssh-server"),
 ];
 

@@ -53,7 +53,7 @@ fn every_personality_fits_a_device() {
 }
 
 /// Services that no device of the catalogue has by itself; people choose them by `ports` in `chaff.toml`.
-const FOR_PORTS: [&str; 19] = [
+const FOR_PORTS: [&str; 20] = [
     "apache-2.4.71-debian12",
     "camera-web",
     "discard",
@@ -61,6 +61,7 @@ const FOR_PORTS: [&str; 19] = [
     "dropbear-2022.83",
     "dropbear-2025.89",
     "echo",
+    "lighttpd-1.4.69-debian12",
     "management-controller-web",
     "nas-web",
     "nginx-1.18.0-debian11",

@@ -75,6 +75,8 @@ fn compare(name: &str) {
     let (mut wrong, mut told) = (Vec::new(), String::new());
     for (row, text) in rows() {
         let ours = show(&talk(&spec, &steps(&text, &etag, &modified)), &page);
+        // lighttpd's tag is a number that depends on the inode.
+        let ours = if answers["get"].contains("{etag}") { table::without_tags(&ours) } else { ours };
         if ours != answers[&row] {
             told += &format!("== {row}\n--- recorded\n{}--- ours\n{ours}", answers[&row]);
             wrong.push(row);
@@ -96,6 +98,11 @@ fn nginx_1_18_answers_as_recorded() {
 #[test]
 fn nginx_1_26_answers_as_recorded() {
     compare("nginx-1.26.3-debian13");
+}
+
+#[test]
+fn lighttpd_1_4_answers_as_recorded() {
+    compare("lighttpd-1.4.69-debian12");
 }
 
 #[test]

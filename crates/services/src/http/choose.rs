@@ -21,7 +21,12 @@ impl Http {
         let spec = Arc::clone(&self.spec);
         let rules = &spec.rules;
         if request.path == b"*" {
-            return Answer { status: 200, ..Answer::default() };
+            let answer = Answer { status: 200, ..Answer::default() };
+            return if rules.methods_first || rules.options.is_empty() {
+                answer
+            } else {
+                answer.with("Allow", rules.options.as_str())
+            };
         }
         let path = match normalise(&request.path, rules) {
             Ok(path) => path,
@@ -41,7 +46,7 @@ impl Http {
             let _ = self.pass(&AuthSpec::default(), request, now);
         }
         if request.is("OPTIONS") && !rules.options.is_empty() && (rules.methods_first || found.is_some()) {
-            let no_type = found.is_none();
+            let no_type = found.is_none() || !rules.methods_first;
             let kind = found.map_or("", |page| page.content_type.as_str());
             let answer = Answer { status: 200, ..Answer::default() }.with("Allow", rules.options.as_str());
             return if no_type || kind.is_empty() { answer } else { answer.with("Content-Type", kind) };
@@ -70,7 +75,7 @@ impl Http {
             return self.error(request, 404, "");
         };
         if !allowed(page) {
-            return self.error(request, 405, "");
+            return self.error(request, rules.wrong_method_status(), "");
         }
         if let Some(login) = &page.login {
             match self.pass(login, request, now) {
@@ -110,7 +115,12 @@ impl Http {
             let length = u64::try_from(answer.body.len()).unwrap_or(u64::MAX);
             let (modified, micros) = self.moment_of(page, file.modified, file.spread, now);
             let file = File { spec: file, modified, micros, length };
-            match file.judge(request, self.utc(now) / 1_000_000_000) {
+            let mut outcome = file.judge(request, self.utc(now) / 1_000_000_000);
+            let parts = matches!(outcome, Outcome::Parts(_) | Outcome::Unsatisfiable);
+            if parts && self.spec.rules.echoes_version && (request.is("HEAD") || !takes_ranges(request)) {
+                outcome = Outcome::Whole;
+            }
+            match outcome {
                 Outcome::Whole => {}
                 Outcome::Failed => {
                     let answer = self.error(request, 412, "");
@@ -119,6 +129,9 @@ impl Http {
                 Outcome::NotModified => {
                     answer.headers.retain(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
                     answer = file.headed(answer, |name| file.spec.not_modified.iter().any(|n| n == name));
+                    if file.spec.not_modified.iter().any(|name| name == "Content-Type") {
+                        answer = answer.with("Content-Type", kind);
+                    }
                     return Answer { status: 304, body: Vec::new(), contentless: true, ..answer };
                 }
                 Outcome::Unsatisfiable => {
@@ -137,7 +150,9 @@ impl Http {
                     return Answer { status, ..cut(answer, &parts, kind, &boundary, file.spec.ranges) };
                 }
             }
-            answer = file.headed(answer, |_| true);
+            // Where ranges are not for all, they are not offered to all.
+            let ranges = !self.spec.rules.echoes_version || takes_ranges(request);
+            answer = file.headed(answer, |name| ranges || name != "Accept-Ranges");
         }
         if kind != "-" {
             answer = answer.with("Content-Type", kind);
@@ -161,6 +176,8 @@ impl Http {
 
     fn boundary(&mut self, ranges: Ranges) -> String {
         match ranges {
+            // The same for ever.
+            Ranges::Joined => "fkj49sn38dcn3".into(),
             // A counter of the whole server, which has not served many.
             Ranges::Strict => format!("{:020}", u64::from(self.chance.next_u32() % 4000) + 1),
             Ranges::None | Ranges::Lenient => format!("{:016x}", self.chance.next_u64()),
@@ -174,8 +191,13 @@ impl Http {
         let host = self.fill(request, "{host}", "");
         let own = self.spec.port();
         let port = if self.spec.rules.redirects_own_port { own } else { request.port.unwrap_or(own) };
-        let location =
-            if port == 80 { format!("http://{host}{target}") } else { format!("http://{host}:{port}{target}") };
+        let location = if self.spec.rules.bare_redirects {
+            target
+        } else if port == 80 {
+            format!("http://{host}{target}")
+        } else {
+            format!("http://{host}:{port}{target}")
+        };
         self.error_at(request, 301, "", &location).with("Location", location.clone())
     }
 
@@ -236,7 +258,8 @@ impl Http {
                 answer.body.extend_from_slice(spec.error_padding.as_bytes());
             }
         }
-        if kind == "-" || answer.headers.iter().any(|(name, _)| name == "Content-Type") {
+        let typed = answer.headers.iter().any(|(name, _)| name == "Content-Type");
+        if kind == "-" || typed || bare {
             return answer;
         }
         answer.with("Content-Type", kind)
@@ -348,6 +371,11 @@ impl Http {
     }
 }
 
+/// Whether a client of a server that offers ranges to few is among those: HTTP/1.1, and a page is read.
+fn takes_ranges(request: &Request) -> bool {
+    request.version == Version::Current && (request.is("GET") || request.is("HEAD"))
+}
+
 /// Whether a page is one of the server's own errors.
 fn is_error(page: &HttpPage) -> bool {
     page.status >= 400 && page.body.is_empty()
@@ -377,10 +405,11 @@ fn cut(mut answer: Answer, parts: &[(u64, u64)], kind: &str, boundary: &str, ran
         return answer.with("Content-Range", range(only)).with("Content-Type", kind);
     }
     let names =
-        if ranges == Ranges::Strict { ("Content-Type", "Content-Range") } else { ("Content-type", "Content-range") };
+        if ranges != Ranges::Lenient { ("Content-Type", "Content-Range") } else { ("Content-type", "Content-range") };
     let mut body = Vec::new();
     for part in parts {
-        let head = format!("\r\n--{boundary}\r\n{}: {kind}\r\n{}: {}\r\n\r\n", names.0, names.1, range(part));
+        let gap = if body.is_empty() && ranges == Ranges::Joined { "" } else { "\r\n" };
+        let head = format!("{gap}--{boundary}\r\n{}: {kind}\r\n{}: {}\r\n\r\n", names.0, names.1, range(part));
         body.extend_from_slice(head.as_bytes());
         body.extend_from_slice(piece(part));
     }

@@ -7,11 +7,14 @@ use super::{
     respond::Answer,
     spec::{Etag, FileSpec, Ranges},
 };
-use crate::calendar::Moment;
+use crate::{calendar::Moment, text::mix};
 
 const NANOS: u64 = 1_000_000_000;
 /// Ranges of one request; nginx and Apache allow more, and serve no honest client with them.
 const MAX_RANGES: usize = 64;
+/// Of a server that joins: how many it takes, and octets between two that become one (`http_range.c` of lighttpd).
+const MAX_JOINED: usize = 10;
+const NEAR: u64 = 80;
 /// Seconds from 1601, where Windows begins to count, to 1970.
 const FROM_1601: u64 = 11_644_473_600;
 
@@ -43,6 +46,13 @@ impl File<'_> {
             Etag::None => String::new(),
             Etag::SecondsLength => format!("\"{:x}-{:x}\"", self.modified, self.length),
             Etag::LengthMicroseconds => format!("\"{:x}-{:x}\"", self.length, self.modified * 1_000_000 + self.micros),
+            Etag::Number => {
+                let mut file = [0; 16];
+                let (first, second) = file.split_at_mut(8);
+                first.copy_from_slice(&self.modified.to_le_bytes());
+                second.copy_from_slice(&(self.micros << 32 | self.length).to_le_bytes());
+                format!("\"{}\"", mix(&file, 0) & u64::from(u32::MAX))
+            }
             Etag::FileTime => {
                 let intervals = (self.modified + FROM_1601) * 10_000_000;
                 let octets = intervals.to_le_bytes().map(|octet| format!("{octet:x}"));
@@ -72,6 +82,11 @@ impl File<'_> {
 
     pub(super) fn judge(&self, request: &Request, now: u64) -> Outcome {
         let tag = self.etag();
+        if self.spec.plain_conditions {
+            let since = || request.value("if-modified-since").and_then(parse_date).map(|date| date >= self.modified);
+            let same = request.joined("if-none-match").map(|list| tag_in(&list, &tag, true)).or_else(since);
+            return if same == Some(true) { Outcome::NotModified } else { self.ranges(request, &tag) };
+        }
         if request.joined("if-match").is_some_and(|list| !tag_in(&list, &tag, false)) {
             return Outcome::Failed;
         }
@@ -101,7 +116,7 @@ impl File<'_> {
             return Outcome::Whole;
         };
         let Some((unit, list)) = value.split_at_checked(6) else { return Outcome::Whole };
-        if !unit.eq_ignore_ascii_case(b"bytes=") || list.is_empty() {
+        if !unit.eq_ignore_ascii_case(b"bytes=") || list.is_empty() && self.spec.ranges != Ranges::Joined {
             return Outcome::Whole;
         }
         if let Some(condition) = request.value("if-range") {
@@ -117,6 +132,7 @@ impl File<'_> {
         match self.spec.ranges {
             Ranges::None => Outcome::Whole,
             Ranges::Strict => self.strict(list),
+            Ranges::Joined => self.joined(list),
             Ranges::Lenient => self.lenient(list),
         }
     }
@@ -160,6 +176,43 @@ impl File<'_> {
             _ if sum > self.length => Outcome::Whole,
             _ => Outcome::Parts(parts),
         }
+    }
+
+    fn joined(&self, list: &[u8]) -> Outcome {
+        let mut parts: Vec<(u64, u64)> = Vec::new();
+        let limit = |digits: &[u8]| number(digits).filter(|&n| i64::try_from(n).is_ok());
+        for item in list.split(|&octet| octet == b',') {
+            let Some(dash) = item.iter().position(|&octet| octet == b'-') else { break };
+            let (first, last) = (trim(item.get(..dash).unwrap_or(&[])), trim(item.get(dash + 1..).unwrap_or(&[])));
+            let (start, end) = match (first, last) {
+                (b"", suffix) => match limit(suffix) {
+                    None => break,
+                    Some(count) => (self.length.saturating_sub(count), self.length),
+                },
+                (first, b"") => match limit(first) {
+                    None => break,
+                    Some(start) => (start, self.length),
+                },
+                (first, last) => match (limit(first), limit(last)) {
+                    (Some(start), Some(last)) if start <= last => (start, last.saturating_add(1).min(self.length)),
+                    _ => break,
+                },
+            };
+            if start < end && parts.len() < MAX_JOINED {
+                parts.push((start, end - 1));
+            }
+        }
+        let mut joined: Vec<(u64, u64)> = Vec::new();
+        for (start, end) in parts {
+            match joined.last_mut() {
+                Some((low, high)) if start <= high.saturating_add(NEAR) && end.saturating_add(NEAR) >= *low => {
+                    *low = start.min(*low);
+                    *high = end.max(*high);
+                }
+                _ => joined.push((start, end)),
+            }
+        }
+        if joined.is_empty() { Outcome::Unsatisfiable } else { Outcome::Parts(joined) }
     }
 
     fn lenient(&self, list: &[u8]) -> Outcome {

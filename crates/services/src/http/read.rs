@@ -1,6 +1,7 @@
-//! Reading heads: two ways, one result.
+//! Reading heads: three ways, one result.
 
 use super::{
+    heads::Heads,
     lines::Lines,
     octets::Octets,
     request::{Fault, Request},
@@ -25,6 +26,7 @@ pub(super) enum Progress {
 pub(super) enum Reader {
     Octets(Octets),
     Lines(Lines),
+    Heads(Heads),
 }
 
 impl Reader {
@@ -32,6 +34,7 @@ impl Reader {
         match rules.reading {
             Reading::Octets => Self::Octets(Octets::new()),
             Reading::Lines => Self::Lines(Lines::new()),
+            Reading::Heads => Self::Heads(Heads::new()),
         }
     }
 
@@ -40,13 +43,14 @@ impl Reader {
         match self {
             Self::Octets(reader) => reader.read(head, rules),
             Self::Lines(reader) => reader.read(head, rules),
+            Self::Heads(reader) => reader.read(head, rules),
         }
     }
 
     /// The client has ended in the middle of a head; what that is answered with, if with anything.
     pub(super) fn end(&mut self, head: &[u8]) -> Option<Fault> {
         match self {
-            Self::Octets(_) => None,
+            Self::Octets(_) | Self::Heads(_) => None,
             Self::Lines(reader) => reader.end(head),
         }
     }
@@ -61,6 +65,10 @@ impl HttpSpec {
 impl HttpRules {
     pub(super) fn unknown_method_status(&self) -> u16 {
         if self.unknown_method_status == 0 { 405 } else { self.unknown_method_status }
+    }
+
+    pub(super) fn wrong_method_status(&self) -> u16 {
+        if self.wrong_method_status == 0 { 405 } else { self.wrong_method_status }
     }
 
     pub(super) fn line_too_long(&self) -> u16 {

@@ -49,8 +49,9 @@ impl Answer {
         let mut out = Vec::with_capacity(self.body.len() + 512);
         let chunks = self.unmeasured && manner.keeps && manner.current;
         if !manner.bare {
+            let minor = u8::from(manner.current || !spec.rules.echoes_version);
             let reason = if self.reason.is_empty() { reason(self.status) } else { &self.reason };
-            out.extend(format!("HTTP/1.1 {} {reason}\r\n", self.status).into_bytes());
+            out.extend(format!("HTTP/1.{minor} {} {reason}\r\n", self.status).into_bytes());
             self.add_general(spec, manner, chunks);
             for (name, value) in &self.headers {
                 for piece in [name, ": ", value, "\r\n"] {
@@ -89,6 +90,7 @@ impl Answer {
         let said = match keeping.announced {
             Announced::Always => true,
             Announced::Asked => manner.asked,
+            Announced::AskedByOld => manner.asked && !manner.current,
             Announced::Never => false,
         };
         if !manner.keeps {

@@ -69,6 +69,8 @@ pub struct HttpRules {
     pub methods: Vec<String>,
     /// Status for others; 405 if left out.
     pub unknown_method_status: u16,
+    /// Status for a known method that a page does not take; 405 if left out.
+    pub wrong_method_status: u16,
     /// Methods that are refused whatever the path, with 405, and end the connection.
     pub refused_methods: Vec<String>,
     /// A method is judged before the path is looked up.
@@ -81,12 +83,18 @@ pub struct HttpRules {
     pub posts_get: bool,
     /// The answer waits for the request's body.
     pub waits: bool,
+    /// A body is not waited for: the connection ends with the answer.
+    pub unread_bodies: bool,
     /// A body that is longer is refused with 413; 0: none is.
     pub max_body: u64,
     /// What `Expect: 100-continue` brings.
     pub expect: Expect,
     /// HEAD to an error does not tell the page's length.
     pub silent_heads: bool,
+    /// Redirects name the path alone.
+    pub bare_redirects: bool,
+    /// HTTP/1.0 is answered with HTTP/1.0, and has no ranges.
+    pub echoes_version: bool,
     /// Redirects name the server's own port, whatever port the client asked for.
     pub redirects_own_port: bool,
     /// Paths whose last name begins so are refused with 403.
@@ -102,6 +110,8 @@ pub enum Reading {
     Octets,
     /// Line by line, as Apache does: strict line ends, folds, tokens.
     Lines,
+    /// When the whole head is there, as lighttpd does.
+    Heads,
 }
 
 /// What `Expect: 100-continue` brings.
@@ -152,6 +162,8 @@ pub enum Announced {
     Always,
     /// If the client said it.
     Asked,
+    /// If a client of HTTP/1.0 said it.
+    AskedByOld,
     /// Never.
     Never,
 }
@@ -196,11 +208,14 @@ pub struct FileSpec {
     pub ranges: Ranges,
     /// `If-Modified-Since` must be the date itself, not a later one, and an `If-Unmodified-Since` that is no date fails.
     pub exact_date: bool,
+    /// `If-Match` and `If-Unmodified-Since` mean nothing, `If-None-Match` alone decides where it is said (RFC 9110
+    /// §13.2.2), and dates may lie in the future.
+    pub plain_conditions: bool,
     /// `Accept-Ranges` is left out where a part is sent.
     pub bare_parts: bool,
     /// Which of `Last-Modified`, `ETag` and `Accept-Ranges` a 412 has.
     pub failed: Vec<String>,
-    /// Which of them a 304 has.
+    /// Which of them a 304 has; `Content-Type` may be named as well.
     pub not_modified: Vec<String>,
 }
 
@@ -215,6 +230,8 @@ pub enum Etag {
     SecondsLength,
     /// `"` length `-` microseconds `"`, hexadecimal (Apache).
     LengthMicroseconds,
+    /// `"` a number of 32 bits `"`, decimal, the decoy's own (lighttpd, which makes it of inode, length and date).
+    Number,
     /// `"` 100-nanosecond intervals since 1601, its last octets, `:0"` (IIS).
     FileTime,
 }
@@ -230,6 +247,8 @@ pub enum Ranges {
     Strict,
     /// Wrong ranges are as if there were none, and neighbours are joined (Apache).
     Lenient,
+    /// Wrong ranges are 416, and neighbours that are near are joined (lighttpd).
+    Joined,
 }
 
 /// One kind of error.

@@ -97,6 +97,33 @@ impl Real {
         })
     }
 
+    /// lighttpd with Debian's `lighttpd.conf`, whose lines are in the order of that file.
+    pub(crate) fn lighttpd(page: &str) -> Self {
+        Self::start("index.lighttpd.html", page, |folder, port| {
+            let path = folder.display();
+            let text = format!(
+                "server.modules = ( \"mod_indexfile\", \"mod_access\", \"mod_alias\", \"mod_redirect\" )\n\
+                 server.document-root = \"{path}/html\"\nserver.upload-dirs = ( \"{path}\" )\n\
+                 server.errorlog = \"{path}/log\"\nserver.port = {port}\nserver.bind = \"127.0.0.1\"\n\
+                 server.feature-flags += (\"server.h2proto\" => \"enable\")\n\
+                 server.feature-flags += (\"server.h2c\" => \"enable\")\nserver.http-parseopts = (\n\
+                 \"header-strict\" => \"enable\", \"host-strict\" => \"enable\", \"host-normalize\" => \"enable\",\n\
+                 \"url-normalize-unreserved\" => \"enable\", \"url-normalize-required\" => \"enable\",\n\
+                 \"url-ctrls-reject\" => \"enable\", \"url-path-2f-decode\" => \"enable\",\n\
+                 \"url-path-dotseg-remove\" => \"enable\" )\n\
+                 index-file.names = ( \"index.php\", \"index.html\", \"index.lighttpd.html\" )\n\
+                 url.access-deny = ( \"~\", \".inc\" )\n\
+                 mimetype.assign = ( \".html\" => \"text/html\", \".css\" => \"text/css\" )\n\
+                 static-file.exclude-extensions = ( \".php\", \".pl\", \".fcgi\" )\n\
+                 server.modules += ( \"mod_dirlisting\", \"mod_staticfile\" )\n"
+            );
+            fs::write(folder.join("conf"), text).unwrap();
+            let mut command = Command::new(packaged("usr/sbin/lighttpd"));
+            command.arg("-D").arg("-f").arg(folder.join("conf")).arg("-m").arg(packaged("usr/lib/lighttpd"));
+            command
+        })
+    }
+
     fn start(index: &str, page: &str, command: impl FnOnce(&Path, u16) -> Command) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
