@@ -76,7 +76,7 @@ pub fn tls() -> ServiceSpec {
     let text = include_str!("../../profiles/tls/openssl-3.0.toml").replace("\"rsa-2048\"", "\"ecdsa-p256\"");
     assert!(text.contains("ecdsa-p256"), "the profile names its key otherwise");
     let tls: TlsSpec = toml::from_str(&text).expect("the profile is whole");
-    let [page, _] = http();
+    let [page, ..] = http();
     ServiceSpec { tls: Some(Arc::new(tls)), name: "tls".into(), ..page }
 }
 
@@ -93,10 +93,11 @@ pub fn binary() -> ServiceSpec {
 }
 
 /// Web servers that read octet by octet, and line by line.
-pub fn http() -> [ServiceSpec; 2] {
+pub fn http() -> [ServiceSpec; 3] {
     [
         web(Reading::Octets, Ranges::Strict, Expect::BeforePages),
         web(Reading::Lines, Ranges::Lenient, Expect::BeforeBodies),
+        web(Reading::Heads, Ranges::Joined, Expect::Ignored),
     ]
 }
 
