@@ -33,6 +33,7 @@ use network::Network;
 use paint::say;
 use plan::Plan;
 use product::Product;
+pub(crate) use show::{PIPE_WIDTH, plain_style};
 use state::StateDir;
 
 use crate::{
