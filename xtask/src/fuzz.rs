@@ -49,8 +49,14 @@ pub(crate) fn targets() -> Result<Vec<String>, String> {
     Ok(binaries.filter_map(|target| target["name"].as_str().map(String::from)).collect())
 }
 
-/// Runs `target` for so long. The flags that make libFuzzer work on stable are in `fuzz/.cargo/config.toml`, which
-/// cargo reads only from there.
+/// Builds all targets, so that none of them waits for the compiler when it is run.
+pub(crate) fn build() -> Command {
+    let mut command = in_fuzz();
+    command.args(["build", "--quiet", "--bins"]);
+    command
+}
+
+/// Runs `target` for so long.
 pub(crate) fn command(target: &str, seconds: u32) -> Command {
     let corpus = directory().join("corpus").join(target);
     let artifacts = directory().join("artifacts").join(target);
@@ -58,19 +64,27 @@ pub(crate) fn command(target: &str, seconds: u32) -> Command {
         // A folder that cannot be made is libFuzzer's to complain about.
         let _ = std::fs::create_dir_all(folder);
     }
-    let mut command = cargo();
-    command.current_dir(directory()).args(["run", "--quiet", "--bin", target, "--"]);
-    // These would replace the flags of the file, or put the binary elsewhere.
-    for variable in ["RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET"] {
-        command.env_remove(variable);
-    }
+    let mut command = in_fuzz();
     command
+        .args(["run", "--quiet", "--bin", target, "--"])
         .arg(format!("-max_total_time={seconds}"))
         .arg(format!("-max_len={MAX_INPUT}"))
         .arg(format!("-rss_limit_mb={MAX_MEMORY_MIB}"))
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
         .args(["-print_final_stats=0", "-verbosity=0"])
         .args([corpus, directory().join("seeds").join(target)]);
+    command
+}
+
+/// Cargo in `fuzz/`: the flags that make libFuzzer work on stable are in `.cargo/config.toml` there, which it reads only
+/// from there.
+fn in_fuzz() -> Command {
+    let mut command = cargo();
+    command.current_dir(directory());
+    // These would replace the flags of the file, or put the binary elsewhere.
+    for variable in ["RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET"] {
+        command.env_remove(variable);
+    }
     command
 }
 

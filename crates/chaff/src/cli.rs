@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{commands, failure::Failure, lab, processes, run};
+use crate::{commands, doctor, failure::Failure, lab, processes, run};
 
 /// Decoys that live on a network, get scanned, and raise an alarm.
 #[derive(Debug, Parser)]
@@ -33,6 +33,8 @@ enum Command {
     Incidents(IncidentsArgs),
     /// Print what intruders tried to log in with
     Credentials(CredentialsArgs),
+    /// What of the sandbox this machine enforces, and what it lacks
+    Doctor(DoctorArgs),
     /// One worker, started by `chaff run`
     #[command(hide = true)]
     WorkerProcess(processes::WorkerArgs),
@@ -114,6 +116,13 @@ pub(crate) struct CheckArgs {
     /// Print the roster, one JSON object a decoy
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Options of `chaff doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) files: Files,
 }
 
 /// What a fleet is read from.
@@ -201,6 +210,7 @@ fn dispatch(command: Command, started: Instant) -> Result<(), Failure> {
         Command::Events(args) => commands::events(&args),
         Command::Incidents(args) => commands::incidents(&args),
         Command::Credentials(args) => commands::credentials(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::WorkerProcess(args) => processes::worker(&args),
         Command::HubProcess(args) => processes::hub(&args),
         Command::Later(later) => Err(Failure::Usage(format!("`chaff {}` is not in this version", later.name()))),

@@ -33,6 +33,7 @@ use network::Network;
 use paint::say;
 use plan::Plan;
 use product::Product;
+pub(crate) use show::{PIPE_WIDTH, plain_style};
 use state::StateDir;
 
 use crate::{
@@ -76,7 +77,10 @@ fn play(args: &LabArgs) -> Result<(), LabError> {
     product.follow_incidents(events.clone())?;
     let report = match args.attack {
         Attack::None => None,
-        attack => Some(watch_the_attack(attack, &plan, &network, &mut product, &mut chronicle, &events, &inbox)?),
+        attack => {
+            let play = |events: &_| attack::play(attack, &plan, &network, state.path(), events);
+            Some(watch_the_attack(play, &mut product, &mut chronicle, &events, &inbox)?)
+        }
     };
     if let Some(report) = &report {
         wait_for_the_defender(&inbox, &mut product, &mut chronicle)?;
@@ -97,9 +101,7 @@ fn play(args: &LabArgs) -> Result<(), LabError> {
 
 /// Runs the attack on a thread of its own and shows what happens, on both sides, as it happens.
 fn watch_the_attack(
-    attack: Attack,
-    plan: &Plan,
-    network: &Network,
+    attack: impl FnOnce(&mpsc::Sender<Event>) -> Report + Send,
     product: &mut Product,
     chronicle: &mut Chronicle,
     events: &mpsc::Sender<Event>,
@@ -108,7 +110,7 @@ fn watch_the_attack(
     thread::scope(|scope| {
         let sender = events.clone();
         scope.spawn(move || {
-            let report = attack::play(attack, plan, network, &sender);
+            let report = attack(&sender);
             let _ = sender.send(Event::AttackEnded(report));
         });
         loop {

@@ -3,11 +3,13 @@
 
 mod cli;
 mod commands;
+mod doctor;
 mod failure;
 mod lab;
 mod privileges;
 mod processes;
 mod run;
+mod sandbox;
 mod signals;
 mod whereabouts;
 

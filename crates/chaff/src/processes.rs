@@ -9,6 +9,7 @@ use rustix::process::Pid;
 use crate::{
     failure::Failure,
     privileges::{self, User},
+    sandbox::{self, Layer, Without},
 };
 
 /// The exit code of a worker whose interface was removed: it can only be started again with a new socket.
@@ -32,6 +33,9 @@ pub(crate) struct ChildArgs {
     uid: Option<u32>,
     #[arg(long, requires = "uid")]
     gid: Option<u32>,
+    /// Layers of the sandbox that the configuration does without.
+    #[arg(long, value_parser = layer)]
+    without: Vec<Layer>,
 }
 
 /// Descriptors of a worker, by number.
@@ -106,7 +110,9 @@ pub(crate) fn worker(args: &WorkerArgs) -> Result<(), Failure> {
         relay,
     };
     drop_privileges(&args.child)?;
-    match worker::run(setup) {
+    let fleet = setup.fleet.metadata().map_or(0, |fleet| fleet.len());
+    let without = args.child.without();
+    match worker::run(setup, || Ok(sandbox::seal_worker(without, fleet)?)) {
         Ok(()) => Ok(()),
         Err(worker::WorkerError::InterfaceGone) => std::process::exit(INTERFACE_GONE.into()),
         Err(error) => Err(Failure::Running(format!("worker: {error}"))),
@@ -124,7 +130,19 @@ pub(crate) fn hub(args: &HubArgs) -> Result<(), Failure> {
     // What the hub is given waits in a queue; packets do not wait for the worker. A kernel that refuses changes nothing.
     let _ = rustix::process::nice(HUB_NICENESS);
     let spec = crate::run::read_hub_spec(&mut spec)?;
+    sandbox::seal_hub(args.child.without(), &spec.state_dir)
+        .map_err(|error| Failure::Running(format!("sealing the hub: {error}")))?;
     chaff_hub::run(spec, workers, stop).map_err(|error| Failure::Running(format!("hub: {error}")))
+}
+
+impl ChildArgs {
+    fn without(&self) -> Without {
+        self.without.iter().fold(Without::default(), |without, &layer| without.with(layer))
+    }
+}
+
+fn layer(name: &str) -> Result<Layer, String> {
+    Layer::named(name).ok_or_else(|| format!("no layer `{name}`"))
 }
 
 fn drop_privileges(args: &ChildArgs) -> Result<(), Failure> {

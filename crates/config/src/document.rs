@@ -5,8 +5,8 @@ use std::{fs, path::Path, sync::Arc};
 use toml::de::DeTable;
 
 use crate::{
-    Allow, Chaff, Cidr, Config, Diagnostics, Problem, Reader, SourceFile, Table, address::BadCidr, fleet, network,
-    notify,
+    Allow, Chaff, Cidr, Config, Diagnostics, Layer, Problem, Reader, SourceFile, Table, address::BadCidr, fleet,
+    network, notify,
 };
 
 /// Octets of a configuration at most: a million single addresses in quotation marks are half of that.
@@ -48,7 +48,10 @@ pub fn read(source: &Arc<SourceFile>, directory: &Path) -> (Config, Vec<Problem>
     let root = reader.document(source.text(), "chaff.toml");
     let root = root.unwrap_or_else(|| Table::of(DeTable::new(), 0..0, "chaff.toml"));
     let readable = !reader.has_problems();
-    reader.keys(&root, &["state_dir", "sensor", "user", "workers", "network", "allow", "console", "notify", "chaff"]);
+    reader.keys(
+        &root,
+        &["state_dir", "sensor", "user", "workers", "network", "allow", "console", "notify", "chaff", "sandbox"],
+    );
     reader.not_in_this_version(&root, "console", "leave the console out; `chaff incidents` shows what it would");
     let config = Config {
         source: Arc::clone(source),
@@ -57,6 +60,7 @@ pub fn read(source: &Arc<SourceFile>, directory: &Path) -> (Config, Vec<Problem>
         sensor: sensor(&mut reader, &root),
         user: reader.name(&root, "user"),
         workers: workers(&mut reader, &root),
+        without: without(&mut reader, &root),
         networks: network::networks(&mut reader, &root),
         allow: allow(&mut reader, &root),
         notify: notify::notify(&mut reader, &root),
@@ -107,6 +111,28 @@ fn chaff(reader: &mut Reader, root: &Table<'_>) -> Chaff {
         Some(packets_per_second) => Chaff { packets_per_second },
         None => Chaff::default(),
     }
+}
+
+fn without(reader: &mut Reader, root: &Table<'_>) -> Vec<Layer> {
+    const LAYERS: [(&str, Layer); 2] = [("landlock", Layer::Landlock), ("seccomp", Layer::Seccomp)];
+    let Some(table) = reader.table(root, "sandbox", "[sandbox]") else { return Vec::new() };
+    reader.keys(&table, &["without"]);
+    let mut without = Vec::new();
+    for name in reader.texts(&table, "without").map(|names| names.value).unwrap_or_default() {
+        match LAYERS.iter().find(|(known, _)| *known == name.value) {
+            Some(&(_, layer)) => without.push(layer),
+            None => {
+                let message = format!("there is no layer `{}` of the sandbox", name.value);
+                reader.wrong(
+                    name.span,
+                    message,
+                    "here",
+                    "write `landlock` or `seccomp`; `chaff doctor` says what this kernel lacks",
+                );
+            }
+        }
+    }
+    without
 }
 
 fn allow(reader: &mut Reader, root: &Table<'_>) -> Vec<Allow> {

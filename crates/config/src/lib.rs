@@ -24,8 +24,8 @@ pub use chaff_events::{Facility, Mac, Severity};
 pub use document::{MAX_FILE_OCTETS, MAX_WORKERS, host_name, load, parse, read};
 pub use fleet::MAX_DECOYS;
 pub use model::{
-    Account, Allow, Chaff, Config, Decoys, Located, Network, Notify, NotifyKind, PortChange, PortKey, PortValue, Ports,
-    Rfc5424, Stdout, SyslogTransport, Transport, Webhook,
+    Account, Allow, Chaff, Config, Decoys, Layer, Located, Network, Notify, NotifyKind, PortChange, PortKey, PortValue,
+    Ports, Rfc5424, Stdout, SyslogTransport, Transport, Webhook,
 };
 pub use nearest::nearest;
 pub use ports::{port_changes, port_key, port_value};

@@ -43,6 +43,8 @@ pub struct Config {
     pub user: Option<Located<String>>,
     /// Processes that share the decoys between them.
     pub workers: u16,
+    /// Layers of the sandbox that are not required.
+    pub without: Vec<Layer>,
     /// The networks, in the order of the file.
     pub networks: Vec<Network>,
     /// Sources that never alarm.
@@ -51,6 +53,15 @@ pub struct Config {
     pub notify: Vec<Notify>,
     /// Traffic that the fleet makes of itself.
     pub chaff: Chaff,
+}
+
+/// A layer of the sandbox around workers and hub that a kernel may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// No path can be opened.
+    Landlock,
+    /// Few system calls can be made.
+    Seccomp,
 }
 
 /// One `[[network]]`.

@@ -99,6 +99,7 @@ fn one_decoy(source: Arc<SourceFile>, directory: &Path, profile: Located<String>
         sensor: "check".to_owned(),
         user: None,
         workers: 1,
+        without: Vec::new(),
         networks: vec![network],
         allow: Vec::new(),
         notify: Vec::new(),

@@ -109,11 +109,12 @@ impl Stack for Engine {
     }
 }
 
-/// Runs a worker until its control stream ends.
+/// Runs a worker until its control stream ends. `seal` is called once all is set up, before the first packet is read:
+/// from then on the worker opens, maps as code, and starts nothing.
 ///
 /// # Errors
 /// When it cannot start, or its interface is removed.
-pub fn run(setup: Setup) -> Result<(), WorkerError> {
+pub fn run(setup: Setup, seal: impl FnOnce() -> io::Result<()>) -> Result<(), WorkerError> {
     let mut fleet = setup.fleet;
     let (spec, fingerprint) = read_fleet(&mut fleet)?;
     let mut clock = Clock::start();
@@ -130,6 +131,7 @@ pub fn run(setup: Setup) -> Result<(), WorkerError> {
     let mut worker = Worker::new(engine, clock, uplink, setup.links, relay)?;
     // A timer that fires late shows in round trips; the default slack is 50 µs.
     let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
+    seal().map_err(|error| WorkerError::Start("seal the worker", error))?;
     rustix::io::write(&setup.control, &[UP]).map_err(|e| WorkerError::Start("report to the supervisor", e.into()))?;
     worker.serve(&setup.control)?;
     worker.farewell();

@@ -5,6 +5,8 @@
 #![no_main]
 
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
 use core::{
     alloc::{GlobalAlloc, Layout},

@@ -1,4 +1,4 @@
-//! What the intruder does. With nmap and curl where they are installed; else with what is here.
+//! What the intruder does. With nmap, curl and ssh where they are installed; else with what is here.
 
 mod builtin;
 mod client;
@@ -6,7 +6,7 @@ mod nmap;
 mod tool;
 mod xml;
 
-use std::{collections::BTreeSet, net::Ipv4Addr, sync::mpsc};
+use std::{collections::BTreeSet, net::Ipv4Addr, path::Path, sync::mpsc};
 
 use super::{chronicle::Event, interrupt, network::Network, plan::Plan};
 use crate::cli::Attack;
@@ -53,8 +53,14 @@ impl Depth {
     }
 }
 
-/// Plays the attack and tells of each step.
-pub(crate) fn play(attack: Attack, plan: &Plan, network: &Network, events: &mpsc::Sender<Event>) -> Report {
+/// Plays the attack and tells of each step. What the intruder writes down goes into `folder`.
+pub(crate) fn play(
+    attack: Attack,
+    plan: &Plan,
+    network: &Network,
+    folder: &Path,
+    events: &mpsc::Sender<Event>,
+) -> Report {
     let depth = Depth::of(attack);
     let teller = Teller { events };
     let nmap = tool::find("nmap");
@@ -70,7 +76,7 @@ pub(crate) fn play(attack: Attack, plan: &Plan, network: &Network, events: &mpsc
     };
     merge(&mut findings, probed);
     client::look_at_pages(&findings, network, &teller);
-    client::try_a_login(&findings, network, &teller);
+    client::try_a_login(&findings, network, folder, &teller);
     Report { findings }
 }
 

@@ -4,6 +4,8 @@ use std::{collections::BTreeSet, fmt::Write as _, net::Ipv4Addr};
 
 use chaff_profiles::Folder;
 
+use crate::sandbox;
+
 /// 10.77.0.0: a private network that few use, so that what a person tries by hand is not mistaken for home.
 const BASE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 0);
 /// Enough for decoys of the catalogue to lie scattered, as in an office.
@@ -147,6 +149,11 @@ impl Plan {
             self.subnet(),
             REAL_HOSTS[0].ip,
         );
+        // A newcomer's machine shows what it can; `chaff run` of his own configuration tells him what it lacks.
+        let missing: Vec<String> = sandbox::missing().iter().map(|layer| format!("\"{layer}\"")).collect();
+        if !missing.is_empty() {
+            let _ = write!(text, "\n[sandbox]\nwithout = [{}]\n", missing.join(", "));
+        }
         for group in &self.groups {
             let addresses: Vec<String> = runs(&group.addresses).iter().map(|run| format!("\"{run}\"")).collect();
             let _ = write!(

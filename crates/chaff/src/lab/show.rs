@@ -125,12 +125,12 @@ fn finding_table(truths: &Truths<'_>, findings: &[&Finding]) -> Table {
 }
 
 /// Columns apart, one line under the headings, no boxes.
-fn plain_style() -> TableStyle {
+pub(crate) fn plain_style() -> TableStyle {
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'))
 }
 
 /// Wide enough for the table, where nobody says how wide.
-const PIPE_WIDTH: u16 = 130;
+pub(crate) const PIPE_WIDTH: u16 = 130;
 
 /// One line for each open port; neighbours of which nothing is known share one.
 fn ports(finding: &Finding) -> String {

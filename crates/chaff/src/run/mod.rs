@@ -22,14 +22,14 @@ use rustix::{
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
 };
 
-use crate::{cli::Files, failure::Failure, privileges, processes, signals};
+use crate::{cli::Files, failure::Failure, privileges, processes, sandbox, signals};
 
 use inboxes::Inboxes;
 use links::{Links, Place};
 pub(crate) use plan::{Plan, read_hub_spec};
 use state::State;
 pub(crate) use state::read_secret;
-use supervisor::{Supervisor, WorkerFiles};
+use supervisor::{Children, Supervisor, WorkerFiles};
 
 /// What the configuration allows, the sensor can do.
 const _: () = assert!(chaff_config::MAX_WORKERS as usize <= ownership::MAX_WORKERS);
@@ -46,6 +46,8 @@ pub(crate) fn run(files: &Files, started: Instant) -> Result<(), Failure> {
         tracing::warn!("descriptors that this process was started with stay open in its children: {error}");
     }
     let plan = Plan::read(files)?;
+    let without = plan.without();
+    sandbox::check(without)?;
     let user = plan.user().map(privileges::look_up).transpose().map_err(Failure::Usage)?;
     if read_secret(&plan.state_dir)?.is_none() {
         // A first start with a mistake in the configuration leaves nothing behind.
@@ -80,7 +82,8 @@ pub(crate) fn run(files: &Files, started: Instant) -> Result<(), Failure> {
         // Nobody reads stdout any more: that stops no decoy.
         let _ = writeln!(io::stdout(), "{decoys} decoy{s} on {interfaces}, up in {seconds:.2} s");
     };
-    Supervisor::new(workers, inboxes, hub_spec, user, signals).run(up)
+    let children = Children { user, without };
+    Supervisor::new(workers, inboxes, hub_spec, children, signals).run(up)
 }
 
 /// The decoys of one worker. A single one has the fleet as it is.

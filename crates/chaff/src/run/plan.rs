@@ -11,7 +11,12 @@ use chaff_engine::spec::FleetSpec;
 use chaff_hub::{Addresses, Allow, HubNetwork, HubSpec, Notify, SyslogTransport};
 
 use super::state::SECRET;
-use crate::{cli::Files, failure::Failure, whereabouts};
+use crate::{
+    cli::Files,
+    failure::Failure,
+    sandbox::{Layer, Without},
+    whereabouts,
+};
 
 /// The configuration, read; the fleet is compiled from it when the secret is known.
 #[derive(Debug)]
@@ -42,6 +47,15 @@ impl Plan {
     /// User to become.
     pub(crate) fn user(&self) -> Option<&str> {
         self.config.user.as_ref().map(|user| user.value.as_str())
+    }
+
+    /// Layers of the sandbox that are not required.
+    pub(crate) fn without(&self) -> Without {
+        let named = |layer: &chaff_config::Layer| match layer {
+            chaff_config::Layer::Landlock => Layer::Landlock,
+            chaff_config::Layer::Seccomp => Layer::Seccomp,
+        };
+        self.config.without.iter().map(named).fold(Without::default(), Without::with)
     }
 
     /// Workers that share the fleet.

@@ -16,6 +16,7 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
 
+use super::supervisor::Children;
 use crate::privileges::User;
 
 /// A running child.
@@ -33,7 +34,7 @@ pub(super) type Inherited<'a> = (&'static str, BorrowedFd<'a>);
 
 impl Process {
     /// Starts this program again as `role`, which is a hidden subcommand with its own words.
-    pub(super) fn start(role: &[&str], inherited: &[Inherited<'_>], user: Option<User>) -> io::Result<Self> {
+    pub(super) fn start(role: &[&str], inherited: &[Inherited<'_>], all: Children) -> io::Result<Self> {
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         let mut command = Command::new("/proc/self/exe");
         command.arg0("chaff").args(role).stdin(Stdio::null());
@@ -42,20 +43,23 @@ impl Process {
             command.stdout(Stdio::null());
         }
         command.args(["--parent", &std::process::id().to_string()]);
-        if let Some(User { uid, gid }) = user {
+        if let Some(User { uid, gid }) = all.user {
             command.args(["--uid", &uid.to_string(), "--gid", &gid.to_string()]);
         }
+        for layer in all.without.layers() {
+            command.args(["--without", layer.name()]);
+        }
         let control = [("--control", theirs.as_fd())];
-        let all = || inherited.iter().chain(&control);
-        for (option, fd) in all() {
+        let descriptors = || inherited.iter().chain(&control);
+        for (option, fd) in descriptors() {
             command.args([option, fd.as_raw_fd().to_string().as_str()]);
         }
         // This process has one thread, so nothing else is started while these descriptors are inheritable.
-        for (_, fd) in all() {
+        for (_, fd) in descriptors() {
             fcntl_setfd(fd, FdFlags::empty())?;
         }
         let child = command.spawn();
-        for (_, fd) in all() {
+        for (_, fd) in descriptors() {
             fcntl_setfd(fd, FdFlags::CLOEXEC)?;
         }
         let child = child?;

@@ -16,7 +16,7 @@ use super::{
     links::Links,
     process::{HUB, Inherited, Process, WORKER},
 };
-use crate::{failure::Failure, privileges::User, signals};
+use crate::{failure::Failure, privileges::User, sandbox::Without, signals};
 
 /// The pause before a child that died is started again; doubles with each death in a row.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -49,6 +49,15 @@ pub(super) struct WorkerFiles {
     pub(super) links: Links,
 }
 
+/// What all children are started with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Children {
+    /// Whom they become.
+    pub(super) user: Option<User>,
+    /// Layers of the sandbox that they do without.
+    pub(super) without: Without,
+}
+
 /// The children of `chaff run`.
 #[derive(Debug)]
 pub(super) struct Supervisor {
@@ -57,7 +66,7 @@ pub(super) struct Supervisor {
     workers: Vec<WorkerFiles>,
     inboxes: Inboxes,
     hub_spec: File,
-    user: Option<User>,
+    children: Children,
     signals: OwnedFd,
 }
 
@@ -84,13 +93,13 @@ impl Supervisor {
         workers: Vec<WorkerFiles>,
         inboxes: Inboxes,
         hub_spec: File,
-        user: Option<User>,
+        children: Children,
         signals: OwnedFd,
     ) -> Self {
         let roles = (0..workers.len()).map(Role::Worker).chain([Role::Hub]);
         let now = Instant::now();
         let slots = roles.map(|role| Slot::new(role, now)).collect();
-        Self { slots, workers, inboxes, hub_spec, user, signals }
+        Self { slots, workers, inboxes, hub_spec, children, signals }
     }
 
     /// Runs until a signal; calls `up` once, when every worker answers packets.
@@ -138,7 +147,7 @@ impl Supervisor {
     }
 
     fn start(&mut self, role: Role) -> Result<Process, Failure> {
-        let user = self.user;
+        let children = self.children;
         let process = match role {
             Role::Worker(index) => {
                 let Some(files) = self.workers.get_mut(index) else {
@@ -147,12 +156,12 @@ impl Supervisor {
                 files.links.reopen_orphans()?;
                 let mut inherited = files.inherited();
                 inherited.extend(self.inboxes.inherited(index));
-                Process::start(&[WORKER, "--index", &index.to_string()], &inherited, user)
+                Process::start(&[WORKER, "--index", &index.to_string()], &inherited, children)
             }
             Role::Hub => {
                 let mut inherited: Vec<Inherited<'_>> = vec![("--spec", self.hub_spec.as_fd())];
                 inherited.extend(self.workers.iter().map(|files| ("--worker", files.hub_far.as_fd())));
-                Process::start(&[HUB], &inherited, user)
+                Process::start(&[HUB], &inherited, children)
             }
         };
         process.map_err(|error| Failure::Running(format!("start {}: {error}", role)))

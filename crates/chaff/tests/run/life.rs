@@ -158,11 +158,27 @@ fn children_drop_their_capabilities() {
         for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
             assert_eq!(status(child, set), NONE, "{role}: {set}");
         }
+        // A worker says that it is up when it is sealed; the hub is sealed before it opens its store.
+        eventually(BACK, || (status(child, "Seccomp") == "2").then_some(()));
         let tasks = fs::read_dir(format!("/proc/{child}/task")).expect("threads").flatten();
         for task in tasks.filter_map(|task| task.file_name().to_str()?.parse().ok()) {
             assert_eq!(status(task, "CapEff"), NONE, "{role}: thread {task}");
+            assert_eq!(status(task, "Seccomp"), "2", "{role}: thread {task}");
         }
     }
     assert!(answers("10.20.0.5"), "it works without them");
+    assert_eq!(bench.stop(Signal::TERM).0.code(), Some(0));
+}
+
+/// Each layer can be done without, where the configuration says so.
+#[test]
+fn what_the_configuration_does_without_is_not_enforced() {
+    let mut bench = Bench::new("sandbox = { without = [\"landlock\", \"seccomp\"] }");
+    bench.start();
+    for role in ["worker-process", "hub-process"] {
+        let child = eventually(BACK, || bench.child(role).filter(|&id| status(id, "NoNewPrivs") == "1"));
+        assert_eq!(status(child, "Seccomp"), "0", "{role}");
+    }
+    assert!(answers("10.20.0.5"));
     assert_eq!(bench.stop(Signal::TERM).0.code(), Some(0));
 }

@@ -2,8 +2,11 @@
 
 use std::{
     collections::BTreeSet,
+    fs,
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpStream},
+    os::unix::fs::PermissionsExt,
+    path::Path,
     time::Duration,
 };
 
@@ -16,6 +19,11 @@ const MAX_ANSWER: usize = 4096;
 /// Octets read of a page: its title is near the top.
 const MAX_PAGE: u64 = 1 << 16;
 
+const SSH_PORT: u16 = 22;
+/// Servers that are tried until one asks for a password.
+const SSH_SERVERS: usize = 3;
+/// A refusal takes a server two seconds or three.
+const SSH_PATIENCE: Duration = Duration::from_secs(10);
 /// Where names and passwords go in clear.
 const LOGIN_PORTS: [u16; 2] = [21, 23];
 const WEB_PORTS: [u16; 4] = [80, 3000, 8080, 8000];
@@ -58,9 +66,9 @@ fn look_at_page(ip: Ipv4Addr, port: u16, network: &Network, teller: &Teller<'_>)
     });
 }
 
-/// Tries one name and password where FTP or telnet is open.
-pub(super) fn try_a_login(findings: &[Finding], network: &Network, teller: &Teller<'_>) {
-    if interrupt::caught() {
+/// Tries one name and password: by SSH where there is a client for it, else where FTP or telnet is open.
+pub(super) fn try_a_login(findings: &[Finding], network: &Network, folder: &Path, teller: &Teller<'_>) {
+    if interrupt::caught() || tool::find("ssh").is_some_and(|ssh| try_ssh(&ssh, findings, network, folder, teller)) {
         return;
     }
     let known = first_open(findings, &LOGIN_PORTS);
@@ -78,6 +86,54 @@ pub(super) fn try_a_login(findings: &[Finding], network: &Network, teller: &Tell
         }
         Err(error) => format!("failed: {error}"),
     });
+}
+
+/// Whether a server asked for the password and got it. Not every port 22 does: a few hosts are tried.
+fn try_ssh(ssh: &Path, findings: &[Finding], network: &Network, folder: &Path, teller: &Teller<'_>) -> bool {
+    let askpass = folder.join("intruder-askpass");
+    if let Err(error) = write_askpass(&askpass) {
+        teller.result(format!("ssh: {}: {error}", askpass.display()));
+        return false;
+    }
+    let servers = findings.iter().filter(|finding| has_open(finding, SSH_PORT)).filter_map(|finding| finding.ip);
+    for ip in servers.take(SSH_SERVERS) {
+        if interrupt::caught() {
+            return true;
+        }
+        teller.step(format!("ssh {USER}@{ip}, with password {SECRET}"));
+        let mut command = network.intruder().command(ssh);
+        command
+            .env("SSH_ASKPASS", &askpass)
+            // OpenSSH 8.4 and later ask the program by the second; earlier ones where there is a display and no terminal.
+            .env("SSH_ASKPASS_REQUIRE", "force")
+            .env("DISPLAY", "none:0")
+            .args(["-F", "none", "-E", "/dev/stdout"])
+            .args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"])
+            .args(["-o", "PreferredAuthentications=password,keyboard-interactive", "-o", "NumberOfPasswordPrompts=1"])
+            .args(["-o", "ConnectTimeout=3", "-l", USER])
+            .arg(ip.to_string())
+            .arg("true");
+        let said = match tool::run(&mut command, SSH_PATIENCE) {
+            Ok(said) => said,
+            Err(error) => {
+                teller.result(format!("failed: {error}"));
+                continue;
+            }
+        };
+        let refused = said.contains("Permission denied");
+        let answer = last_line(&said).map_or_else(|| "no answer".to_owned(), |line| format!("not let in; “{line}”"));
+        teller.result(answer);
+        if refused {
+            return true;
+        }
+    }
+    false
+}
+
+/// What ssh asks for the password in place of a person.
+fn write_askpass(path: &Path) -> std::io::Result<()> {
+    fs::write(path, format!("#!/bin/sh\necho {SECRET}\n"))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
 }
 
 /// Where none of the hosts that were looked at has a login in clear, an intruder looks for one on all the others.

@@ -1,0 +1,253 @@
+//! What the kernel enforces on the children, beyond lost capabilities: no path to open (landlock), a short list of
+//! system calls (seccomp), and limits.
+//!
+//! A worker does not need the file system, new sockets or new processes, so a program that an intruder smuggles into it
+//! can do nothing but what a worker does: talk to its packet socket and to the hub. The hub opens its store and
+//! sends messages, and executes nothing.
+
+mod calls;
+
+use std::{fmt, io, path::Path};
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope,
+};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use thiserror::Error;
+
+use crate::failure::Failure;
+
+/// The newest landlock whose rights are known here; an older kernel enforces what it knows of them.
+const LANDLOCK: ABI = ABI::V6;
+
+/// Descriptors of a worker: its sockets, files and the links of every interface. It opens none.
+const WORKER_DESCRIPTORS: u64 = 256;
+/// Descriptors of the hub: store, one socket for each worker and receiver.
+const HUB_DESCRIPTORS: u64 = 1024;
+/// Memory of a worker beyond what its fleet takes: rings, conversations and tables, whose own limits end below that.
+const WORKER_MEMORY: u64 = 1 << 30;
+/// Memory of a worker for each octet of its compiled fleet. Measured: below 8.
+const MEMORY_PER_OCTET: u64 = 32;
+/// Memory of the hub: SQLite's cache, the roster of a million decoys, the correlator's tables.
+const HUB_MEMORY: u64 = 2 << 30;
+
+/// What the hub may read besides its store: names of servers, certificates of authorities, libraries that resolve names.
+const READABLE_BY_HUB: [&str; 7] =
+    ["/etc", "/usr", "/lib", "/lib64", "/run/systemd/resolve", "/dev/urandom", "/dev/null"];
+
+/// Something that the kernel enforces, where it can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layer {
+    Landlock,
+    Seccomp,
+}
+
+impl Layer {
+    pub(crate) const ALL: [Self; 2] = [Self::Landlock, Self::Seccomp];
+
+    /// As `[sandbox] without` has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Landlock => "landlock",
+            Self::Seccomp => "seccomp",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|layer| layer.name() == name)
+    }
+
+    /// Whether this kernel has it; says what is lacking.
+    pub(crate) fn support(self) -> Support {
+        match self {
+            Self::Landlock => match landlock_version() {
+                Some(version) if version >= LANDLOCK as i32 => Support::Full(format!("ABI {version}")),
+                Some(version) => Support::Partial(format!(
+                    "ABI {version}: paths are forbidden; {} only seccomp forbids",
+                    lacking(version)
+                )),
+                None => Support::Missing(
+                    "the kernel has it off: build it with CONFIG_SECURITY_LANDLOCK and name it in `lsm=` at boot \
+                     (Linux 5.13 and later)"
+                        .into(),
+                ),
+            },
+            Self::Seccomp if calls::is_supported() => Support::Full("filters".into()),
+            Self::Seccomp => Support::Missing("the kernel is built without CONFIG_SECCOMP_FILTER".into()),
+        }
+    }
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What an older landlock leaves to seccomp.
+fn lacking(version: i32) -> &'static str {
+    match version {
+        ..4 => "TCP, signals and abstract sockets",
+        4 => "device commands, signals and abstract sockets",
+        _ => "signals and abstract sockets",
+    }
+}
+
+/// How far a kernel has a layer, in words for the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Support {
+    Full(String),
+    Partial(String),
+    Missing(String),
+}
+
+/// Layers that the configuration does without.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Without {
+    pub(crate) landlock: bool,
+    pub(crate) seccomp: bool,
+}
+
+impl Without {
+    pub(crate) fn with(mut self, layer: Layer) -> Self {
+        match layer {
+            Layer::Landlock => self.landlock = true,
+            Layer::Seccomp => self.seccomp = true,
+        }
+        self
+    }
+
+    pub(crate) fn contains(self, layer: Layer) -> bool {
+        match layer {
+            Layer::Landlock => self.landlock,
+            Layer::Seccomp => self.seccomp,
+        }
+    }
+
+    pub(crate) fn layers(self) -> impl Iterator<Item = Layer> {
+        Layer::ALL.into_iter().filter(move |&layer| self.contains(layer))
+    }
+}
+
+/// Layers that this kernel lacks.
+pub(crate) fn missing() -> Vec<Layer> {
+    Layer::ALL.into_iter().filter(|layer| matches!(layer.support(), Support::Missing(_))).collect()
+}
+
+/// Whether every layer that the configuration wants can be had here.
+///
+/// # Errors
+/// Names the layers that cannot, and how to do without them.
+pub(crate) fn check(without: Without) -> Result<(), Failure> {
+    let missing: Vec<Layer> = missing().into_iter().filter(|&layer| !without.contains(layer)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.iter().map(|layer| format!("\"{layer}\"")).collect::<Vec<_>>().join(", ");
+    Err(Failure::Running(format!(
+        "this kernel cannot seal the processes that face the network: {} missing (`chaff doctor` says why). To run \
+         without, write into chaff.toml:\n\n    [sandbox]\n    without = [{names}]\n",
+        if missing.len() == 1 { "a layer is" } else { "two layers are" }
+    )))
+}
+
+/// Why a child cannot be sealed.
+#[derive(Debug, Error)]
+pub(crate) enum SandboxError {
+    #[error("limits: {0}")]
+    Limits(#[from] rustix::io::Errno),
+    #[error("landlock: {0}")]
+    Landlock(#[from] landlock::RulesetError),
+    #[error("landlock is not enforced by this kernel")]
+    NotEnforced,
+    #[error("landlock: {0}")]
+    Path(#[from] landlock::PathFdError),
+    #[error("seccomp: {0}")]
+    Seccomp(String),
+}
+
+impl From<SandboxError> for io::Error {
+    fn from(error: SandboxError) -> Self {
+        Self::other(error)
+    }
+}
+
+/// Seals a worker that is set up: from here on it opens nothing. `fleet` is the length of its compiled fleet in octets.
+pub(crate) fn seal_worker(without: Without, fleet: u64) -> Result<(), SandboxError> {
+    limit(Resource::Core, 0)?;
+    limit(Resource::Nofile, WORKER_DESCRIPTORS)?;
+    limit(Resource::Nproc, 0)?;
+    limit(Resource::Data, WORKER_MEMORY.saturating_add(fleet.saturating_mul(MEMORY_PER_OCTET)))?;
+    if !without.landlock {
+        restrict(ruleset()?)?;
+    }
+    if !without.seccomp {
+        calls::allow_those_of_a_worker().map_err(SandboxError::Seccomp)?;
+    }
+    Ok(())
+}
+
+/// Seals the hub, whose store lies in `state_dir`.
+pub(crate) fn seal_hub(without: Without, state_dir: &Path) -> Result<(), SandboxError> {
+    limit(Resource::Core, 0)?;
+    limit(Resource::Nofile, HUB_DESCRIPTORS)?;
+    limit(Resource::Data, HUB_MEMORY)?;
+    if !without.landlock {
+        let store = PathBeneath::new(PathFd::new(state_dir)?, AccessFs::from_all(LANDLOCK));
+        let mut rules = ruleset()?.add_rule(store)?;
+        // Where certificates are that the environment names, reqwest reads them from there.
+        let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(std::env::var_os);
+        let readable = READABLE_BY_HUB.iter().map(std::ffi::OsString::from).chain(named);
+        for path in readable {
+            // What is not there need not be readable.
+            let Ok(path) = PathFd::new(&path) else { continue };
+            rules = rules.add_rule(PathBeneath::new(path, AccessFs::from_read(LANDLOCK) & !AccessFs::Execute))?;
+        }
+        restrict(rules)?;
+    }
+    if !without.seccomp {
+        calls::forbid_those_of_an_intruder().map_err(SandboxError::Seccomp)?;
+    }
+    Ok(())
+}
+
+/// Forbids every path, and what else of `LANDLOCK` no child needs.
+fn ruleset() -> Result<RulesetCreated, SandboxError> {
+    let rules = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(LANDLOCK))?
+        // Nobody listens; only the hub connects.
+        .handle_access(AccessNet::BindTcp)?
+        .scope(Scope::from_all(LANDLOCK))?;
+    Ok(rules.create()?)
+}
+
+fn restrict(rules: RulesetCreated) -> Result<(), SandboxError> {
+    let status = rules.restrict_self()?;
+    if status.ruleset == RulesetStatus::NotEnforced { Err(SandboxError::NotEnforced) } else { Ok(()) }
+}
+
+fn limit(resource: Resource, most: u64) -> Result<(), SandboxError> {
+    let most = Rlimit { current: Some(most), maximum: Some(most) };
+    Ok(setrlimit(resource, most)?)
+}
+
+/// The kernel's landlock version; `None` where it is off.
+fn landlock_version() -> Option<i32> {
+    const CREATE_RULESET_VERSION: u32 = 1;
+    // SAFETY: with this flag the call takes no ruleset and makes none; it only gives a number.
+    #[allow(unsafe_code)]
+    let version = unsafe {
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            std::ptr::null::<libc::c_void>(),
+            0_usize,
+            CREATE_RULESET_VERSION,
+        )
+    };
+    i32::try_from(version).ok().filter(|&version| version > 0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! System calls: those that a worker makes, and those that only an intruder would.
+
+use std::collections::BTreeMap;
+
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    apply_filter,
+};
+
+/// What a worker calls once it is set up, and what its allocator, its messages and its end take. Calls that only some
+/// kernels or libraries make for these are here as well.
+const OF_A_WORKER: &[libc::c_long] = &[
+    // Packets, the hub, other workers, the supervisor, messages on stderr.
+    libc::SYS_read,
+    libc::SYS_write,
+    libc::SYS_readv,
+    libc::SYS_writev,
+    libc::SYS_sendto,
+    libc::SYS_sendmsg,
+    libc::SYS_sendmmsg,
+    libc::SYS_recvfrom,
+    libc::SYS_recvmsg,
+    libc::SYS_recvmmsg,
+    libc::SYS_ppoll,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_poll,
+    // The state of a packet socket: losses, and whether its interface is still there.
+    libc::SYS_getsockopt,
+    libc::SYS_getsockname,
+    // The spool.
+    libc::SYS_lseek,
+    libc::SYS_pread64,
+    libc::SYS_pwrite64,
+    libc::SYS_ftruncate,
+    libc::SYS_fsync,
+    libc::SYS_fdatasync,
+    libc::SYS_fstat,
+    libc::SYS_statx,
+    // Time and chance.
+    libc::SYS_clock_gettime,
+    libc::SYS_clock_nanosleep,
+    libc::SYS_gettimeofday,
+    libc::SYS_getrandom,
+    // Memory; see the conditions below.
+    libc::SYS_brk,
+    libc::SYS_munmap,
+    libc::SYS_mremap,
+    libc::SYS_madvise,
+    libc::SYS_futex,
+    // The end, also by a panic.
+    libc::SYS_close,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+    libc::SYS_restart_syscall,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_sigaltstack,
+    libc::SYS_getpid,
+    libc::SYS_gettid,
+    libc::SYS_tgkill,
+    libc::SYS_sched_yield,
+];
+
+/// Calls that map memory, and the place of the protection among their arguments.
+const MAPPING: [(libc::c_long, u8); 2] = [(libc::SYS_mmap, 2), (libc::SYS_mprotect, 2)];
+
+/// What no child does, and whoever tries it is an intruder: the process ends at once.
+const OF_AN_INTRUDER: &[libc::c_long] = &[
+    // Other programs, other processes.
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_kcmp,
+    // The system.
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_io_uring_setup,
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_kexec_load,
+    libc::SYS_reboot,
+    libc::SYS_swapon,
+    libc::SYS_sethostname,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+];
+
+/// What a worker does not do either, while the hub does: files, sockets, threads.
+const OF_AN_INTRUDER_IN_A_WORKER: &[libc::c_long] = &[
+    libc::SYS_openat,
+    libc::SYS_openat2,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_open,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_creat,
+    libc::SYS_unlinkat,
+    libc::SYS_renameat2,
+    libc::SYS_mkdirat,
+    libc::SYS_linkat,
+    libc::SYS_symlinkat,
+    libc::SYS_memfd_create,
+    libc::SYS_socket,
+    libc::SYS_socketpair,
+    libc::SYS_connect,
+    libc::SYS_bind,
+    libc::SYS_listen,
+    libc::SYS_accept4,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_fork,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_vfork,
+    libc::SYS_clone,
+    libc::SYS_clone3,
+    libc::SYS_kill,
+    libc::SYS_setuid,
+    libc::SYS_setgid,
+    libc::SYS_capset,
+];
+
+/// Whether the kernel knows the action that this uses, which it does wherever it has filters at all (Linux 4.14).
+pub(super) fn is_supported() -> bool {
+    const GET_ACTION_AVAIL: libc::c_uint = 2;
+    let action: u32 = libc::SECCOMP_RET_KILL_PROCESS;
+    // SAFETY: the call reads one number, which outlives it.
+    #[allow(unsafe_code)]
+    let known = unsafe { libc::syscall(libc::SYS_seccomp, GET_ACTION_AVAIL, 0_u32, &raw const action) };
+    known == 0
+}
+
+/// From here on every call of a worker that is not in its list fails with EPERM, and whatever only an intruder would
+/// call ends the process. The kernel takes the stricter of the two filters.
+pub(super) fn allow_those_of_a_worker() -> Result<(), String> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = OF_A_WORKER.iter().map(|&call| (call, Vec::new())).collect();
+    for (call, argument) in MAPPING {
+        // No memory becomes code.
+        let executable = libc::PROT_EXEC.unsigned_abs().into();
+        let not_executable = SeccompCmpOp::MaskedEq(executable);
+        let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, not_executable, 0).map_err(text)?;
+        rules.insert(call, vec![SeccompRule::new(vec![condition]).map_err(text)?]);
+    }
+    let list = program(rules, SeccompAction::Errno(libc::EPERM.unsigned_abs()), SeccompAction::Allow)?;
+    let forbidden = OF_AN_INTRUDER.iter().chain(OF_AN_INTRUDER_IN_A_WORKER);
+    // The list comes last: it does not hold the call that sets filters.
+    for program in [deadly(forbidden)?, list] {
+        apply_filter(&program).map_err(text)?;
+    }
+    Ok(())
+}
+
+/// From here on whatever only an intruder would call ends the process.
+pub(super) fn forbid_those_of_an_intruder() -> Result<(), String> {
+    apply_filter(&deadly(OF_AN_INTRUDER.iter())?).map_err(text)
+}
+
+fn deadly<'a>(calls: impl Iterator<Item = &'a libc::c_long>) -> Result<BpfProgram, String> {
+    program(calls.map(|&call| (call, Vec::new())).collect(), SeccompAction::Allow, SeccompAction::KillProcess)
+}
+
+fn program(
+    rules: BTreeMap<i64, Vec<SeccompRule>>,
+    otherwise: SeccompAction,
+    listed: SeccompAction,
+) -> Result<BpfProgram, String> {
+    let machine =
+        std::env::consts::ARCH.try_into().map_err(|_| format!("no filters for {}", std::env::consts::ARCH))?;
+    SeccompFilter::new(rules, otherwise, listed, machine).and_then(BpfProgram::try_from).map_err(text)
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
