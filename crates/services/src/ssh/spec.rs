@@ -97,8 +97,8 @@ pub struct SshAnswers {
     pub split: bool,
     /// Octets of the client's version line at most; 0: 8192.
     pub max_version: u32,
-    /// How a version line begins that is taken whatever follows, be it a zero; left out: `SSH-major.minor-software` is
-    /// read, and 2 and 1.99 are taken.
+    /// How a version line begins that is taken whatever follows, be it a zero or a carriage return; left out:
+    /// `SSH-major.minor-software` is read, and 2 and 1.99 are taken.
     pub versions: Vec<String>,
     /// A packet's first block is read and then its rest, so that what comes behind a fault stays unread; else as much
     /// is read as there is.
@@ -108,6 +108,10 @@ pub struct SshAnswers {
     /// A message of another layer, a request for a service or a second KEXINIT during a key exchange ends the
     /// connection without a word; else it is answered by UNIMPLEMENTED.
     pub misplaced_ends: bool,
+    /// What comes behind the last field of a KEXINIT is not looked at; else it ends the connection.
+    pub ignores_surplus: bool,
+    /// What strict key exchange has no place for ends the connection only until the server has sent its half.
+    pub strict_until_half: bool,
     /// Names of software, with `*` for anything, at whose sight the server closes without a word.
     pub shunned: Vec<String>,
     /// Reason in DISCONNECT messages (RFC 4253 §11.1); 0: 2, a protocol error.
