@@ -42,7 +42,12 @@ fn product(name: &str) -> Server {
     let text = std::fs::read_to_string(&path).unwrap().replace("{revision}", "deb12u10");
     let file: File = toml::from_str(&text).unwrap();
     let ServiceKind::Ssh(spec) = file.kind else { panic!("{path} is no SSH server") };
-    Server::start(ServiceKind::Ssh(Arc::new(SshSpec { version_delay_ms: 0, ..(*spec).clone() })))
+    Server::start(ServiceKind::Ssh(Arc::new(SshSpec {
+        version_delay_ms: 0,
+        startups: None,
+        startups_per_source: 0,
+        ..(*spec).clone()
+    })))
 }
 
 #[test]
