@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use chaff_services::{Account, Context, Identity, Opening, Output, ServiceSpec, Shared, answer, open};
+use chaff_services::{Account, Around, Context, Identity, Opening, Output, ServiceSpec, Shared, answer, open};
 use chaff_wire::Mac;
 
 const SECOND: u64 = 1_000_000_000;
@@ -31,6 +31,7 @@ pub fn opening() -> Opening<'static> {
         utc: 1_795_399_800 * SECOND,
         chance: [99; 32],
         accounts: &ACCOUNTS,
+        around: Around::default(),
     }
 }
 

@@ -32,7 +32,18 @@ pub(crate) fn soak() -> Result<(), String> {
     tools::install().map_err(|lacking| lacking.to_string())?;
     let mut sum = Summary::default();
     let mut command = cargo();
-    command.args(["test", "--release", "-p", "chaff", "-p", "chaff-testkit", "--no-fail-fast", "--"]);
+    command.args([
+        "test",
+        "--release",
+        "-p",
+        "chaff",
+        "-p",
+        "chaff-services",
+        "-p",
+        "chaff-testkit",
+        "--no-fail-fast",
+        "--",
+    ]);
     runner(&mut sum, command.args(["--ignored", "--nocapture", "--test-threads=1", "soak"]));
     close(sum)
 }

@@ -146,4 +146,10 @@ impl PortTable {
             _ => self.default,
         }
     }
+
+    /// The first `most` open ports that are named.
+    pub(crate) fn open(&self, most: usize) -> Vec<u16> {
+        let open = self.ranges.iter().filter(|(.., what)| matches!(what, Port::Service(_) | Port::Open));
+        open.flat_map(|&(first, last, _)| first..=last).take(most).collect()
+    }
 }

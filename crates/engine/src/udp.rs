@@ -1,7 +1,7 @@
 //! UDP: services that answer, ports that swallow, ports that refuse.
 
 use chaff_events::{Detail, Kind, Transport};
-use chaff_services::{Identity, Opening};
+use chaff_services::{Around, Identity, Opening};
 use chaff_wire::{icmpv4, ipv4, udp};
 
 use crate::{
@@ -96,6 +96,7 @@ impl Run {
             utc: self.clock.decoy_utc(decoy.spec.seed, now),
             chance: self.chance.next_key(),
             accounts: &decoy.profile.accounts,
+            around: Around::default(),
         }
     }
 }

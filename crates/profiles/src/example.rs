@@ -4,7 +4,7 @@ use std::{net::Ipv4Addr, ops::Range, sync::Arc};
 
 use chaff_config::{Problem, Reader, SourceFile, Table};
 use chaff_events::{Detail, Mac};
-use chaff_services::{Account, Context, Form, Identity, Opening, Output, ServiceSpec, Shared, open};
+use chaff_services::{Account, Around, Context, Form, Identity, Opening, Output, ServiceSpec, Shared, open};
 use toml::{Spanned, de::DeValue};
 
 /// Who the decoy of an example is.
@@ -149,7 +149,14 @@ struct Said {
 impl Stage {
     fn new(spec: &ServiceSpec) -> Self {
         let accounts: Arc<[Account]> = [Account { user: PLANTED.into(), password: PLANTED.into() }].into();
-        let opening = Opening { identity: IDENTITY, now: 0, utc: UTC, chance: [7; 32], accounts: &accounts };
+        let opening = Opening {
+            identity: IDENTITY,
+            now: 0,
+            utc: UTC,
+            chance: [7; 32],
+            accounts: &accounts,
+            around: Around::default(),
+        };
         Self { talk: open(spec, &opening), shared: Shared::default(), now: 0, wake: None, closed: false }
     }
 

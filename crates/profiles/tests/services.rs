@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chaff_config::SourceFile;
-use chaff_services::{Context, Identity, Opening, Output, ServiceSpec, Shared, open};
+use chaff_services::{Around, Context, Identity, Opening, Output, ServiceSpec, Shared, open};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -23,7 +23,14 @@ fn talk(profile: &str, service: &str, request: &[u8]) -> (String, bool) {
     let mac = "00:50:56:9a:10:07".parse().unwrap();
     let identity = Identity { hostname: "decoy", ip: [10, 9, 0, 7].into(), mac, seed: [3; 16] };
     let (accounts, mut shared) = ([].into(), Shared::default());
-    let opening = Opening { identity, now: 0, utc: 1_700_000_000 * SECOND, chance: [1; 32], accounts: &accounts };
+    let opening = Opening {
+        identity,
+        now: 0,
+        utc: 1_700_000_000 * SECOND,
+        chance: [1; 32],
+        accounts: &accounts,
+        around: Around::default(),
+    };
     let mut conversation = open(spec, &opening);
     let (mut said, mut closes, mut offered) = (Vec::new(), false, 0);
     for tick in 1..=300 {

@@ -33,6 +33,21 @@ pub struct Opening<'a> {
     pub chance: [u8; 32],
     /// Logins that succeed, planted for intruders to find.
     pub accounts: &'a Arc<[Account]>,
+    /// What is around the decoy.
+    pub around: Around<'a>,
+}
+
+/// What is around a decoy, as far as it is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Around<'a> {
+    /// The client's address and port.
+    pub peer: Option<(core::net::IpAddr, u16)>,
+    /// Nanoseconds since the decoy was booted, by its own clock.
+    pub uptime: Option<u64>,
+    /// TCP ports that are open, as far as anything here shows them.
+    pub ports: &'a [u16],
+    /// Bits of its network.
+    pub prefix: Option<u8>,
 }
 
 impl Opening<'_> {

@@ -39,7 +39,7 @@ mod text;
 pub mod tls;
 mod tool;
 
-pub use conversation::{Account, Context, Conversation, Identity, Opening, Output};
+pub use conversation::{Account, Around, Context, Conversation, Identity, Opening, Output};
 pub use http::{
     auth::{AuthSpec, Scheme},
     forms::FormSpec,
@@ -51,7 +51,7 @@ pub use script::{
 pub use shared::Shared;
 pub use shell::{ShellFile, ShellKind, ShellProcess, ShellSpec, ShellUser};
 pub use spec::{BannerSpec, FeedSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
-pub use ssh::spec::{SshAnswers, SshCurve, SshHostKey, SshSpec};
+pub use ssh::spec::{SshAnswers, SshCurve, SshHostKey, SshPenalties, SshSpec, SshStartups};
 pub use tls::TlsSpec;
 pub use tool::{tool_of_payload, tool_of_user_agent};
 

@@ -1,7 +1,8 @@
-//! What all conversations of one engine share: keys that take long to make.
+//! What all conversations of one engine share: keys that take long to make, and who knocks at which door.
 
 use crate::{
     keys::{RsaKeys, RsaPurpose},
+    ssh::Startups,
     tls::Certificates,
 };
 use alloc::sync::Arc;
@@ -12,6 +13,8 @@ use alloc::sync::Arc;
 pub struct Shared {
     rsa: RsaKeys,
     pub(crate) certificates: Certificates,
+    /// Who is at the doors of SSH.
+    pub(crate) startups: Startups,
 }
 
 impl Shared {

@@ -21,6 +21,12 @@ impl ServiceSpec {
     pub fn new(name: impl Into<String>, kind: ServiceKind) -> Self {
         Self { name: name.into(), kind, tls: None }
     }
+
+    /// Whether a conversation shows what is around its decoy, so that it is worth gathering.
+    #[must_use]
+    pub fn shows_surroundings(&self) -> bool {
+        matches!(&self.kind, ServiceKind::Ssh(ssh) if ssh.shell.is_some())
+    }
 }
 
 /// The protocols. A conversation outlives the call that opened it and there may be many on one specification, so each

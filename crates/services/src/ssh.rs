@@ -1,6 +1,7 @@
 //! Servers of SSH (RFC 4251 to 4254) that let nobody in but planted accounts. What a product says, in which order and
 //! in how many pieces, is data of its [`SshSpec`]; the protocol is here.
 
+mod admission;
 mod auth;
 mod cipher;
 mod connection;
@@ -22,9 +23,12 @@ use crate::{
     Account, Context, Conversation, Opening, Output,
     message::payload,
     outbox::Outbox,
+    shell::Surroundings,
     text::{Who, unescape},
     tool_of_payload,
 };
+pub(crate) use admission::Startups;
+use admission::{Door, Outcome};
 use auth::{Answer, Auth, Wait};
 use connection::{Channels, Line as Wire};
 use packet::Packet;
@@ -48,6 +52,9 @@ pub(crate) struct Ssh {
     /// All host keys are to be named to the client before anything else.
     announces: bool,
     who: Who,
+    around: Surroundings,
+    /// Whether the client may speak at all, and what follows from how it goes.
+    door: Door,
     /// The monotone clock and the wall clock at the connection's begin.
     opened: u64,
     utc: u64,
@@ -86,6 +93,13 @@ impl Ssh {
             channels: Channels::default(),
             announces: false,
             who: Who::new(&opening.identity),
+            around: Surroundings {
+                uptime: opening.around.uptime,
+                ports: opening.around.ports.to_vec(),
+                peer: opening.around.peer,
+                prefix: opening.around.prefix,
+            },
+            door: Door::new(opening),
             opened: opening.now,
             utc: opening.utc,
             tool: None,
@@ -98,6 +112,21 @@ impl Ssh {
         };
         ssh.arm(opening.now);
         ssh
+    }
+
+    /// Knocks, once: a server that has too many clients turns one away before it says its name.
+    fn enter(&mut self, cx: &mut Context<'_>) {
+        self.door.tell_time(cx.now);
+        if !self.door.enter(cx, &self.spec, &mut self.transport.chance) {
+            self.outbox.send(&unescape(&self.spec.answers.turned_away));
+            self.outbox.close();
+        }
+    }
+
+    /// Gives the place at the door back.
+    fn leave(&mut self) {
+        let outcome = if self.auth.has_failed() { Outcome::Refused } else { Outcome::NotTried };
+        self.door.leave(&self.spec, outcome);
     }
 
     fn greet(&mut self) {
@@ -188,6 +217,7 @@ impl Ssh {
     }
 
     fn admit(&mut self) {
+        self.door.leave(&self.spec, Outcome::Admitted);
         self.transport.send(&mut self.outbox, &[message::USERAUTH_SUCCESS]);
         self.outbox.flush();
         if self.transport.compresses {
@@ -208,6 +238,10 @@ impl Ssh {
             who: &self.who,
             user: self.auth.user(),
             utc: self.utc.saturating_add(now.saturating_sub(self.opened)),
+            around: Surroundings {
+                uptime: self.around.uptime.map(|uptime| uptime.saturating_add(now.saturating_sub(self.opened))),
+                ..self.around.clone()
+            },
         };
         (&mut self.channels, line)
     }
@@ -300,6 +334,7 @@ impl Ssh {
             self.refuse();
         }
         if !self.auth.is_admitted() && self.grace <= cx.now {
+            self.door.leave(&self.spec, Outcome::TooLate);
             self.finish();
         }
         self.advance(cx);
@@ -347,8 +382,15 @@ impl Ssh {
     }
 }
 
+impl Drop for Ssh {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
 impl Conversation for Ssh {
     fn handle_octets(&mut self, cx: &mut Context<'_>, octets: &[u8]) -> usize {
+        self.enter(cx);
         let mut rest = octets;
         while !rest.is_empty() && !self.is_held() {
             let taken = match self.phase {
@@ -375,6 +417,7 @@ impl Conversation for Ssh {
 
     fn handle_wake(&mut self, cx: &mut Context<'_>) {
         self.armed = None;
+        self.enter(cx);
         self.keep_time(cx);
     }
 
@@ -383,8 +426,12 @@ impl Conversation for Ssh {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, room: usize) -> Option<Output> {
+        self.enter(cx);
         if let Some(output) = self.outbox.poll(room) {
             return Some(output);
+        }
+        if self.outbox.is_closing() {
+            self.leave();
         }
         // The way may be free again.
         self.advance(cx);

@@ -7,8 +7,8 @@ use chaff_wire::Mac;
 use proptest::prelude::*;
 
 use crate::{
-    Account, BannerSpec, Conversation, FeedSpec, HttpKeeping, HttpPage, HttpSpec, Identity, LoginSpec, MatchRule,
-    Opening, Output, ServiceKind, ServiceSpec, answer, open, ssh,
+    Account, Around, BannerSpec, Conversation, FeedSpec, HttpKeeping, HttpPage, HttpSpec, Identity, LoginSpec,
+    MatchRule, Opening, Output, ServiceKind, ServiceSpec, answer, open, ssh,
 };
 
 /// 2026-11-23T02:10:00Z.
@@ -42,6 +42,7 @@ pub(crate) fn opening() -> Opening<'static> {
         utc: UTC,
         chance: [0; 32],
         accounts: accounts(),
+        around: Around::default(),
     }
 }
 

@@ -4,7 +4,7 @@ mod table;
 
 use std::{net::IpAddr, sync::Arc};
 
-use chaff_services::{Account, Context, Conversation, Identity, Opening, Output, ServiceSpec, Shared, open};
+use chaff_services::{Account, Around, Context, Conversation, Identity, Opening, Output, ServiceSpec, Shared, open};
 use chaff_wire::Mac;
 use table::{Answer, End, Step, kind, recorded, rows, set_up, show, steps};
 
@@ -16,7 +16,8 @@ const UTC: u64 = 1_795_746_600 * SECOND;
 fn talk(spec: &ServiceSpec, steps: &[Step]) -> Answer {
     let accounts: Arc<[Account]> = [].into();
     let identity = Identity { hostname: "decoy", ip: IpAddr::from([127, 0, 0, 1]), mac: Mac([0; 6]), seed: [1; 16] };
-    let opening = Opening { identity, now: 0, utc: UTC, chance: [3; 32], accounts: &accounts };
+    let opening =
+        Opening { identity, now: 0, utc: UTC, chance: [3; 32], accounts: &accounts, around: Around::default() };
     let mut talk = open(spec, &opening);
     let mut answer = Answer::default();
     for step in steps {

@@ -4,7 +4,7 @@
 use std::{fs, path::PathBuf, sync::Arc};
 
 use chaff_services::{
-    Account, Context, Conversation, Identity, Opening, Output, ServiceKind, ServiceSpec, Shared, open,
+    Account, Around, Context, Conversation, Identity, Opening, Output, ServiceKind, ServiceSpec, Shared, open,
 };
 use chaff_wire::Mac;
 
@@ -59,7 +59,10 @@ impl Wire {
         let accounts: Arc<[Account]> = [].into();
         let identity =
             Identity { hostname: "a", ip: "10.0.0.1".parse().unwrap(), mac: Mac([2, 0, 0, 0, 0, 1]), seed: [5; 16] };
-        let talk = open(spec, &Opening { identity, now: 0, utc: 0, chance: [9; 32], accounts: &accounts });
+        let talk = open(
+            spec,
+            &Opening { identity, now: 0, utc: 0, chance: [9; 32], accounts: &accounts, around: Around::default() },
+        );
         let mut wire = Self {
             talk,
             shared: Shared::default(),

@@ -1,10 +1,10 @@
 //! Ties a connection to its service and to packets: opens it, moves octets between the two, writes what it wants sent,
 //! keeps its timer, and tells the operator of its beginning and end.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
 
 use chaff_events::{Detail, Kind, Transport};
-use chaff_services::{Context, Conversation, Output};
+use chaff_services::{Around, Context, Conversation, Output, ServiceSpec};
 use chaff_wire::tcp::{self, Flags, OptionList, Segment, TcpOption};
 
 use super::{
@@ -32,6 +32,8 @@ use crate::{
 const CONGESTION: u8 = 3;
 /// Turns between service and connection in one go; a service that still wants more is heard again at once, after others.
 const MAX_TURNS: usize = 64;
+/// Open ports that a service is told of, for lists of listening programs: beyond that a decoy is a trap for scanners.
+const MAX_SHOWN_PORTS: usize = 64;
 /// Segments sent by one connection in one go.
 const MAX_SEGMENTS: usize = 64;
 /// A connection on which nothing happens for so long is given up, whatever the service says (the usual keep-alive time).
@@ -57,7 +59,7 @@ impl Run {
             self.drop_connection(fleet, now, idle);
         }
         let port = decoy.profile.tcp.at(agreed.flow.local_port);
-        let conversation = self.conversation(fleet, decoy, now, port);
+        let conversation = self.conversation(fleet, decoy, now, port, &agreed.flow);
         let rules = &decoy.stack.rules;
         let stamp_octets = if agreed.stamps.is_some() { 12 } else { 0 };
         let payload = agreed.client_mss.min(rules.tcp.mss).saturating_sub(stamp_octets);
@@ -321,12 +323,30 @@ impl Run {
         }
     }
 
-    fn conversation(&mut self, fleet: &Fleet, decoy: &DecoyView<'_>, now: u64, port: Port) -> Box<dyn Conversation> {
+    fn conversation(
+        &mut self,
+        fleet: &Fleet,
+        decoy: &DecoyView<'_>,
+        now: u64,
+        port: Port,
+        flow: &Flow,
+    ) -> Box<dyn Conversation> {
         let service = match port {
             Port::Service(index) => fleet.services.get(usize::from(index)),
             Port::Open | Port::Closed | Port::Filtered => None,
         };
-        let opening = self.opening(decoy, now);
+        let mut opening = self.opening(decoy, now);
+        let ports = if service.is_some_and(ServiceSpec::shows_surroundings) {
+            decoy.profile.tcp.open(MAX_SHOWN_PORTS)
+        } else {
+            Vec::new()
+        };
+        opening.around = Around {
+            peer: Some((flow.remote, flow.remote_port)),
+            uptime: Some(self.clock.uptime(decoy.spec.seed, now)),
+            ports: &ports,
+            prefix: Some(decoy.network.prefix),
+        };
         match service {
             Some(service) => chaff_services::open(service, &opening),
             None => Box::new(Accept::new(now)),

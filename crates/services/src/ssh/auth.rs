@@ -67,6 +67,11 @@ impl Auth {
         self.admitted
     }
 
+    /// Whether an attempt was refused.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failures > 0
+    }
+
     pub(crate) fn user(&self) -> &[u8] {
         &self.user
     }

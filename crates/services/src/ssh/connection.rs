@@ -13,7 +13,7 @@ use super::{
     transport::{End, Transport},
     wire::{Put, Reader, message},
 };
-use crate::{outbox::Outbox, text::Who};
+use crate::{outbox::Outbox, shell::Surroundings, text::Who};
 use session::Session;
 
 /// Sessions of one connection, as OpenSSH has it (MaxSessions).
@@ -42,6 +42,8 @@ pub(crate) struct Line<'a> {
     pub(crate) user: &'a [u8],
     /// The decoy's wall clock.
     pub(crate) utc: u64,
+    /// What is around it.
+    pub(crate) around: Surroundings,
 }
 
 impl Line<'_> {
@@ -338,6 +340,5 @@ fn lossy(octets: &[u8]) -> String {
 /// The shell of the product, if it has one.
 fn shell(line: &Line<'_>, terminal: bool) -> Option<crate::shell::Shell> {
     let spec: &Arc<_> = line.spec.shell.as_ref()?;
-    let around = crate::shell::Surroundings::default();
-    Some(crate::shell::Shell::new(spec, &line.who.identity(), &lossy(line.user), line.utc, &around, terminal))
+    Some(crate::shell::Shell::new(spec, &line.who.identity(), &lossy(line.user), line.utc, &line.around, terminal))
 }

@@ -64,6 +64,8 @@ pub(crate) fn server_init(spec: &SshSpec, cookie: &[u8; COOKIE], initial: bool) 
 pub(crate) struct ClientInit<'a> {
     lists: [&'a [u8]; LISTS],
     pub(crate) guesses: bool,
+    /// Nothing came behind the last field.
+    is_whole: bool,
 }
 
 impl<'a> ClientInit<'a> {
@@ -76,11 +78,17 @@ impl<'a> ClientInit<'a> {
         }
         let guesses = reader.boolean()?;
         reader.u32()?;
-        reader.is_empty().then_some(Self { lists, guesses })
+        Some(Self { lists, guesses, is_whole: reader.is_empty() })
     }
 
     fn list(&self, place: List) -> &'a [u8] {
-        self.lists.get(place as usize).copied().unwrap_or(&[])
+        let list = self.lists.get(place as usize).copied().unwrap_or(&[]);
+        list.strip_suffix(&[0]).unwrap_or(list)
+    }
+
+    /// Whether all lists are such as servers written in C read: a zero ends them, if there is one.
+    fn are_texts(&self) -> bool {
+        self.lists.iter().all(|list| !list.iter().rev().skip(1).any(|octet| *octet == 0))
     }
 
     fn says(&self, mark: &[u8]) -> bool {
@@ -149,8 +157,9 @@ pub(crate) struct Suite {
 }
 
 /// Chooses the client's first of each list that the server has; `None` if there is none for one of them, or it is one
-/// that the product has and this code has not.
+/// that the product has and this code has not, or the message is none.
 pub(crate) fn choose(spec: &SshSpec, client: &ClientInit<'_>) -> Option<Choice> {
+    (client.are_texts() && (client.is_whole || spec.answers.ignores_surplus)).then_some(())?;
     let kex = first(client.list(List::Kex), &spec.kex)?;
     let signature = first(client.list(List::HostKey), &spec.host_key_algorithms)?;
     let (method, hash) = Method::named(kex)?;

@@ -64,6 +64,14 @@ pub struct SshSpec {
     /// Seconds until a client that has not logged in is cut off; 0: 120.
     pub login_grace_s: u32,
 
+    /// Connections of clients that have not logged in, and from which number on new ones are turned away by chance;
+    /// left out: no bound of the product's own.
+    pub startups: Option<SshStartups>,
+    /// The same of one source address, without chance; 0: no such bound.
+    pub startups_per_source: u32,
+    /// Times for which a source address is turned away after connections that came to nothing.
+    pub penalties: Option<SshPenalties>,
+
     /// Whoever has logged in is told of all host keys (`hostkeys-00@openssh.com`).
     pub announces_host_keys: bool,
     /// Variables that a client may set, with `*` for anything.
@@ -82,11 +90,42 @@ pub struct SshSpec {
     pub rekey_octets: u64,
 }
 
+/// MaxStartups of OpenSSH: from `begin` clients that have not logged in, a new one is turned away with a chance of `rate`
+/// in a hundred, which grows evenly, so that at `full` all are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SshStartups {
+    /// Clients from which on chance decides.
+    pub begin: u32,
+    /// Chance at that number, in a hundred.
+    pub rate: u32,
+    /// Clients from which on none is let in.
+    pub full: u32,
+}
+
+/// PerSourcePenalties of OpenSSH 9.8 and later, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SshPenalties {
+    /// For a connection on which a login failed.
+    pub failed_login_s: u32,
+    /// For one on which none was tried.
+    pub no_login_s: u32,
+    /// For one that took too long.
+    pub too_late_s: u32,
+    /// What must come together before anybody is turned away.
+    pub least_s: u32,
+    /// What can come together.
+    pub most_s: u32,
+}
+
 /// What a server says to clients that do not keep to the protocol. In texts `{user}`, `{service}`, `{old_user}`,
 /// `{old_service}`, `{type}` and `{sequence}` stand for what the client sent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct SshAnswers {
+    /// In clear and with escapes, to a client that is turned away at once; empty: nothing.
+    pub turned_away: String,
     /// In clear, to a first line that is no version line.
     pub bad_version: String,
     /// In clear, to a version line of another major version.
@@ -97,8 +136,8 @@ pub struct SshAnswers {
     pub split: bool,
     /// Octets of the client's version line at most; 0: 8192.
     pub max_version: u32,
-    /// How a version line begins that is taken whatever follows, be it a zero; left out: `SSH-major.minor-software` is
-    /// read, and 2 and 1.99 are taken.
+    /// How a version line begins that is taken whatever follows, be it a zero or a carriage return; left out:
+    /// `SSH-major.minor-software` is read, and 2 and 1.99 are taken.
     pub versions: Vec<String>,
     /// A packet's first block is read and then its rest, so that what comes behind a fault stays unread; else as much
     /// is read as there is.
@@ -108,6 +147,10 @@ pub struct SshAnswers {
     /// A message of another layer, a request for a service or a second KEXINIT during a key exchange ends the
     /// connection without a word; else it is answered by UNIMPLEMENTED.
     pub misplaced_ends: bool,
+    /// What comes behind the last field of a KEXINIT is not looked at; else it ends the connection.
+    pub ignores_surplus: bool,
+    /// What strict key exchange has no place for ends the connection only until the server has sent its half.
+    pub strict_until_half: bool,
     /// Names of software, with `*` for anything, at whose sight the server closes without a word.
     pub shunned: Vec<String>,
     /// Reason in DISCONNECT messages (RFC 4253 §11.1); 0: 2, a protocol error.

@@ -210,7 +210,7 @@ impl Transport {
         if core::mem::take(&mut self.drops_next) {
             return Ok(None);
         }
-        let strict = self.strict && self.is_initial();
+        let strict = self.strict && self.is_initial() && !self.is_relaxed();
         match kind {
             message::IGNORE if !strict => {}
             message::DEBUG | message::UNIMPLEMENTED if !strict => {
@@ -250,6 +250,11 @@ impl Transport {
     fn violated(&self, kind: u8, sequence: u32) -> End {
         let (kind, sequence) = (decimal(u32::from(kind)), decimal(sequence));
         End::with(&self.spec.answers.strict_violation, &[("type", kind.as_bytes()), ("sequence", sequence.as_bytes())])
+    }
+
+    /// Whether the server has done with being strict.
+    fn is_relaxed(&self) -> bool {
+        self.spec.answers.strict_until_half && matches!(self.state, State::Keyed(_))
     }
 
     fn awaits(&self, kind: u8) -> bool {

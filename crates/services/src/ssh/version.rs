@@ -30,14 +30,23 @@ pub(crate) enum Verdict {
 impl Line {
     /// Takes octets up to the end of the line or the first that cannot be in one.
     pub(crate) fn take(&mut self, spec: &SshSpec, octets: &[u8]) -> (usize, Option<Verdict>) {
+        let lax = !spec.answers.versions.is_empty();
         for (place, &octet) in octets.iter().enumerate() {
             let taken = place.saturating_add(1);
             let length = self.raw.len();
+            if lax && octet == b'\r' {
+                // Skipped wherever it stands, and not counted; nor is it kept, or a line of them would have no bound.
+                continue;
+            }
             self.raw.push(octet);
             match octet {
                 b'\r' => self.returned = true,
                 b'\n' => return (taken, Some(judge(spec, self.raw.trim_ascii_end_of_line()))),
-                0 if spec.answers.versions.is_empty() => return (taken, Some(Verdict::Bad)),
+                0 if !lax => return (taken, Some(Verdict::Bad)),
+                // Whoever takes any end of a line takes that of the room for it as well.
+                _ if lax && self.raw.len() >= spec.answers.max_version() => {
+                    return (taken, Some(judge(spec, self.raw.trim_ascii_end_of_line())));
+                }
                 _ if self.returned || length >= spec.answers.max_version() => return (taken, Some(Verdict::Bad)),
                 _ => {}
             }

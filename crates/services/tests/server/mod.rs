@@ -14,7 +14,7 @@ use std::{
 };
 
 use chaff_events::{Detail, Kind, Tool};
-use chaff_services::{Account, Context, Identity, Opening, Output, ServiceKind, ServiceSpec, Shared, open};
+use chaff_services::{Account, Around, Context, Identity, Opening, Output, ServiceKind, ServiceSpec, Shared, open};
 use chaff_wire::Mac;
 
 pub(crate) type Facts = Arc<Mutex<Vec<(Kind, Option<Tool>, Detail)>>>;
@@ -100,6 +100,7 @@ fn serve(spec: &ServiceSpec, mut stream: &TcpStream, told: &Facts, accounts: &Ar
         utc: u64::try_from(utc.as_nanos()).unwrap(),
         chance: chance(stream),
         accounts,
+        around: Around { peer: stream.peer_addr().ok().map(|peer| (peer.ip(), peer.port())), ..Around::default() },
     };
     macro_rules! at {
         ($now:expr) => {

@@ -1,4 +1,4 @@
-//! The real OpenSSH beside the server under test: unpacked by `cargo xtask test`, on a port of the loopback address, in
+//! The real OpenSSH, and the real Dropbear, beside the server under test. sshd is unpacked by `cargo xtask test`, on a port of the loopback address, in
 //! a mount namespace that has the user and the folder that it asks for.
 #![allow(unreachable_pub, dead_code)]
 
@@ -25,7 +25,7 @@ impl Sshd {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let mut config = format!(
             "Port {port}\nListenAddress 127.0.0.1\nPidFile none\nUsePAM no\nKbdInteractiveAuthentication no\n\
-             StrictModes no\nMaxStartups 200\n"
+             StrictModes no\nMaxStartups 1000\n"
         );
         for kind in ["rsa", "ecdsa", "ed25519"] {
             let key = folder.join(kind);
@@ -65,6 +65,48 @@ impl Sshd {
 }
 
 impl Drop for Sshd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A running Dropbear of the machine's own Debian 12; ends when it is dropped.
+pub struct Dropbear {
+    pub port: u16,
+    child: Child,
+}
+
+impl Dropbear {
+    /// As the package starts it, with a key of each kind.
+    pub fn start() -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("dropbear-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let mut command = Command::new("dropbear");
+        command.args(["-F", "-E", "-p", &format!("127.0.0.1:{port}"), "-P", ""]);
+        for kind in ["rsa", "ecdsa", "ed25519"] {
+            let key = folder.join(kind);
+            if !key.exists() {
+                let made = Command::new("dropbearkey").args(["-t", kind, "-f"]).arg(&key).output().unwrap();
+                assert!(made.status.success(), "dropbearkey");
+            }
+            command.arg("-r").arg(key);
+        }
+        let mut child =
+            command.stdout(Stdio::null()).stderr(fs::File::create(folder.join("log")).unwrap()).spawn().unwrap();
+        let start = Instant::now();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            let log = || fs::read_to_string(folder.join("log")).unwrap_or_default();
+            assert!(child.try_wait().unwrap().is_none(), "dropbear ended: {}", log());
+            assert!(start.elapsed() < Duration::from_secs(10), "dropbear does not listen: {}", log());
+            thread::sleep(Duration::from_millis(20));
+        }
+        Self { port, child }
+    }
+}
+
+impl Drop for Dropbear {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
