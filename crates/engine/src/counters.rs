@@ -123,4 +123,6 @@ pub struct Usage {
     pub time_wait: usize,
     /// Datagrams being reassembled.
     pub reassemblies: usize,
+    /// Octets in the buffers of connections.
+    pub held: usize,
 }

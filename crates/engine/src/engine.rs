@@ -183,6 +183,7 @@ impl Engine {
             connections: self.run.tcp.connections(),
             time_wait: self.run.tcp.time_wait(),
             reassemblies: self.run.reassembler.len(),
+            held: self.run.tcp.held(),
         }
     }
 

@@ -390,3 +390,21 @@ fn an_open_port_takes_and_says_nothing() {
     let parts = host.take(100);
     assert!(parts.last().unwrap().flags.has(chaff_wire::tcp::Flags::FIN));
 }
+
+/// Answers that were acknowledged, also by the next request itself, no longer count against the memory of all
+/// connections; a sum that only grew would leave every decoy without an answer in the end.
+#[test]
+fn what_was_acknowledged_is_held_no_longer() {
+    let (mut host, theirs) = connected(ECHO, &[mss(1460)]);
+    for n in 0..50 {
+        host.send(segment(FIRST + n * 100, theirs + n * 100, &[b'x'; 100]));
+        assert_eq!(joined(&host.take(100)).len(), 100);
+        assert_eq!(host.usage().held, 100, "only the last answer, after {n}");
+    }
+    host.send(tcp(ACK).seq(FIRST + 5000).ack(theirs + 5000).window(64_240));
+    host.expect_nothing(1);
+    assert_eq!(host.usage().held, 0);
+    host.send(tcp(RST).seq(FIRST + 5000));
+    host.expect_nothing(1);
+    assert_eq!((host.usage().held, host.usage().connections), (0, 0));
+}

@@ -88,6 +88,8 @@ pub(crate) struct Connection {
     /// The peer's end was told to the service.
     pub(crate) end_told: bool,
     pub(crate) service_wake: Option<u64>,
+    /// What of the octets in its buffers is counted in the sum over all connections.
+    pub(crate) accounted: usize,
     pub(crate) opened: u64,
     pub(crate) received: u64,
     pub(crate) sent: u64,
@@ -174,6 +176,7 @@ impl Connection {
             deaf: false,
             end_told: false,
             service_wake: None,
+            accounted: 0,
             opened: opened.now,
             received: 0,
             sent: 0,

@@ -207,10 +207,9 @@ impl Run {
 
     /// Moves octets to the service and its answers back, until neither has anything.
     fn converse(&mut self, fleet: &Fleet, decoy: &DecoyView<'_>, now: u64, connection: &mut Connection) -> Outcome {
-        let held = connection.receive.held() + connection.send.held();
-        self.tcp.held = self.tcp.held.saturating_sub(held);
+        self.tcp.account(connection);
         let outcome = self.take_turns(fleet, decoy, now, connection);
-        self.tcp.held += connection.receive.held() + connection.send.held();
+        self.tcp.account(connection);
         outcome
     }
 
@@ -377,8 +376,7 @@ impl Run {
         let flow = connection.flow;
         self.tcp.forget(&flow, Slot::Connection(index));
         self.tcp.connections.remove(index);
-        let held = connection.receive.held() + connection.send.held();
-        self.tcp.held = self.tcp.held.saturating_sub(held);
+        self.tcp.held = self.tcp.held.saturating_sub(connection.accounted);
         if let Some(host) = self.hosts.of(flow.decoy) {
             host.connections = host.connections.saturating_sub(1);
         }

@@ -154,6 +154,18 @@ impl Tables {
         self.waits.len()
     }
 
+    /// Octets in the buffers of all connections.
+    pub(crate) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Counts what `connection` holds now in place of what was counted for it last.
+    fn account(&mut self, connection: &mut Connection) {
+        let holds = connection.receive.held() + connection.send.held();
+        self.held = self.held.saturating_sub(connection.accounted).saturating_add(holds);
+        connection.accounted = holds;
+    }
+
     pub(crate) fn end_time_wait(&mut self, index: u32) {
         if let Some(wait) = self.waits.remove(index) {
             self.forget(&wait.flow, Slot::TimeWait(index));
