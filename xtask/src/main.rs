@@ -19,7 +19,7 @@ const HELP: &str = "\
 cargo xtask test                            install what is missing, then run every check; the last line is the sum
 cargo xtask tools                           only install what the tests need
 cargo xtask bench [PART...]                 figures of this machine beside those of its kernel, some ten minutes; PART is
-                                            memory, rates, latency, alarm or instructions
+                                            memory, rates, latency, alarm, instructions or doors
 cargo xtask soak                            the tests that take too long for every day
 cargo xtask fidelity [--sample N] [--seed S] [--whole] [--routed] [--two-scanners]
                                             how many fingerprints of the installed nmap decoys can be taken for

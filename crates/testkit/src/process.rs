@@ -282,6 +282,19 @@ pub fn processor_ticks(of: u32) -> u64 {
     family(of).into_iter().filter_map(used).sum()
 }
 
+/// The same with what their descendants used that have ended since, as those of a daemon do that starts one for each
+/// connection.
+#[must_use]
+pub fn family_ticks(of: u32) -> u64 {
+    let used = |id: u32| {
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        // utime, stime, and cutime, cstime of children that were waited for (proc(5)).
+        let fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(4);
+        fields.map(|field| field.parse::<u64>().ok()).sum::<Option<u64>>()
+    };
+    family(of).into_iter().filter_map(used).sum()
+}
+
 fn signal(id: u32, signal: Signal) {
     let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
     if let Some(pid) = pid {

@@ -1,6 +1,8 @@
 //! `cargo xtask bench`: our figures beside the kernel's, measured in one lab in one run. Every figure is the median of
 //! several; the table says what was run.
 
+mod doors;
+
 use std::{
     net::Ipv4Addr,
     path::{Path, PathBuf},
@@ -45,12 +47,13 @@ const ANSWER_CPU: &str = "0";
 type Measure = fn(&Path);
 
 /// The parts of the table by their names on the command line.
-const PARTS: [(&str, Measure); 5] = [
+const PARTS: [(&str, Measure); 6] = [
     ("memory", memory_and_start),
     ("rates", rates),
     ("latency", latency),
     ("alarm", alarm),
     ("instructions", |_| instructions()),
+    ("doors", doors::doors),
 ];
 
 fn main() {
@@ -154,7 +157,12 @@ impl Bench {
 
 /// The fleet answers on a bench; the worker shares no processor with the load.
 fn fleet_answers(binary: &Path, bench: &Bench, folder: &Path, count: u32) -> (Chaff, Vec<Target>) {
-    chaff_testkit::process::write_config(folder, &config(count));
+    fleet_of(binary, bench, folder, &config(count), count)
+}
+
+/// The same with a `chaff.toml` that tells of so many decoys.
+fn fleet_of(binary: &Path, bench: &Bench, folder: &Path, config: &str, count: u32) -> (Chaff, Vec<Target>) {
+    chaff_testkit::process::write_config(folder, config);
     let chaff = Chaff::spawn(binary, &bench.dut, folder);
     wait_for_answer(bench, count);
     for id in chaff.processes() {
