@@ -38,6 +38,9 @@ enum Command {
     /// One worker, started by `chaff run`
     #[command(hide = true)]
     WorkerProcess(processes::WorkerArgs),
+    /// A sealed child, started by `chaff doctor`
+    #[command(hide = true)]
+    DoctorProcess(doctor::PatientArgs),
     /// The hub, started by `chaff run`
     #[command(hide = true)]
     HubProcess(processes::HubArgs),
@@ -211,6 +214,7 @@ fn dispatch(command: Command, started: Instant) -> Result<(), Failure> {
         Command::Incidents(args) => commands::incidents(&args),
         Command::Credentials(args) => commands::credentials(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::DoctorProcess(args) => doctor::patient(&args),
         Command::WorkerProcess(args) => processes::worker(&args),
         Command::HubProcess(args) => processes::hub(&args),
         Command::Later(later) => Err(Failure::Usage(format!("`chaff {}` is not in this version", later.name()))),

@@ -2,6 +2,7 @@
 
 use std::{fs::File, os::fd::RawFd};
 
+use chaff_config::Layer;
 use chaff_sensor::{inherit, relay, worker};
 use clap::Args;
 use rustix::process::Pid;
@@ -9,7 +10,7 @@ use rustix::process::Pid;
 use crate::{
     failure::Failure,
     privileges::{self, User},
-    sandbox::{self, Layer, Without},
+    sandbox,
 };
 
 /// The exit code of a worker whose interface was removed: it can only be started again with a new socket.
@@ -111,8 +112,7 @@ pub(crate) fn worker(args: &WorkerArgs) -> Result<(), Failure> {
     };
     drop_privileges(&args.child)?;
     let fleet = setup.fleet.metadata().map_or(0, |fleet| fleet.len());
-    let without = args.child.without();
-    match worker::run(setup, || Ok(sandbox::seal_worker(without, fleet)?)) {
+    match worker::run(setup, || Ok(sandbox::seal_worker(&args.child.without, fleet)?)) {
         Ok(()) => Ok(()),
         Err(worker::WorkerError::InterfaceGone) => std::process::exit(INTERFACE_GONE.into()),
         Err(error) => Err(Failure::Running(format!("worker: {error}"))),
@@ -130,18 +130,13 @@ pub(crate) fn hub(args: &HubArgs) -> Result<(), Failure> {
     // What the hub is given waits in a queue; packets do not wait for the worker. A kernel that refuses changes nothing.
     let _ = rustix::process::nice(HUB_NICENESS);
     let spec = crate::run::read_hub_spec(&mut spec)?;
-    sandbox::seal_hub(args.child.without(), &spec.state_dir)
+    sandbox::seal_hub(&args.child.without, &spec.state_dir)
         .map_err(|error| Failure::Running(format!("sealing the hub: {error}")))?;
     chaff_hub::run(spec, workers, stop).map_err(|error| Failure::Running(format!("hub: {error}")))
 }
 
-impl ChildArgs {
-    fn without(&self) -> Without {
-        self.without.iter().fold(Without::default(), |without, &layer| without.with(layer))
-    }
-}
-
-fn layer(name: &str) -> Result<Layer, String> {
+/// A layer of the sandbox, by its name on a command line.
+pub(crate) fn layer(name: &str) -> Result<Layer, String> {
     Layer::named(name).ok_or_else(|| format!("no layer `{name}`"))
 }
 

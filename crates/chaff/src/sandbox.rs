@@ -7,8 +7,9 @@
 
 mod calls;
 
-use std::{fmt, io, path::Path};
+use std::{io, path::Path};
 
+use chaff_config::Layer;
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope,
@@ -36,52 +37,23 @@ const HUB_MEMORY: u64 = 2 << 30;
 const READABLE_BY_HUB: [&str; 7] =
     ["/etc", "/usr", "/lib", "/lib64", "/run/systemd/resolve", "/dev/urandom", "/dev/null"];
 
-/// Something that the kernel enforces, where it can.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Layer {
-    Landlock,
-    Seccomp,
-}
-
-impl Layer {
-    pub(crate) const ALL: [Self; 2] = [Self::Landlock, Self::Seccomp];
-
-    /// As `[sandbox] without` has it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Landlock => "landlock",
-            Self::Seccomp => "seccomp",
-        }
-    }
-
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|layer| layer.name() == name)
-    }
-
-    /// Whether this kernel has it; says what is lacking.
-    pub(crate) fn support(self) -> Support {
-        match self {
-            Self::Landlock => match landlock_version() {
-                Some(version) if version >= LANDLOCK as i32 => Support::Full(format!("ABI {version}")),
-                Some(version) => Support::Partial(format!(
-                    "ABI {version}: paths are forbidden; {} only seccomp forbids",
-                    lacking(version)
-                )),
-                None => Support::Missing(
-                    "the kernel has it off: build it with CONFIG_SECURITY_LANDLOCK and name it in `lsm=` at boot \
-                     (Linux 5.13 and later)"
-                        .into(),
-                ),
-            },
-            Self::Seccomp if calls::is_supported() => Support::Full("filters".into()),
-            Self::Seccomp => Support::Missing("the kernel is built without CONFIG_SECCOMP_FILTER".into()),
-        }
-    }
-}
-
-impl fmt::Display for Layer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+/// Whether this kernel has a layer; says what is lacking.
+pub(crate) fn support(layer: Layer) -> Support {
+    match layer {
+        Layer::Landlock => match landlock_version() {
+            Some(version) if version >= LANDLOCK as i32 => Support::Full(format!("ABI {version}")),
+            Some(version) => Support::Partial(format!(
+                "ABI {version}: paths are forbidden; {} only seccomp forbids",
+                lacking(version)
+            )),
+            None => Support::Missing(
+                "the kernel has it off: build it with CONFIG_SECURITY_LANDLOCK and name it in `lsm=` at boot \
+                 (Linux 5.13 and later)"
+                    .into(),
+            ),
+        },
+        Layer::Seccomp if calls::is_supported() => Support::Full("filters".into()),
+        Layer::Seccomp => Support::Missing("the kernel is built without CONFIG_SECCOMP_FILTER".into()),
     }
 }
 
@@ -102,54 +74,31 @@ pub(crate) enum Support {
     Missing(String),
 }
 
-/// Layers that the configuration does without.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Without {
-    pub(crate) landlock: bool,
-    pub(crate) seccomp: bool,
-}
-
-impl Without {
-    pub(crate) fn with(mut self, layer: Layer) -> Self {
-        match layer {
-            Layer::Landlock => self.landlock = true,
-            Layer::Seccomp => self.seccomp = true,
-        }
-        self
-    }
-
-    pub(crate) fn contains(self, layer: Layer) -> bool {
-        match layer {
-            Layer::Landlock => self.landlock,
-            Layer::Seccomp => self.seccomp,
-        }
-    }
-
-    pub(crate) fn layers(self) -> impl Iterator<Item = Layer> {
-        Layer::ALL.into_iter().filter(move |&layer| self.contains(layer))
-    }
-}
-
 /// Layers that this kernel lacks.
 pub(crate) fn missing() -> Vec<Layer> {
-    Layer::ALL.into_iter().filter(|layer| matches!(layer.support(), Support::Missing(_))).collect()
+    Layer::ALL.into_iter().filter(|&layer| matches!(support(layer), Support::Missing(_))).collect()
 }
 
 /// Whether every layer that the configuration wants can be had here.
 ///
 /// # Errors
 /// Names the layers that cannot, and how to do without them.
-pub(crate) fn check(without: Without) -> Result<(), Failure> {
-    let missing: Vec<Layer> = missing().into_iter().filter(|&layer| !without.contains(layer)).collect();
+pub(crate) fn check(without: &[Layer]) -> Result<(), Failure> {
+    let missing: Vec<Layer> = missing().into_iter().filter(|layer| !without.contains(layer)).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let names = missing.iter().map(|layer| format!("\"{layer}\"")).collect::<Vec<_>>().join(", ");
+    let names = quoted(&missing);
     Err(Failure::Running(format!(
         "this kernel cannot seal the processes that face the network: {} missing (`chaff doctor` says why). To run \
          without, write into chaff.toml:\n\n    [sandbox]\n    without = [{names}]\n",
         if missing.len() == 1 { "a layer is" } else { "two layers are" }
     )))
+}
+
+/// The value of `[sandbox] without` that names `layers`.
+pub(crate) fn quoted(layers: &[Layer]) -> String {
+    layers.iter().map(|layer| format!("\"{}\"", layer.name())).collect::<Vec<_>>().join(", ")
 }
 
 /// Why a child cannot be sealed.
@@ -174,26 +123,26 @@ impl From<SandboxError> for io::Error {
 }
 
 /// Seals a worker that is set up: from here on it opens nothing. `fleet` is the length of its compiled fleet in octets.
-pub(crate) fn seal_worker(without: Without, fleet: u64) -> Result<(), SandboxError> {
+pub(crate) fn seal_worker(without: &[Layer], fleet: u64) -> Result<(), SandboxError> {
     limit(Resource::Core, 0)?;
     limit(Resource::Nofile, WORKER_DESCRIPTORS)?;
     limit(Resource::Nproc, 0)?;
     limit(Resource::Data, WORKER_MEMORY.saturating_add(fleet.saturating_mul(MEMORY_PER_OCTET)))?;
-    if !without.landlock {
+    if !without.contains(&Layer::Landlock) {
         restrict(ruleset()?)?;
     }
-    if !without.seccomp {
+    if !without.contains(&Layer::Seccomp) {
         calls::allow_those_of_a_worker().map_err(SandboxError::Seccomp)?;
     }
     Ok(())
 }
 
 /// Seals the hub, whose store lies in `state_dir`.
-pub(crate) fn seal_hub(without: Without, state_dir: &Path) -> Result<(), SandboxError> {
+pub(crate) fn seal_hub(without: &[Layer], state_dir: &Path) -> Result<(), SandboxError> {
     limit(Resource::Core, 0)?;
     limit(Resource::Nofile, HUB_DESCRIPTORS)?;
     limit(Resource::Data, HUB_MEMORY)?;
-    if !without.landlock {
+    if !without.contains(&Layer::Landlock) {
         let store = PathBeneath::new(PathFd::new(state_dir)?, AccessFs::from_all(LANDLOCK));
         let mut rules = ruleset()?.add_rule(store)?;
         // Where certificates are that the environment names, reqwest reads them from there.
@@ -206,7 +155,7 @@ pub(crate) fn seal_hub(without: Without, state_dir: &Path) -> Result<(), Sandbox
         }
         restrict(rules)?;
     }
-    if !without.seccomp {
+    if !without.contains(&Layer::Seccomp) {
         calls::forbid_those_of_an_intruder().map_err(SandboxError::Seccomp)?;
     }
     Ok(())

@@ -28,7 +28,10 @@ impl Folder {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        fs::copy(CHAFF, folder.path().join("chaff")).unwrap();
+        // By another process: a descriptor open for writing here would go with whatever another test starts meanwhile, and
+        // a program that is open for writing cannot be executed.
+        let copied = Command::new("cp").arg(CHAFF).arg(folder.path().join("chaff")).status();
+        assert!(copied.unwrap().success(), "cp");
         Self { folder, deadline: Instant::now() + PATIENCE }
     }
 

@@ -114,21 +114,16 @@ fn chaff(reader: &mut Reader, root: &Table<'_>) -> Chaff {
 }
 
 fn without(reader: &mut Reader, root: &Table<'_>) -> Vec<Layer> {
-    const LAYERS: [(&str, Layer); 2] = [("landlock", Layer::Landlock), ("seccomp", Layer::Seccomp)];
     let Some(table) = reader.table(root, "sandbox", "[sandbox]") else { return Vec::new() };
     reader.keys(&table, &["without"]);
     let mut without = Vec::new();
     for name in reader.texts(&table, "without").map(|names| names.value).unwrap_or_default() {
-        match LAYERS.iter().find(|(known, _)| *known == name.value) {
-            Some(&(_, layer)) => without.push(layer),
+        match Layer::named(&name.value) {
+            Some(layer) => without.push(layer),
             None => {
                 let message = format!("there is no layer `{}` of the sandbox", name.value);
-                reader.wrong(
-                    name.span,
-                    message,
-                    "here",
-                    "write `landlock` or `seccomp`; `chaff doctor` says what this kernel lacks",
-                );
+                let help = "write `landlock` or `seccomp`; `chaff doctor` says what this kernel lacks";
+                reader.wrong(name.span, message, "here", help);
             }
         }
     }

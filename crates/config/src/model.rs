@@ -64,6 +64,26 @@ pub enum Layer {
     Seccomp,
 }
 
+impl Layer {
+    /// Every layer.
+    pub const ALL: [Self; 2] = [Self::Landlock, Self::Seccomp];
+
+    /// As `[sandbox] without` has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Landlock => "landlock",
+            Self::Seccomp => "seccomp",
+        }
+    }
+
+    /// The layer of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|layer| layer.name() == name)
+    }
+}
+
 /// One `[[network]]`.
 #[derive(Clone, Debug)]
 pub struct Network {

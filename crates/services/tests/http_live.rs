@@ -1,6 +1,7 @@
 //! Our web servers beside the real ones, both asked at the same time: the table of requests, and requests that no table
 //! has. What differs for a reason is named in `recordings/http/*/differences.txt`.
 
+mod daemon;
 mod real;
 mod server;
 mod table;
@@ -17,7 +18,7 @@ use std::{
 };
 
 use chaff_services::ServiceSpec;
-use real::Real;
+use daemon::Daemon;
 use server::Server;
 use table::{Answer, End, Step, kind, rows, set_up, show, steps, without_tags};
 
@@ -177,13 +178,13 @@ fn known_differences(name: &str) -> Vec<(String, String)> {
 
 struct Pair {
     ours: Server,
-    real: Real,
+    real: Daemon,
     page: String,
     name: &'static str,
 }
 
 impl Pair {
-    fn new(name: &'static str, real: impl FnOnce(&str) -> Real) -> Self {
+    fn new(name: &'static str, real: impl FnOnce(&str) -> Daemon) -> Self {
         let page = set_up(name, 80).pages[0].body.clone();
         let real = real(&page);
         // Both name the same port in their pages.
@@ -284,15 +285,15 @@ fn told_step(step: &Step) -> String {
 }
 
 fn nginx() -> Pair {
-    Pair::new("nginx-1.22.1-debian12", Real::nginx)
+    Pair::new("nginx-1.22.1-debian12", real::nginx)
 }
 
 fn apache() -> Pair {
-    Pair::new("apache-2.4.71-debian12", Real::apache)
+    Pair::new("apache-2.4.71-debian12", real::apache)
 }
 
 fn lighttpd() -> Pair {
-    Pair::new("lighttpd-1.4.69-debian12", Real::lighttpd)
+    Pair::new("lighttpd-1.4.69-debian12", real::lighttpd)
 }
 
 /// Every sixth row of the table and the first mutations.

@@ -1,5 +1,6 @@
 //! Real clients of SSH against the server, on the loopback address, and what they say of it beside the real OpenSSH.
 
+mod daemon;
 mod server;
 mod sshd;
 
@@ -9,7 +10,6 @@ use chaff_events::{Detail, Kind};
 use chaff_services::{Account, ServiceKind, ServiceSpec, SshCurve, SshHostKey, SshSpec};
 use server::Server;
 use sha2::Digest;
-use sshd::Sshd;
 
 /// The product as it ships, without the time that it takes to refuse.
 fn product() -> SshSpec {
@@ -283,7 +283,7 @@ fn uploads_are_told_by_their_hash() {
 #[test]
 fn nmap_reads_the_lists_the_keys_and_the_methods() {
     let spec = product();
-    let (server, sshd) = (start(spec), Sshd::start());
+    let (server, sshd) = (start(spec), sshd::openssh());
     let scan = |port: u16| {
         let port = port.to_string();
         let scripts = "ssh2-enum-algos";

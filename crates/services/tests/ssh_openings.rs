@@ -1,6 +1,7 @@
 //! Openings that no client sends, to the server and to the real ones of this machine beside it: what is answered, octet
 //! for octet, and whether the connection stays, ends in order or is reset.
 
+mod daemon;
 mod openings;
 mod server;
 mod sshd;
@@ -19,7 +20,6 @@ use std::{
 use chaff_services::{ServiceKind, SshSpec};
 use openings::{Opening, half, init, packet, spoiled};
 use server::Server;
-use sshd::{Dropbear, Sshd};
 
 /// Connections at a time that sshd bears, told to, and that Dropbear does: 30 that have not logged in.
 const OF_SSHD: u8 = 60;
@@ -52,34 +52,34 @@ fn product(name: &str) -> Server {
 
 #[test]
 fn nonsense_is_answered_as_the_real_one_answers() {
-    let (server, sshd) = (product("openssh-9.2-debian12"), Sshd::start());
+    let (server, sshd) = (product("openssh-9.2-debian12"), sshd::openssh());
     let cases = table().into_iter().map(|(name, octets)| (name, Opening::whole(octets))).collect();
     compare(server.port, sshd.port, OF_SSHD, cases);
 }
 
 #[test]
 fn spoiled_openings_are_answered_as_openssh_answers_them() {
-    let (server, sshd) = (product("openssh-9.2-debian12"), Sshd::start());
+    let (server, sshd) = (product("openssh-9.2-debian12"), sshd::openssh());
     compare(server.port, sshd.port, OF_SSHD, by_chance(FEW));
 }
 
 #[test]
 #[ignore = "soak: minutes"]
 fn soak_a_thousand_spoiled_openings_are_answered_as_openssh_answers_them() {
-    let (server, sshd) = (product("openssh-9.2-debian12"), Sshd::start());
+    let (server, sshd) = (product("openssh-9.2-debian12"), sshd::openssh());
     compare(server.port, sshd.port, OF_SSHD, by_chance(MANY));
 }
 
 #[test]
 fn spoiled_openings_are_answered_as_dropbear_answers_them() {
-    let (server, dropbear) = (product("dropbear-2022.83"), Dropbear::start());
+    let (server, dropbear) = (product("dropbear-2022.83"), sshd::dropbear());
     compare(server.port, dropbear.port, OF_DROPBEAR, by_chance(FEW));
 }
 
 #[test]
 #[ignore = "soak: minutes"]
 fn soak_a_thousand_spoiled_openings_are_answered_as_dropbear_answers_them() {
-    let (server, dropbear) = (product("dropbear-2022.83"), Dropbear::start());
+    let (server, dropbear) = (product("dropbear-2022.83"), sshd::dropbear());
     compare(server.port, dropbear.port, OF_DROPBEAR, by_chance(MANY));
 }
 

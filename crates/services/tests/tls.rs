@@ -1,23 +1,23 @@
 //! TLS before real clients, and beside the real servers that it claims to be.
 
+mod daemon;
 mod hellos;
 mod server;
 
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    path::Path,
+    process::{Command, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
 };
 
 use chaff_events::{Detail, Kind};
 use chaff_services::{HttpPage, HttpSpec, ServiceKind, ServiceSpec, TlsSpec};
+use daemon::{Daemon, nginx_alone, packaged};
 use hellos::{Said, answer};
 use server::Server;
 
@@ -51,79 +51,42 @@ fn run(program: &str, words: &[&str]) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
 
-/// A real server on the loopback address, until it is dropped.
-struct Real {
-    port: u16,
-    child: Child,
-    folder: PathBuf,
-}
-
-impl Real {
-    fn nginx() -> Self {
-        Self::start(|folder, port| {
-            let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/usr/sbin/nginx");
-            let program = if tools.exists() { tools } else { "/usr/sbin/nginx".into() };
-            let path = folder.display();
-            let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-                .iter()
-                .map(|name| format!("{name}_temp_path {path}/{name};\n"))
-                .collect();
-            // The lines of Debian's nginx.conf that TLS depends on.
-            let text = format!(
-                "daemon off; master_process off; pid {path}/pid; error_log {path}/log;\nevents {{}}\nhttp {{\n\
-                 access_log off; {temporary} ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;\n\
-                 ssl_prefer_server_ciphers on;\nserver {{ listen 127.0.0.1:{port} ssl; root {path};\n\
-                 ssl_certificate {path}/cert; ssl_certificate_key {path}/key; }} }}\n"
-            );
-            fs::write(folder.join("conf"), text).unwrap();
-            let mut command = Command::new(program);
-            command.arg("-p").arg(folder).arg("-c").arg(folder.join("conf"));
-            command
-        })
-    }
-
-    fn openssl() -> Self {
-        Self::start(|folder, port| {
-            let mut command = Command::new("openssl");
-            command.args(["s_server", "-quiet", "-accept", &format!("127.0.0.1:{port}"), "-cert"]);
-            command.arg(folder.join("cert")).arg("-key").arg(folder.join("key"));
-            command
-        })
-    }
-
-    fn start(command: impl FnOnce(&Path, u16) -> Command) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("chaff-tls-{}-{count}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("req"), SNAKEOIL).unwrap();
-        let [config, cert, key] = ["req", "cert", "key"].map(|name| folder.join(name).display().to_string());
-        let words = ["req", "-config", &config, "-new", "-x509", "-days", "3650", "-nodes", "-sha256", "-newkey"];
-        let (done, said) = run(
-            "openssl",
-            &[&words[..], &["rsa:2048", "-set_serial", SERIAL, "-out", &cert, "-keyout", &key]].concat(),
+/// The real nginx, with the lines of Debian's nginx.conf that TLS depends on.
+fn real_nginx() -> Daemon {
+    Daemon::start(|folder, port| {
+        let path = folder.display();
+        make_certificate(folder);
+        let text = format!(
+            "{} ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;\n\
+             ssl_prefer_server_ciphers on;\nserver {{ listen 127.0.0.1:{port} ssl; root {path};\n\
+             ssl_certificate {path}/cert; ssl_certificate_key {path}/key; }} }}\n",
+            nginx_alone(folder)
         );
-        assert!(done, "{said}");
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let mut command = command(&folder, port);
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let real = Self { port, child, folder };
-        let listens = (0..200).any(|_| {
-            thread::sleep(Duration::from_millis(20));
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
-        });
-        assert!(listens, "{:?} does not listen; `cargo xtask test` unpacks what is missing", command.get_program());
-        real
-    }
+        fs::write(folder.join("conf"), text).unwrap();
+        let mut command = Command::new(packaged("usr/sbin/nginx"));
+        command.arg("-p").arg(folder).arg("-c").arg(folder.join("conf"));
+        command
+    })
 }
 
-impl Drop for Real {
-    fn drop(&mut self) {
-        // A process that is gone already has nothing to be ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.folder);
-    }
+fn real_openssl() -> Daemon {
+    Daemon::start(|folder, port| {
+        make_certificate(folder);
+        let mut command = Command::new("openssl");
+        command.args(["s_server", "-quiet", "-accept", &format!("127.0.0.1:{port}"), "-cert"]);
+        command.arg(folder.join("cert")).arg("-key").arg(folder.join("key"));
+        command
+    })
+}
+
+/// Files `cert` and `key`.
+fn make_certificate(folder: &Path) {
+    fs::write(folder.join("req"), SNAKEOIL).unwrap();
+    let [config, cert, key] = ["req", "cert", "key"].map(|name| folder.join(name).display().to_string());
+    let words = ["req", "-config", &config, "-new", "-x509", "-days", "3650", "-nodes", "-sha256", "-newkey"];
+    let (done, said) =
+        run("openssl", &[&words[..], &["rsa:2048", "-set_serial", SERIAL, "-out", &cert, "-keyout", &key]].concat());
+    assert!(done, "{said}");
 }
 
 #[test]
@@ -173,7 +136,7 @@ fn openssl_agrees_on_every_suite_and_group() {
 
 #[test]
 fn openings_are_answered_as_openssl_answers_them() {
-    let (ours, real) = (https(OPENSSL), Real::openssl());
+    let (ours, real) = (https(OPENSSL), real_openssl());
     compare_table(ours.port, real.port, |name| {
         // s_server was given no list of protocols and speaks no HTTP; nginx is asked these below.
         !matches!(name, "HTTP" | "no HTTP" | "SSH")
@@ -182,7 +145,7 @@ fn openings_are_answered_as_openssl_answers_them() {
 
 #[test]
 fn openings_are_answered_as_nginx_answers_them() {
-    let (ours, real) = (https(NGINX), Real::nginx());
+    let (ours, real) = (https(NGINX), real_nginx());
     compare_table(ours.port, real.port, |_| true);
 }
 
@@ -200,7 +163,7 @@ fn compare_table(ours: u16, real: u16, asked: impl Fn(&str) -> bool) {
 
 #[test]
 fn mutated_openings_are_answered_as_nginx_answers_them() {
-    let (ours, real) = (https(NGINX), Real::nginx());
+    let (ours, real) = (https(NGINX), real_nginx());
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let all = hellos::mutations(MUTATIONS);
     thread::scope(|scope| {
@@ -225,7 +188,7 @@ fn mutated_openings_are_answered_as_nginx_answers_them() {
 
 #[test]
 fn jarm_is_that_of_openssl() {
-    let (ours, real) = (https(OPENSSL), Real::openssl());
+    let (ours, real) = (https(OPENSSL), real_openssl());
     let jarm = |port: u16| rust_jarm::Jarm::new("127.0.0.1".into(), port.to_string()).hash().unwrap();
     let (own, other) = (jarm(ours.port), jarm(real.port));
     assert!(own == other && !own.starts_with("000000"), "ours {own}\nreal {other}");
@@ -233,7 +196,7 @@ fn jarm_is_that_of_openssl() {
 
 #[test]
 fn nmap_sees_the_same_suites_and_certificate_as_behind_openssl() {
-    let (ours, real) = (https(OPENSSL), Real::openssl());
+    let (ours, real) = (https(OPENSSL), real_openssl());
     let scan = |port: u16| {
         let scripts = "ssl-cert,ssl-enum-ciphers,tls-alpn";
         let (done, said) = run("nmap", &["-n", "-Pn", "-p", &port.to_string(), "--script", scripts, "127.0.0.1"]);

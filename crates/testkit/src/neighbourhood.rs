@@ -68,12 +68,12 @@ impl Kind {
     }
 }
 
-/// A `/run` of its own, and the users that the daemons insist on.
-const PREPARE: &str = "\
+/// Lines of a shell in a mount namespace: a `/run` of its own, and the users that the daemons insist on.
+pub const PREPARE: &str = "\
 mount -t tmpfs tmpfs /run
-mkdir -p /run/avahi-daemon /run/lldpd /run/samba
+mkdir -p /run/avahi-daemon /run/lldpd /run/samba /run/sshd
 for f in passwd group; do cp /etc/$f /run/$f; done
-for u in avahi _lldpd; do
+for u in avahi _lldpd sshd; do
   grep -q \"^$u:\" /run/passwd || echo \"$u:x:0:0::/:/bin/false\" >> /run/passwd
   grep -q \"^$u:\" /run/group || echo \"$u:x:0:\" >> /run/group
 done
@@ -116,13 +116,20 @@ fn unpacked() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools")
 }
 
-fn daemon(file: &str) -> String {
+/// The program `file` of a daemon's package, unpacked or installed.
+///
+/// # Panics
+/// When it is not there; the message says how to get it.
+#[must_use]
+pub fn daemon(file: &str) -> String {
     let places = [unpacked().join(file), Path::new("/").join(file)];
     let found = places.iter().find(|path| path.exists());
     found.unwrap_or_else(|| panic!("/{file} is not there: run `cargo xtask tools`")).display().to_string()
 }
 
-fn libraries() -> String {
+/// Folders with the libraries of what was unpacked, as `LD_LIBRARY_PATH` has them.
+#[must_use]
+pub fn libraries() -> String {
     let folders = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu/samba"];
     folders.map(|folder| unpacked().join(folder).display().to_string()).join(":")
 }

@@ -269,23 +269,10 @@ fn proportional_set_size(id: u32) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
-/// Processor time that a process and its descendants have used, in clock ticks of the kernel's (100 a second).
+/// Processor time that a process and its descendants have used, those that have ended included, in clock ticks of the
+/// kernel's (100 a second).
 #[must_use]
 pub fn processor_ticks(of: u32) -> u64 {
-    let used = |id: u32| {
-        let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-        let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-        let user: u64 = fields.next()?.parse().ok()?;
-        let system: u64 = fields.next()?.parse().ok()?;
-        Some(user + system)
-    };
-    family(of).into_iter().filter_map(used).sum()
-}
-
-/// The same with what their descendants used that have ended since, as those of a daemon do that starts one for each
-/// connection.
-#[must_use]
-pub fn family_ticks(of: u32) -> u64 {
     let used = |id: u32| {
         let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
         // utime, stime, and cutime, cstime of children that were waited for (proc(5)).

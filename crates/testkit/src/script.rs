@@ -17,7 +17,7 @@ mod read;
 
 use std::net::Ipv4Addr;
 
-use chaff_engine::{Usage, spec::FleetSpec};
+use chaff_engine::spec::FleetSpec;
 use chaff_wire::{Mac, arp, ethernet};
 
 pub use packet::{
@@ -76,12 +76,6 @@ impl Script {
         script.collect();
         script.waiting.clear();
         script
-    }
-
-    /// How full the decoys' tables are.
-    #[must_use]
-    pub fn usage(&self) -> Usage {
-        self.rig.usage()
     }
 
     /// From here on TCP and UDP go to `port` of the decoy.

@@ -200,3 +200,34 @@ fn numbers_asked_for_in_turn_form_no_common_sequence() {
     let near = ids.windows(2).filter(|pair| (1..=200).contains(&pair[1].wrapping_sub(pair[0]))).count();
     assert!(near < 20, "{near} of 199 numbers follow the one before, across decoys");
 }
+
+/// Who opens so many connections that their unread answers fill all buffers there are silences no other decoy.
+#[test]
+fn unread_answers_of_one_leave_room_for_another() {
+    /// More than fit: each holds some 64 KiB.
+    const CONNECTIONS: u16 = 1_200;
+    const SEGMENT: u32 = 1_460;
+    const LIMIT: usize = 64 << 20;
+    let mut host = Script::new("unread-answers");
+    host.talk_to(FLOODED).to(ECHO);
+    for n in 0..CONNECTIONS {
+        host.from(10_000 + n);
+        let theirs = host.connect(100, &[mss(1460)]).seq.wrapping_add(1);
+        for part in 0..60 {
+            host.send(
+                tcp(ACK | PSH).seq(101 + part * SEGMENT).ack(theirs).window(64_240).data(&[b'x'; SEGMENT as usize]),
+            );
+        }
+        host.take(0);
+    }
+    assert!(host.rig().usage().held > LIMIT, "the buffers are not full: {:?}", host.rig().usage());
+    host.be(Mac([0x52, 0x54, 0, 0, 0, 9]), Ipv4Addr::new(10, 0, 0, 9)).talk_to(BESIDE).from(40_000);
+    let mut theirs = host.connect(100, &[mss(1460)]).seq.wrapping_add(1);
+    for n in 0..20 {
+        host.send(tcp(ACK | PSH).seq(101 + n * 1000).ack(theirs).window(64_240).data(&[b'y'; 1000]));
+        let said: usize = host.take(100).iter().filter(|seen| seen.ports.1 == 40_000).map(|seen| seen.data.len()).sum();
+        assert_eq!(said, 1000, "answer {n}");
+        theirs = theirs.wrapping_add(1000);
+    }
+    assert!(host.rig().usage().held > LIMIT, "they were still full at the end: {:?}", host.rig().usage());
+}

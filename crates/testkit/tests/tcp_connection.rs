@@ -399,12 +399,12 @@ fn what_was_acknowledged_is_held_no_longer() {
     for n in 0..50 {
         host.send(segment(FIRST + n * 100, theirs + n * 100, &[b'x'; 100]));
         assert_eq!(joined(&host.take(100)).len(), 100);
-        assert_eq!(host.usage().held, 100, "only the last answer, after {n}");
+        assert_eq!(host.rig().usage().held, 100, "only the last answer, after {n}");
     }
     host.send(tcp(ACK).seq(FIRST + 5000).ack(theirs + 5000).window(64_240));
     host.expect_nothing(1);
-    assert_eq!(host.usage().held, 0);
+    assert_eq!(host.rig().usage().held, 0);
     host.send(tcp(RST).seq(FIRST + 5000));
     host.expect_nothing(1);
-    assert_eq!((host.usage().held, host.usage().connections), (0, 0));
+    assert_eq!((host.rig().usage().held, host.rig().usage().connections), (0, 0));
 }

@@ -149,11 +149,6 @@ impl Plan {
             self.subnet(),
             REAL_HOSTS[0].ip,
         );
-        // A newcomer's machine shows what it can; `chaff run` of his own configuration tells him what it lacks.
-        let missing: Vec<String> = sandbox::missing().iter().map(|layer| format!("\"{layer}\"")).collect();
-        if !missing.is_empty() {
-            let _ = write!(text, "\n[sandbox]\nwithout = [{}]\n", missing.join(", "));
-        }
         for group in &self.groups {
             let addresses: Vec<String> = runs(&group.addresses).iter().map(|run| format!("\"{run}\"")).collect();
             let _ = write!(
@@ -162,6 +157,11 @@ impl Plan {
                 group.profile,
                 addresses.join(", ")
             );
+        }
+        // A newcomer's machine shows what it can; `chaff run` of his own configuration tells him what it lacks.
+        let missing = sandbox::missing();
+        if !missing.is_empty() {
+            let _ = write!(text, "\n[sandbox]\nwithout = [{}]\n", sandbox::quoted(&missing));
         }
         text
     }

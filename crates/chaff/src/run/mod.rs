@@ -46,8 +46,7 @@ pub(crate) fn run(files: &Files, started: Instant) -> Result<(), Failure> {
         tracing::warn!("descriptors that this process was started with stay open in its children: {error}");
     }
     let plan = Plan::read(files)?;
-    let without = plan.without();
-    sandbox::check(without)?;
+    sandbox::check(plan.without())?;
     let user = plan.user().map(privileges::look_up).transpose().map_err(Failure::Usage)?;
     if read_secret(&plan.state_dir)?.is_none() {
         // A first start with a mistake in the configuration leaves nothing behind.
@@ -73,6 +72,7 @@ pub(crate) fn run(files: &Files, started: Instant) -> Result<(), Failure> {
     if let Some(user) = user {
         state.give_to(user)?;
     }
+    let children = Children { user, without: plan.without().to_vec() };
     // From here on the fleet is in the memory files alone; this process keeps nothing of it.
     drop((fleet, plan));
     inherit::trim_heap();
@@ -82,7 +82,6 @@ pub(crate) fn run(files: &Files, started: Instant) -> Result<(), Failure> {
         // Nobody reads stdout any more: that stops no decoy.
         let _ = writeln!(io::stdout(), "{decoys} decoy{s} on {interfaces}, up in {seconds:.2} s");
     };
-    let children = Children { user, without };
     Supervisor::new(workers, inboxes, hub_spec, children, signals).run(up)
 }
 

@@ -6,17 +6,12 @@ use std::{
     path::PathBuf,
 };
 
-use chaff_config::{Config, NotifyKind};
+use chaff_config::{Config, Layer, NotifyKind};
 use chaff_engine::spec::FleetSpec;
 use chaff_hub::{Addresses, Allow, HubNetwork, HubSpec, Notify, SyslogTransport};
 
 use super::state::SECRET;
-use crate::{
-    cli::Files,
-    failure::Failure,
-    sandbox::{Layer, Without},
-    whereabouts,
-};
+use crate::{cli::Files, failure::Failure, whereabouts};
 
 /// The configuration, read; the fleet is compiled from it when the secret is known.
 #[derive(Debug)]
@@ -50,12 +45,8 @@ impl Plan {
     }
 
     /// Layers of the sandbox that are not required.
-    pub(crate) fn without(&self) -> Without {
-        let named = |layer: &chaff_config::Layer| match layer {
-            chaff_config::Layer::Landlock => Layer::Landlock,
-            chaff_config::Layer::Seccomp => Layer::Seccomp,
-        };
-        self.config.without.iter().map(named).fold(Without::default(), Without::with)
+    pub(crate) fn without(&self) -> &[Layer] {
+        &self.config.without
     }
 
     /// Workers that share the fleet.

@@ -34,7 +34,7 @@ pub(super) type Inherited<'a> = (&'static str, BorrowedFd<'a>);
 
 impl Process {
     /// Starts this program again as `role`, which is a hidden subcommand with its own words.
-    pub(super) fn start(role: &[&str], inherited: &[Inherited<'_>], all: Children) -> io::Result<Self> {
+    pub(super) fn start(role: &[&str], inherited: &[Inherited<'_>], all: &Children) -> io::Result<Self> {
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         let mut command = Command::new("/proc/self/exe");
         command.arg0("chaff").args(role).stdin(Stdio::null());
@@ -46,7 +46,7 @@ impl Process {
         if let Some(User { uid, gid }) = all.user {
             command.args(["--uid", &uid.to_string(), "--gid", &gid.to_string()]);
         }
-        for layer in all.without.layers() {
+        for layer in &all.without {
             command.args(["--without", layer.name()]);
         }
         let control = [("--control", theirs.as_fd())];

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chaff_config::Layer;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{
@@ -16,7 +17,7 @@ use super::{
     links::Links,
     process::{HUB, Inherited, Process, WORKER},
 };
-use crate::{failure::Failure, privileges::User, sandbox::Without, signals};
+use crate::{failure::Failure, privileges::User, signals};
 
 /// The pause before a child that died is started again; doubles with each death in a row.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -50,12 +51,12 @@ pub(super) struct WorkerFiles {
 }
 
 /// What all children are started with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Children {
     /// Whom they become.
     pub(super) user: Option<User>,
     /// Layers of the sandbox that they do without.
-    pub(super) without: Without,
+    pub(super) without: Vec<Layer>,
 }
 
 /// The children of `chaff run`.
@@ -147,7 +148,7 @@ impl Supervisor {
     }
 
     fn start(&mut self, role: Role) -> Result<Process, Failure> {
-        let children = self.children;
+        let children = &self.children;
         let process = match role {
             Role::Worker(index) => {
                 let Some(files) = self.workers.get_mut(index) else {

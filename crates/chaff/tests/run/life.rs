@@ -2,6 +2,7 @@ use std::{
     collections::BTreeSet,
     fs,
     net::{SocketAddr, TcpStream},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -181,4 +182,20 @@ fn what_the_configuration_does_without_is_not_enforced() {
     }
     assert!(answers("10.20.0.5"));
     assert_eq!(bench.stop(Signal::TERM).0.code(), Some(0));
+}
+
+#[test]
+fn the_doctor_shows_what_a_worker_is_kept_from() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chaff"));
+    let output = command.current_dir(&folder).arg("doctor").output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let row = |what: &str| {
+        let line = said.lines().find(|line| line.trim_start().starts_with(what));
+        line.unwrap_or_else(|| panic!("no {what} in {said}")).to_owned()
+    };
+    assert!(row("landlock").contains("enforced") && row("seccomp").contains("enforced"), "{said}");
+    assert!(row("filters").contains(" 2 ") && row("no_new_privs").contains(" 1 "), "{said}");
+    assert!(row("capabilities").contains("none") && row("bounding set").contains("none"), "{said}");
 }

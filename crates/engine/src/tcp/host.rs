@@ -234,7 +234,7 @@ impl Run {
                 connection.conversation.handle_end(&mut Context { now, shared: &mut self.shared });
                 moved = true;
             }
-            let room = if self.tcp.held > self.tcp.max_held { 0 } else { connection.send.room() };
+            let room = self.tcp.room(connection);
             match connection.conversation.poll(&mut Context { now, shared: &mut self.shared }, room) {
                 None if !moved => return Outcome::Open,
                 None => {}

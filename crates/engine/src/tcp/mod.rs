@@ -50,9 +50,12 @@ const MAX_HALF_OPEN_PER_DECOY: u16 = 512;
 const MAX_CONNECTIONS: usize = 16_384;
 /// Of these, for one decoy.
 const MAX_CONNECTIONS_PER_DECOY: u16 = 4_096;
-/// Octets that all connections together may hold in their buffers; beyond it, services get no room and early data is
-/// not kept. A thousand full connections.
+/// Octets that all connections together may hold in their buffers; beyond it, services get the room of
+/// [`ROOM_FOR_ALL`] and early data is not kept. A thousand full connections.
 const MAX_HELD: usize = 64 << 20;
+/// Octets that a service may always have waiting for its peer: whoever fills the buffers of many connections silences no
+/// other. With all connections it is as much again as [`MAX_HELD`].
+const ROOM_FOR_ALL: usize = MAX_HELD / MAX_CONNECTIONS;
 /// Connections in TIME-WAIT; the oldest gives way, as in Linux (net.ipv4.tcp_max_tw_buckets). About 3 MiB.
 const MAX_TIME_WAIT: usize = 32_768;
 
@@ -157,6 +160,12 @@ impl Tables {
     /// Octets in the buffers of all connections.
     pub(crate) fn held(&self) -> usize {
         self.held
+    }
+
+    /// Octets that the service of `connection` may send.
+    fn room(&self, connection: &Connection) -> usize {
+        let room = connection.send.room();
+        if self.held > self.max_held { room.min(ROOM_FOR_ALL.saturating_sub(connection.send.held())) } else { room }
     }
 
     /// Counts what `connection` holds now in place of what was counted for it last.

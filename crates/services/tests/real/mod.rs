@@ -4,130 +4,111 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::atomic::{AtomicUsize, Ordering},
-    thread,
+    path::Path,
+    process::Command,
     time::{Duration, UNIX_EPOCH},
 };
 
-use super::table::{MODIFIED, SHEET, root};
+use super::{
+    daemon::{Daemon, nginx_alone, packaged},
+    table::{MODIFIED, SHEET},
+};
 
-pub(crate) struct Real {
-    pub(crate) port: u16,
-    child: Child,
-    folder: PathBuf,
+/// nginx with the lines of Debian's `nginx.conf` and `sites-available/default` that an answer depends on.
+pub(crate) fn nginx(page: &str) -> Daemon {
+    start("index.nginx-debian.html", page, |folder, port| {
+        let path = folder.display();
+        let text = format!(
+            "{} sendfile on; tcp_nopush on; gzip on;\n\
+             types {{ text/html html; text/css css; }} default_type application/octet-stream;\n\
+             server {{ listen 127.0.0.1:{port} default_server; root {path}/html; server_name _;\n\
+             index index.html index.htm index.nginx-debian.html;\n\
+             location / {{ try_files $uri $uri/ =404; }} }} }}\n",
+            nginx_alone(folder)
+        );
+        fs::write(folder.join("conf"), text).unwrap();
+        let mut command = Command::new(packaged("usr/sbin/nginx"));
+        command.arg("-p").arg(folder).arg("-c").arg(folder.join("conf"));
+        command
+    })
 }
 
-/// Where `file` is: among what the tests unpacked, or where its package installs it.
-fn packaged(file: &str) -> PathBuf {
-    let unpacked = root().join("target/tools").join(file);
-    if unpacked.exists() { unpacked } else { Path::new("/").join(file) }
+/// Apache with the lines of Debian's configuration that an answer depends on, and its modules.
+pub(crate) fn apache(page: &str) -> Daemon {
+    start("index.html", page, |folder, port| {
+        let path = folder.display();
+        let modules: String = [
+            "mpm_event",
+            "access_compat",
+            "alias",
+            "authn_core",
+            "authz_core",
+            "authz_host",
+            "deflate",
+            "dir",
+            "env",
+            "filter",
+            "mime",
+            "negotiation",
+            "reqtimeout",
+            "setenvif",
+        ]
+        .iter()
+        .map(|name| {
+            let file = packaged(&format!("usr/lib/apache2/modules/mod_{name}.so"));
+            format!("LoadModule {name}_module {}\n", file.display())
+        })
+        .collect();
+        let text = format!(
+            "ServerRoot {path}\nDefaultRuntimeDir {path}\nPidFile {path}/pid\nMutex file:{path} default\n\
+             Timeout 300\nKeepAlive On\nMaxKeepAliveRequests 100\nKeepAliveTimeout 5\nErrorLog {path}/log\n\
+             User www-data\nGroup www-data\n{modules}\
+             AddOutputFilterByType DEFLATE text/html text/plain text/xml text/css text/javascript\n\
+             TypesConfig {path}/types\nDirectoryIndex index.html\nRequestReadTimeout header=20-40,minrate=500\n\
+             RequestReadTimeout body=10,minrate=500\nServerTokens OS\nServerSignature On\nTraceEnable Off\n\
+             Listen 127.0.0.1:{port}\n<Directory />\nOptions FollowSymLinks\nAllowOverride None\n\
+             Require all denied\n</Directory>\n<Directory {path}/html>\nOptions FollowSymLinks\n\
+             AllowOverride None\nRequire all granted\n</Directory>\n<FilesMatch \"^\\.ht\">\n\
+             Require all denied\n</FilesMatch>\n<Location /server-status>\nRequire all denied\n</Location>\n\
+             <VirtualHost *:{port}>\nServerAdmin webmaster@localhost\nDocumentRoot {path}/html\n</VirtualHost>\n"
+        );
+        fs::write(folder.join("types"), "text/html html\ntext/css css\n").unwrap();
+        fs::write(folder.join("conf"), text).unwrap();
+        let mut command = Command::new(packaged("usr/sbin/apache2"));
+        command.arg("-f").arg(folder.join("conf")).arg("-DFOREGROUND");
+        command
+    })
 }
 
-impl Real {
-    /// nginx with the lines of Debian's `nginx.conf` and `sites-available/default` that an answer depends on.
-    pub(crate) fn nginx(page: &str) -> Self {
-        Self::start("index.nginx-debian.html", page, |folder, port| {
-            let path = folder.display();
-            let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-                .iter()
-                .map(|name| format!("{name}_temp_path {path}/{name};\n"))
-                .collect();
-            let text = format!(
-                "daemon off; master_process off; pid {path}/pid; error_log {path}/log;\nevents {{}}\nhttp {{\n\
-                 access_log off; {temporary} sendfile on; tcp_nopush on; gzip on;\n\
-                 types {{ text/html html; text/css css; }} default_type application/octet-stream;\n\
-                 server {{ listen 127.0.0.1:{port} default_server; root {path}/html; server_name _;\n\
-                 index index.html index.htm index.nginx-debian.html;\n\
-                 location / {{ try_files $uri $uri/ =404; }} }} }}\n"
-            );
-            fs::write(folder.join("conf"), text).unwrap();
-            let mut command = Command::new(packaged("usr/sbin/nginx"));
-            command.arg("-p").arg(folder).arg("-c").arg(folder.join("conf"));
-            command
-        })
-    }
+/// lighttpd with Debian's `lighttpd.conf`, whose lines are in the order of that file.
+pub(crate) fn lighttpd(page: &str) -> Daemon {
+    start("index.lighttpd.html", page, |folder, port| {
+        let path = folder.display();
+        let text = format!(
+            "server.modules = ( \"mod_indexfile\", \"mod_access\", \"mod_alias\", \"mod_redirect\" )\n\
+             server.document-root = \"{path}/html\"\nserver.upload-dirs = ( \"{path}\" )\n\
+             server.errorlog = \"{path}/log\"\nserver.port = {port}\nserver.bind = \"127.0.0.1\"\n\
+             server.feature-flags += (\"server.h2proto\" => \"enable\")\n\
+             server.feature-flags += (\"server.h2c\" => \"enable\")\nserver.http-parseopts = (\n\
+             \"header-strict\" => \"enable\", \"host-strict\" => \"enable\", \"host-normalize\" => \"enable\",\n\
+             \"url-normalize-unreserved\" => \"enable\", \"url-normalize-required\" => \"enable\",\n\
+             \"url-ctrls-reject\" => \"enable\", \"url-path-2f-decode\" => \"enable\",\n\
+             \"url-path-dotseg-remove\" => \"enable\" )\n\
+             index-file.names = ( \"index.php\", \"index.html\", \"index.lighttpd.html\" )\n\
+             url.access-deny = ( \"~\", \".inc\" )\n\
+             mimetype.assign = ( \".html\" => \"text/html\", \".css\" => \"text/css\" )\n\
+             static-file.exclude-extensions = ( \".php\", \".pl\", \".fcgi\" )\n\
+             server.modules += ( \"mod_dirlisting\", \"mod_staticfile\" )\n"
+        );
+        fs::write(folder.join("conf"), text).unwrap();
+        let mut command = Command::new(packaged("usr/sbin/lighttpd"));
+        command.arg("-D").arg("-f").arg(folder.join("conf")).arg("-m").arg(packaged("usr/lib/lighttpd"));
+        command
+    })
+}
 
-    /// Apache with the lines of Debian's configuration that an answer depends on, and its modules.
-    pub(crate) fn apache(page: &str) -> Self {
-        Self::start("index.html", page, |folder, port| {
-            let path = folder.display();
-            let modules: String = [
-                "mpm_event",
-                "access_compat",
-                "alias",
-                "authn_core",
-                "authz_core",
-                "authz_host",
-                "deflate",
-                "dir",
-                "env",
-                "filter",
-                "mime",
-                "negotiation",
-                "reqtimeout",
-                "setenvif",
-            ]
-            .iter()
-            .map(|name| {
-                let file = packaged(&format!("usr/lib/apache2/modules/mod_{name}.so"));
-                format!("LoadModule {name}_module {}\n", file.display())
-            })
-            .collect();
-            let text = format!(
-                "ServerRoot {path}\nDefaultRuntimeDir {path}\nPidFile {path}/pid\nMutex file:{path} default\n\
-                 Timeout 300\nKeepAlive On\nMaxKeepAliveRequests 100\nKeepAliveTimeout 5\nErrorLog {path}/log\n\
-                 User www-data\nGroup www-data\n{modules}\
-                 AddOutputFilterByType DEFLATE text/html text/plain text/xml text/css text/javascript\n\
-                 TypesConfig {path}/types\nDirectoryIndex index.html\nRequestReadTimeout header=20-40,minrate=500\n\
-                 RequestReadTimeout body=10,minrate=500\nServerTokens OS\nServerSignature On\nTraceEnable Off\n\
-                 Listen 127.0.0.1:{port}\n<Directory />\nOptions FollowSymLinks\nAllowOverride None\n\
-                 Require all denied\n</Directory>\n<Directory {path}/html>\nOptions FollowSymLinks\n\
-                 AllowOverride None\nRequire all granted\n</Directory>\n<FilesMatch \"^\\.ht\">\n\
-                 Require all denied\n</FilesMatch>\n<Location /server-status>\nRequire all denied\n</Location>\n\
-                 <VirtualHost *:{port}>\nServerAdmin webmaster@localhost\nDocumentRoot {path}/html\n</VirtualHost>\n"
-            );
-            fs::write(folder.join("types"), "text/html html\ntext/css css\n").unwrap();
-            fs::write(folder.join("conf"), text).unwrap();
-            let mut command = Command::new(packaged("usr/sbin/apache2"));
-            command.arg("-f").arg(folder.join("conf")).arg("-DFOREGROUND");
-            command
-        })
-    }
-
-    /// lighttpd with Debian's `lighttpd.conf`, whose lines are in the order of that file.
-    pub(crate) fn lighttpd(page: &str) -> Self {
-        Self::start("index.lighttpd.html", page, |folder, port| {
-            let path = folder.display();
-            let text = format!(
-                "server.modules = ( \"mod_indexfile\", \"mod_access\", \"mod_alias\", \"mod_redirect\" )\n\
-                 server.document-root = \"{path}/html\"\nserver.upload-dirs = ( \"{path}\" )\n\
-                 server.errorlog = \"{path}/log\"\nserver.port = {port}\nserver.bind = \"127.0.0.1\"\n\
-                 server.feature-flags += (\"server.h2proto\" => \"enable\")\n\
-                 server.feature-flags += (\"server.h2c\" => \"enable\")\nserver.http-parseopts = (\n\
-                 \"header-strict\" => \"enable\", \"host-strict\" => \"enable\", \"host-normalize\" => \"enable\",\n\
-                 \"url-normalize-unreserved\" => \"enable\", \"url-normalize-required\" => \"enable\",\n\
-                 \"url-ctrls-reject\" => \"enable\", \"url-path-2f-decode\" => \"enable\",\n\
-                 \"url-path-dotseg-remove\" => \"enable\" )\n\
-                 index-file.names = ( \"index.php\", \"index.html\", \"index.lighttpd.html\" )\n\
-                 url.access-deny = ( \"~\", \".inc\" )\n\
-                 mimetype.assign = ( \".html\" => \"text/html\", \".css\" => \"text/css\" )\n\
-                 static-file.exclude-extensions = ( \".php\", \".pl\", \".fcgi\" )\n\
-                 server.modules += ( \"mod_dirlisting\", \"mod_staticfile\" )\n"
-            );
-            fs::write(folder.join("conf"), text).unwrap();
-            let mut command = Command::new(packaged("usr/sbin/lighttpd"));
-            command.arg("-D").arg("-f").arg(folder.join("conf")).arg("-m").arg(packaged("usr/lib/lighttpd"));
-            command
-        })
-    }
-
-    fn start(index: &str, page: &str, command: impl FnOnce(&Path, u16) -> Command) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("chaff-web-{}-{count}", std::process::id()));
+fn start(index: &str, page: &str, command: impl FnOnce(&Path, u16) -> Command) -> Daemon {
+    Daemon::start(|folder, port| {
         let assets = folder.join("html/assets");
         fs::create_dir_all(&assets).unwrap();
         for (file, text) in [(folder.join("html").join(index), page), (assets.join("site.css"), SHEET)] {
@@ -135,33 +116,6 @@ impl Real {
             let written = UNIX_EPOCH + Duration::from_secs(MODIFIED);
             fs::File::options().write(true).open(&file).unwrap().set_modified(written).unwrap();
         }
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let mut command = command(&folder, port);
-        let libraries = root().join("target/tools/usr/lib/x86_64-linux-gnu");
-        command.env("LD_LIBRARY_PATH", libraries).stdin(Stdio::null());
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let real = Self { port, child, folder };
-        let listens = (0..250).any(|_| {
-            thread::sleep(Duration::from_millis(20));
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
-        });
-        let log = fs::read_to_string(real.folder.join("log")).unwrap_or_default();
-        assert!(
-            listens,
-            "{:?} does not listen; `cargo xtask test` unpacks what is missing: {log}",
-            command.get_program()
-        );
-        real
-    }
-}
-
-impl Drop for Real {
-    fn drop(&mut self) {
-        // In order, so that the workers of a server that has some end with it.
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        }
-        let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.folder);
-    }
+        command(folder, port)
+    })
 }

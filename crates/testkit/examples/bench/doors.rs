@@ -5,15 +5,16 @@ use std::{
     fs,
     io::{Read, Write},
     net::{Ipv4Addr, TcpStream},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use chaff_testkit::{
     load::{self, median},
+    neighbourhood::{PREPARE, daemon, libraries},
     network::run,
-    process::{Chaff, family_ticks},
+    process::{Chaff, processor_ticks},
 };
 
 use crate::{ANSWER_CPU, Bench, LOAD_CPU, RUNS, fleet_of, heading, processors, row};
@@ -74,7 +75,7 @@ pub(crate) fn doors(binary: &Path) {
 
 /// What one door does in several tries.
 fn figure(bench: &Bench, ip: Ipv4Addr, answering: &[u32], load: Try) -> Figure {
-    let ticks = || answering.iter().map(|id| family_ticks(*id)).sum::<u64>();
+    let ticks = || answering.iter().map(|id| processor_ticks(*id)).sum::<u64>();
     // Keys and certificates are made at the first question for them, and a page is read for the first time.
     load(bench, ip, Instant::now() + Duration::from_secs(1));
     let (mut rates, mut costs) = (Vec::new(), Vec::new());
@@ -220,15 +221,8 @@ fn sshd(bench: &Bench, folder: &Path) -> Child {
     run(&bench.dut, PATIENCE, "ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", &key.to_string_lossy()]);
     let text = format!("HostKey {}\nUsePAM no\nPidFile none\nPort 22\n", key.display());
     fs::write(&settings, text).expect("the folder can be written");
-    // Privilege separation asks for a user and an empty folder that the package makes; here they are sshd's alone.
-    let users = fs::read_to_string("/etc/passwd").expect("every system has users");
-    let users = format!("{users}sshd:x:64998:65534::/run/sshd:/usr/sbin/nologin\n");
-    fs::write(folder.join("passwd"), users).expect("the folder can be written");
-    let script = "mount --bind \"$1/passwd\" /etc/passwd && mount -t tmpfs tmpfs /run && mkdir /run/sshd && \
-                  exec \"$2\" -D -e -f \"$1/sshd_config\"";
-    let (place, sshd) = (folder.to_string_lossy(), daemon("sshd"));
-    let words = ["--mount", "sh", "-c", script, "sh", &place, &sshd.to_string_lossy()];
-    pinned(bench, Path::new("unshare"), &words, folder)
+    let script = format!("{PREPARE}exec {} -D -e -f {}", daemon("usr/sbin/sshd"), settings.display());
+    pinned(bench, "unshare", &["--mount", "sh", "-c", &script], folder)
 }
 
 fn nginx(bench: &Bench, folder: &Path) -> Child {
@@ -249,30 +243,15 @@ fn nginx(bench: &Bench, folder: &Path) -> Child {
         folder.display()
     );
     fs::write(folder.join("nginx.conf"), settings).expect("the folder can be written");
-    pinned(bench, &daemon("nginx"), &["-c", &name("nginx.conf"), "-e", &name("nginx.log")], folder)
+    pinned(bench, &daemon("usr/sbin/nginx"), &["-c", &name("nginx.conf"), "-e", &name("nginx.log")], folder)
 }
 
 /// A daemon, on the processor that answers.
-fn pinned(bench: &Bench, program: &Path, words: &[&str], folder: &Path) -> Child {
+fn pinned(bench: &Bench, program: &str, words: &[&str], folder: &Path) -> Child {
     let log = fs::File::create(folder.join("daemon.log")).expect("the folder can be written");
     let mut command = bench.dut.command("taskset");
     command.args(["-c", ANSWER_CPU]).arg(program).args(words);
-    // The libraries of an unpacked daemon lie beside it.
-    let libraries = ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu"].map(|folder| unpacked().join(folder));
-    command.env("LD_LIBRARY_PATH", std::env::join_paths(libraries).expect("no colon in the path"));
+    command.env("LD_LIBRARY_PATH", libraries());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-    command.spawn().unwrap_or_else(|error| panic!("cannot run {}: {error}", program.display()))
-}
-
-/// Where `cargo xtask` has unpacked the daemon, or the system has it.
-fn daemon(name: &str) -> PathBuf {
-    let places = [unpacked().join("usr/sbin"), "/usr/sbin".into()].map(|folder| folder.join(name));
-    let found = places.iter().find(|path| path.exists());
-    found.cloned().unwrap_or_else(|| panic!("{name} is not there: run this by `cargo xtask bench`"))
-}
-
-/// The folder below the target directory where daemons are unpacked.
-fn unpacked() -> PathBuf {
-    let own = std::env::current_exe().expect("this program has a path");
-    own.ancestors().nth(3).expect("examples lie two folders below the target directory").join("tools")
+    command.spawn().unwrap_or_else(|error| panic!("cannot run {program}: {error}"))
 }

@@ -78,7 +78,7 @@ fn row(name: &str, ours: &str, kernel: &str, ratio: &str) {
 
 fn heading(text: &str, command: &str) {
     println!("\n{text}\n    {command}");
-    row("", "chaff", "kernel", "ratio");
+    row("", "chaff", "peer", "ratio");
 }
 
 fn memory_and_start(binary: &Path) {
