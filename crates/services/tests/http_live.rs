@@ -326,18 +326,18 @@ fn requests_are_answered_as_lighttpd_answers_them() {
 
 #[test]
 #[ignore = "soak: the whole table and 500 mutated requests, beside lighttpd"]
-fn all_requests_are_answered_as_lighttpd_answers_them() {
+fn soak_all_requests_are_answered_as_lighttpd_answers_them() {
     all(&lighttpd());
 }
 
 #[test]
 #[ignore = "soak: the whole table and 500 mutated requests, beside nginx"]
-fn all_requests_are_answered_as_nginx_answers_them() {
+fn soak_all_requests_are_answered_as_nginx_answers_them() {
     all(&nginx());
 }
 
 #[test]
 #[ignore = "soak: the whole table and 500 mutated requests, beside Apache"]
-fn all_requests_are_answered_as_apache_answers_them() {
+fn soak_all_requests_are_answered_as_apache_answers_them() {
     all(&apache());
 }
