@@ -67,8 +67,8 @@ impl Run {
         let ticks = Ticks::new(rules.connection.timer_tick_ms, decoy.spec.seed);
         let named = segment_size(decoy) - u32::from(stamp_octets);
         let memory = rules.connection.receive_memory;
-        let space =
-            (memory > 0).then(|| Space::new(memory, u32::from(agreed.window), named, agreed.receive_scale.min(14)));
+        let space = (memory > 0)
+            .then(|| Space::new(memory, u32::from(agreed.window), named, agreed.receive_scale.min(14), now));
         let nagle = conversation.tolerates_delay();
         let client_window = u32::from(agreed.client_window);
         let capacity = rules.connection.receive_buffer.min(u32::from(u16::MAX) << agreed.receive_scale);
@@ -116,7 +116,7 @@ impl Run {
         let now = delivery.arrival.now;
         self.tcp.connections.touch(index);
         let Some(mut connection) = self.take(index) else { return Verdict::Dropped(DropReason::Silent) };
-        let limits = limits(decoy);
+        let limits = Limits { crowded: self.tcp.is_crowded(), ..limits(decoy) };
         let marked = delivery.ip.tos & CONGESTION == CONGESTION;
         let unacknowledged = connection.send.una;
         let outcome = connection.handle_segment(now, segment, marked, limits);
@@ -220,7 +220,7 @@ impl Run {
             if !connection.deaf && connection.receive.unread() > 0 {
                 let cx = &mut Context { now, shared: &mut self.shared };
                 let taken = connection.conversation.handle_octets(cx, connection.receive.readable());
-                connection.receive.consume(taken);
+                connection.receive.consume(now, taken);
                 let limits = limits(decoy);
                 connection.reading_done(segment_size(decoy), limits);
                 if let Some(ack) =
@@ -283,6 +283,7 @@ impl Run {
         let whole = !outgoing.flags.has(Flags::RST) || decoy.stack.rules.connection.reset_window;
         if let Some(stamps) = connection.stamps.filter(|_| whole) {
             let value = self.ticks(decoy, now).wrapping_add(stamps.offset);
+            connection.note_stamp(now, value);
             options.push(TcpOption::Nop);
             options.push(TcpOption::Nop);
             options.push(TcpOption::Timestamps(value, stamps.recent));
@@ -465,6 +466,7 @@ fn limits(decoy: &DecoyView<'_>) -> Limits {
         strict_acks: rules.invalid_ms > 0,
         urgent_apart: rules.urgent_apart,
         mini_sockets: rules.mini_sockets,
+        crowded: false,
         ticks: Ticks::new(rules.timer_tick_ms, decoy.spec.seed),
     }
 }

@@ -163,10 +163,15 @@ impl Tables {
         self.held
     }
 
+    /// Whether all buffers together are full.
+    fn is_crowded(&self) -> bool {
+        self.held > self.max_held
+    }
+
     /// Octets that the service of `connection` may send.
     fn room(&self, connection: &Connection) -> usize {
         let room = connection.send.room();
-        if self.held > self.max_held { room.min(ROOM_FOR_ALL.saturating_sub(connection.send.held())) } else { room }
+        if self.is_crowded() { room.min(ROOM_FOR_ALL.saturating_sub(connection.send.held())) } else { room }
     }
 
     /// Counts what `connection` holds now in place of what was counted for it last.

@@ -196,12 +196,12 @@ impl Receive {
         front.get(..end).unwrap_or(front)
     }
 
-    pub(crate) fn consume(&mut self, octets: usize) {
+    pub(crate) fn consume(&mut self, now: u64, octets: usize) {
         let octets = octets.min(self.unread.len());
         self.unread.drain(..octets);
         self.mark = self.mark.map(|mark| mark.saturating_sub(octets)).filter(|&mark| mark > 0);
         if let Some(space) = &mut self.space {
-            space.consume(u32::try_from(octets).unwrap_or(u32::MAX));
+            space.consume(now, u32::try_from(octets).unwrap_or(u32::MAX));
         }
         if self.unread.is_empty() {
             // An idle connection holds no buffer.
@@ -210,14 +210,14 @@ impl Receive {
     }
 
     /// Takes the octet at `at` out of what is unread, if it is there.
-    pub(crate) fn take_out(&mut self, at: Seq) {
+    pub(crate) fn take_out(&mut self, now: u64, at: Seq) {
         let first = self.next.minus(u32::try_from(self.unread.len()).unwrap_or(0));
         let place = usize::try_from(at.since(first)).unwrap_or(usize::MAX);
         if !at.before(first) && place < self.unread.len() {
             self.unread.remove(place);
             self.mark = (place > 0).then_some(place);
             if let Some(space) = &mut self.space {
-                space.consume(1);
+                space.consume(now, 1);
             }
         }
     }

@@ -14,6 +14,11 @@ const BESIDE: u32 = 420;
 const FIRST_SEGMENT: u32 = 536;
 /// Segments below this say nothing about a sender that sends much.
 const SPEAKING: u32 = 128;
+/// Segments of a round trip that a connection is made for at first (Linux: TCP_INIT_CWND).
+const FIRST_FLIGHT: u32 = 10;
+/// Memory that a fast reader may have at most; the kernel's own limit is at least six times that, for peers further away
+/// than a decoy's.
+const MAX_MEMORY: u32 = 1 << 20;
 
 #[derive(Debug)]
 pub(crate) struct Space {
@@ -32,11 +37,24 @@ pub(crate) struct Space {
     /// What is unread: octets and their cost.
     queue: VecDeque<(u32, u32)>,
     charged: u32,
+    reading: Reading,
+}
+
+/// How much the service reads within a round trip: what memory grows by (Linux `tcp_rcv_space_adjust`).
+#[derive(Debug)]
+struct Reading {
+    /// The shortest round trip seen, in nanoseconds.
+    trip: Option<u64>,
+    /// Octets read since `begun`.
+    read: u32,
+    begun: u64,
+    /// The most that was ever read in a round trip.
+    steady: u32,
 }
 
 impl Space {
     /// `window` is what the SYN-ACK advertised, `segment` the size that it named less timestamps.
-    pub(crate) fn new(memory: u32, window: u32, segment: u32, scale: u8) -> Self {
+    pub(crate) fn new(memory: u32, window: u32, segment: u32, scale: u8, now: u64) -> Self {
         let all = share_of(memory, FIRST_SHARE);
         // Without scaling the last segment of the memory is kept back.
         let threshold = if scale == 0 && window < u32::from(u16::MAX) && window > all.saturating_sub(segment) {
@@ -55,7 +73,40 @@ impl Space {
             window: core::cell::Cell::new(window),
             queue: VecDeque::new(),
             charged: 0,
+            reading: Reading { trip: None, read: 0, begun: now, steady: window.min(FIRST_FLIGHT * segment).max(1) },
         }
+    }
+
+    /// A stamp of ours came back after so many nanoseconds, with a full segment. What took less than the clock of stamps
+    /// can tell says nothing.
+    pub(crate) fn note_trip(&mut self, octets: u32, trip: u64) {
+        const CLOCK_NS: u64 = 1_000_000;
+        if octets >= self.segment && trip >= CLOCK_NS {
+            self.reading.trip = Some(self.reading.trip.map_or(trip, |least| least.min(trip)));
+        }
+    }
+
+    /// Once in a round trip: a service that has read more in it than ever before gets memory for twice as much, and for a
+    /// sender that goes on growing as it did.
+    fn adjust(&mut self, now: u64, octets: u32) {
+        let reading = &mut self.reading;
+        reading.read = reading.read.saturating_add(octets);
+        if reading.trip.is_none_or(|trip| now.saturating_sub(reading.begun) < trip) {
+            return;
+        }
+        if reading.read > reading.steady {
+            let (read, steady) = (u64::from(reading.read), u64::from(reading.steady));
+            let window = 2 * read + 2 * (2 * read * (read - steady) / steady);
+            let memory = window * u64::from(WHOLE) / u64::from(self.share.max(1));
+            let memory = u32::try_from(memory).unwrap_or(u32::MAX).min(MAX_MEMORY);
+            if memory > self.memory {
+                self.memory = memory;
+                self.clamp = share_of(memory, self.share);
+            }
+            reading.steady = reading.read;
+        }
+        reading.read = 0;
+        reading.begun = now;
     }
 
     /// Data came in order. Returns whether the window may open further by it.
@@ -103,7 +154,8 @@ impl Space {
     }
 
     /// The service has read.
-    pub(crate) fn consume(&mut self, octets: u32) {
+    pub(crate) fn consume(&mut self, now: u64, octets: u32) {
+        self.adjust(now, octets);
         let mut left = octets;
         while let Some((length, cost)) = self.queue.front_mut() {
             if *length > left {

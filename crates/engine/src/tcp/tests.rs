@@ -67,9 +67,9 @@ fn a_window_that_was_given_is_not_taken_back() {
     let mut receive = Receive::new(Seq(0), 8_000, 8_000, SEGMENT);
     receive.take(Seq(0), &[7; 8_000], false);
     assert_eq!(receive.window(), 0);
-    receive.consume(500);
+    receive.consume(0, 500);
     assert_eq!(receive.window(), 0, "half a segment of room is not worth telling");
-    receive.consume(1_500);
+    receive.consume(0, 1_500);
     assert_eq!(receive.window(), 2_000);
 }
 
@@ -177,7 +177,7 @@ proptest! {
             receive.take(Seq(start).plus(from as u32), &stream[from..to], to == length);
             while receive.unread() > 0 {
                 let octets = receive.readable().to_vec();
-                receive.consume(octets.len());
+                receive.consume(0, octets.len());
                 read.extend_from_slice(&octets);
             }
         };
@@ -222,7 +222,7 @@ proptest! {
             }
             while receive.unread() > 0 {
                 let octets = receive.readable().to_vec();
-                receive.consume(octets.len());
+                receive.consume(0, octets.len());
                 read.extend_from_slice(&octets);
             }
             receive.finished();

@@ -7,7 +7,7 @@ use chaff_wire::tcp::{Flags, Segment};
 use super::packet::describe_options;
 
 /// How far a number may be from one that is known to be named by it.
-const NEAR: u32 = 1 << 17;
+const NEAR: u32 = 1 << 19;
 /// Milliseconds by which a timestamp may be off the time that has passed, beside a share of it.
 const STAMP_TOLERANCE_MS: i64 = 12;
 

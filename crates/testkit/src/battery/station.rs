@@ -263,17 +263,16 @@ impl Station {
         }
     }
 
-    /// Waits until everything up to `ours` is acknowledged, and writes down the segment that does it.
-    pub(super) fn listen_until_acked(&mut self, ours: i64, label: &str) {
+    /// The window of the first segment that acknowledges all up to `ours`.
+    pub(super) fn window_when_acked(&mut self, ours: i64) -> Option<u32> {
         let wanted = format!("ack=ours+{ours} ");
         let until = Instant::now() + PATIENCE;
         while let Some((_, text)) = self.heard_until(until) {
             if text.contains(&wanted) {
-                self.note(format!("{label}: {text}"));
-                return;
+                return text.split("win=").nth(1)?.split(' ').next()?.parse().ok();
             }
         }
-        self.note(format!("{label}: not acknowledged"));
+        None
     }
 
     /// All that comes within so many milliseconds is thrown away, but for what it says of a flow's numbers.

@@ -38,7 +38,7 @@ probes! {
     "data: congestion marks" => ecn,
     "data: a host that does not read" => unread,
     "data: a host that does not read, plain" => unread_plain,
-    "data: half a megabyte that is read" => bulk,
+    "data: a flow that is read" => bulk,
 }
 
 pub(super) fn push(data: &[u8], seq: i64, ack: i64) -> Seg {
@@ -489,12 +489,25 @@ fn bulk(station: &mut Station) {
     let flow = station.connect(port::DISCARD, FULL);
     station.ignore(30);
     let mut at = 1_i64;
-    for n in 0..32 {
-        for _ in 0..8 {
-            station.tcp(flow, &Seg { flags: "A", ..push(&[b'b'; SEGMENT], at, 1) });
-            at += i64::try_from(SEGMENT).unwrap();
+    // First as much in a round trip as every connection is made for, then more: memory grows with what is read. When a
+    // round trip begins, and how much the service has read at that moment, is its scheduler's business: what counts is
+    // whether the window opens, not how far.
+    let mut first = None;
+    for (rounds, segments) in [(8, 4), (8, 16)] {
+        let mut widest = 0;
+        for n in 0..rounds {
+            for _ in 0..segments {
+                station.tcp(flow, &Seg { flags: "A", ..push(&[b'b'; SEGMENT], at, 1) });
+                at += i64::try_from(SEGMENT).unwrap();
+            }
+            match station.window_when_acked(at) {
+                Some(window) => widest = widest.max(window),
+                None => station.note(format!("{segments} segments, round {n}: not acknowledged")),
+            }
+            station.ignore(5);
         }
-        station.listen_until_acked(at, &format!("round {n}"));
+        let before = *first.get_or_insert(widest);
+        station.note(format!("rounds of {segments}: the window opened: {}", widest > before + before / 2));
     }
     station.abort(flow, at);
 }
