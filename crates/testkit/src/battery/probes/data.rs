@@ -493,7 +493,7 @@ fn bulk(station: &mut Station) {
     // round trip begins, and how much the service has read at that moment, is its scheduler's business: what counts is
     // whether the window opens, not how far.
     let mut first = None;
-    for (rounds, segments) in [(8, 4), (8, 16)] {
+    for (rounds, segments) in [(8, 4), (8, 32)] {
         let mut widest = 0;
         for n in 0..rounds {
             for _ in 0..segments {
