@@ -308,7 +308,7 @@ fn curl(port: u16, words: &[&str]) -> String {
             boundary = Some(name.trim().into());
         }
         let line = line.replace(&port.to_string(), "{port}");
-        boundary.as_ref().map_or(line.clone(), |name| line.replace(name.as_str(), "{boundary}"))
+        boundary.as_ref().map_or_else(|| line.clone(), |name| line.replace(name.as_str(), "{boundary}"))
     });
     lines.collect::<Vec<_>>().join("\n")
 }
