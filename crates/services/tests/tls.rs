@@ -135,6 +135,64 @@ fn openssl_agrees_on_every_suite_and_group() {
 }
 
 #[test]
+fn sessions_go_on_and_openssl_prints_the_same_of_ours_and_of_nginx() {
+    let (ours, real) = (https(NGINX), real_nginx());
+    let folder = tempfile::tempdir().unwrap();
+    // Three handshakes: a new one, one with its ticket, one with the next ticket and another name.
+    let print = |port: u16, version: &str, more: &str| {
+        let session = folder.path().join(format!("{port}{version}{}", more.replace([' ', '/'], "")));
+        let session = session.display();
+        let ask = |server: &str, file: &str| {
+            // Tickets of TLS 1.3 come after the handshake: the client stays for them.
+            let client = format!("openssl s_client -connect 127.0.0.1:{port} {version} {more}");
+            let script = format!("sleep 2 | timeout 20 {client} -servername {server} {file}");
+            negotiation(&run("sh", &["-c", &script]).1)
+        };
+        let first = ask("nav-1", &format!("-sess_out {session}"));
+        let again = ask("nav-1", &format!("-sess_in {session} -sess_out {session}"));
+        let third = ask("other", &format!("-sess_in {session}"));
+        format!("{first}\n== again\n{again}\n== with another name\n{third}")
+    };
+    thread::scope(|scope| {
+        for (version, more) in [
+            ("-tls1_3", ""),
+            ("-tls1_3", "-groups P-256"),
+            ("-tls1_3", "-ciphersuites TLS_AES_128_GCM_SHA256 -alpn http/1.1"),
+            ("-tls1_3", "-groups P-384"),
+            ("-tls1_2", ""),
+            ("-tls1_2", "-cipher AES128-SHA"),
+            ("-tls1_2", "-no_ticket"),
+        ] {
+            let (print, ports) = (&print, [ours.port, real.port]);
+            scope.spawn(move || {
+                let [own, other] = ports.map(|port| print(port, version, more));
+                assert_eq!(own, other, "{version} {more}");
+                let reused = own.matches("Reused, ").count();
+                assert_eq!(reused, if more == "-no_ticket" { 0 } else { 2 }, "{version} {more}: {own}");
+            });
+        }
+    });
+}
+
+/// What `openssl s_client` prints of a handshake, without what is chance or time.
+fn negotiation(said: &str) -> String {
+    let own = ["Session-ID: ", "Master-Key", "Resumption PSK", "Start Time", "a:", "v:", "s:", "i:", "NotBefore"];
+    let is_dump = |line: &str| line.get(4..7) == Some(" - ") || line.len() == 64;
+    let kept =
+        said.lines().map(str::trim).filter(|line| !own.iter().any(|start| line.starts_with(start)) && !is_dump(line));
+    // The certificate itself is of another key.
+    let (mut inside, mut lines) = (false, Vec::new());
+    for line in kept {
+        inside |= line.contains("BEGIN CERTIFICATE");
+        if !inside {
+            lines.push(line);
+        }
+        inside &= !line.contains("END CERTIFICATE");
+    }
+    lines.join("\n")
+}
+
+#[test]
 fn openings_are_answered_as_openssl_answers_them() {
     let (ours, real) = (https(OPENSSL), real_openssl());
     compare_table(ours.port, real.port, |name| {

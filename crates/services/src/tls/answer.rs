@@ -6,9 +6,9 @@ use super::{
     choice::Choice,
     hello::{
         ALPN, EC_POINT_FORMATS, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, KEY_SHARE, MAX_FRAGMENT_LENGTH,
-        RENEGOTIATION_INFO, SERVER_NAME, SESSION_TICKET, SUPPORTED_GROUPS, SUPPORTED_VERSIONS,
+        PRE_SHARED_KEY, RENEGOTIATION_INFO, SERVER_NAME, SESSION_TICKET, SUPPORTED_GROUPS, SUPPORTED_VERSIONS,
     },
-    spec::{Answer, TlsSpec},
+    spec::{Answer, TlsSpec, Version},
     wire::{message, put_u16, put_vector},
 };
 
@@ -38,7 +38,11 @@ pub(super) fn server_hello(
         put_vector::<1>(out, |out| out.extend_from_slice(session_id));
         put_u16(out, choice.suite.id());
         out.push(0);
-        let extensions = extensions(choice, answers, spec, share);
+        let mut extensions = extensions(choice, answers, spec, share);
+        if let (Share::Half(_), Some(resumed)) = (share, &choice.resumed) {
+            put_u16(&mut extensions, PRE_SHARED_KEY);
+            put_vector::<2>(&mut extensions, |out| put_u16(out, resumed.index));
+        }
         // OpenSSL sends no empty block.
         if !extensions.is_empty() {
             put_vector::<2>(out, |out| out.extend_from_slice(&extensions));
@@ -60,9 +64,12 @@ pub(super) fn extensions(choice: &Choice, answers: &[Answer], spec: &TlsSpec, sh
 
 fn extension(choice: &Choice, answer: Answer, spec: &TlsSpec, share: Share<'_>) -> Option<(u16, Vec<u8>)> {
     let hello = &choice.hello;
+    let goes_on = choice.version == Version::Tls12 && choice.resumed.is_some();
     let empty_if = |due: bool, kind: u16| due.then(|| (kind, Vec::new()));
     match answer {
         Answer::RenegotiationInfo => choice.knows_renegotiation().then(|| (RENEGOTIATION_INFO, alloc::vec![0])),
+        // A session of TLS 1.2 that goes on keeps its name, and a ticket that was good is not renewed.
+        Answer::ServerName | Answer::SessionTicket if goes_on => None,
         Answer::ServerName => empty_if(hello.has(SERVER_NAME), SERVER_NAME),
         Answer::MaxFragmentLength => {
             hello.extension(MAX_FRAGMENT_LENGTH).map(|body| (MAX_FRAGMENT_LENGTH, body.to_vec()))
@@ -71,7 +78,9 @@ fn extension(choice: &Choice, answer: Answer, spec: &TlsSpec, share: Share<'_>) 
         Answer::EcPointFormats => choice.uses_curves().then(|| (EC_POINT_FORMATS, alloc::vec![3, 0, 1, 2])),
         Answer::SupportedGroups => choice.prefers_other_group.then(|| {
             let mut body = Vec::new();
-            put_vector::<2>(&mut body, |out| spec.groups.iter().for_each(|group| put_u16(out, group.id())));
+            let own = || spec.groups.iter().map(|group| group.id()).collect();
+            let announced = if spec.announced_groups.is_empty() { own() } else { spec.announced_groups.clone() };
+            put_vector::<2>(&mut body, |out| announced.iter().for_each(|&group| put_u16(out, group)));
             (SUPPORTED_GROUPS, body)
         }),
         Answer::SessionTicket => empty_if(choice.wants_ticket() && spec.ticket_octets > 0, SESSION_TICKET),

@@ -9,6 +9,7 @@ use super::{
         RENEGOTIATION_INFO, SERVER_NAME, SESSION_TICKET, SIGNATURE_ALGORITHMS, SUPPORTED_GROUPS, SUPPORTED_VERSIONS,
     },
     record::MAX_PLAIN,
+    session::{Resumed, Session},
     spec::{KeySpec, TlsSpec, Version},
     suite::{Bulk, CbcMac, Exchange, Group, Scheme, Suite},
     wire::Reader,
@@ -36,6 +37,8 @@ pub(super) struct Choice {
     pub(super) protocol: Option<Vec<u8>>,
     /// Octets of a record at most (RFC 6066 §4).
     pub(super) max_fragment: usize,
+    /// The session that goes on.
+    pub(super) resumed: Option<Resumed>,
     /// Whether the server's preferred group is not the one in use, which it then says (RFC 8446 §4.2.7).
     pub(super) prefers_other_group: bool,
 }
@@ -77,12 +80,13 @@ pub(super) fn version(spec: &TlsSpec, hello: &ClientHello) -> Result<Version, (u
     }
 }
 
-/// Picks everything. `asked`: the group that a HelloRetryRequest asked for.
+/// Picks everything. `asked`: the group that a HelloRetryRequest asked for; `session`: what a ticket of TLS 1.2 holds.
 pub(super) fn choose(
     spec: &TlsSpec,
     version: Version,
     hello: ClientHello,
     asked: Option<Group>,
+    session: impl FnOnce(&ClientHello) -> Result<Option<Session>, Alert>,
 ) -> Result<Choice, Alert> {
     if hello.signals(FALLBACK) && spec.versions.iter().any(|&other| other > version) {
         return Err(Alert::InappropriateFallback);
@@ -97,7 +101,10 @@ pub(super) fn choose(
     let max_fragment = max_fragment(&hello)?;
     let protocol = protocol(spec, &hello)?;
     match version {
-        Version::Tls12 => choose_12(spec, hello, protocol, max_fragment),
+        Version::Tls12 => match session(&hello)? {
+            Some(session) => Ok(go_on_12(session, hello, protocol, max_fragment)),
+            None => choose_12(spec, hello, protocol, max_fragment),
+        },
         Version::Tls13 => choose_13(spec, hello, asked, protocol, max_fragment),
     }
 }
@@ -132,8 +139,25 @@ fn choose_12(
         scheme: Some(scheme),
         protocol,
         max_fragment,
+        resumed: None,
         prefers_other_group: false,
     })
+}
+
+/// A session of TLS 1.2 that goes on: all that is left to choose is what each hello says anew.
+fn go_on_12(session: Session, hello: ClientHello, protocol: Option<Vec<u8>>, max_fragment: usize) -> Choice {
+    Choice {
+        hello,
+        version: Version::Tls12,
+        suite: session.suite,
+        group: None,
+        peer_half: None,
+        scheme: None,
+        protocol,
+        max_fragment,
+        resumed: Some(Resumed { secret: session.secret, index: 0 }),
+        prefers_other_group: false,
+    }
 }
 
 fn choose_13(
@@ -180,6 +204,7 @@ fn choose_13(
         scheme: Some(scheme),
         protocol,
         max_fragment,
+        resumed: None,
     })
 }
 
@@ -200,6 +225,7 @@ impl Choice {
         self.hello.has(RENEGOTIATION_INFO) || self.hello.signals(RENEGOTIATION)
     }
 
+    /// Not where a session goes on, measured of OpenSSL 3.0.
     pub(super) fn uses_curves(&self) -> bool {
         self.group.is_some() && self.hello.has(EC_POINT_FORMATS)
     }

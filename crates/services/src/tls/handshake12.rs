@@ -13,6 +13,7 @@ use super::{
     key::PrivateKey,
     line::Line,
     record::{Aead, CHANGE_CIPHER_SPEC, Cbc, Half, Protection},
+    session::{Session, Tickets},
     spec::{TlsSpec, Version},
     suite::{Bulk, Exchange},
     wire::{Reader, message, put_u16, put_vector},
@@ -38,9 +39,42 @@ pub(super) struct Finishing {
     choice: Choice,
     master: Vec<u8>,
     transcript: Vec<u8>,
+    /// Ours was said first: the session goes on.
+    resumed: bool,
     /// The client's protection, until its ChangeCipherSpec.
     reading: Option<Half>,
-    writing: Half,
+    writing: Option<Half>,
+}
+
+/// Says everything of a session that goes on: ServerHello and Finished (RFC 5077 §3.1).
+pub(super) fn resume(
+    spec: &TlsSpec,
+    choice: Choice,
+    mut transcript: Vec<u8>,
+    line: &mut Line,
+) -> Result<Finishing, Alert> {
+    line.set_limit(choice.max_fragment);
+    let random = random(spec, line);
+    let master = choice.resumed.as_ref().map(|resumed| resumed.secret.clone()).ok_or(Alert::InternalError)?;
+    let hello = server_hello(&choice, &random, &choice.hello.session_id, &spec.hello_12, spec, Share::None);
+    line.handshake(&hello, &mut transcript);
+    let (reading, writing) = protections(&choice, &master, &random, line).ok_or(Alert::InternalError)?;
+    let mut finishing =
+        Finishing { choice, master, transcript, resumed: true, reading: Some(reading), writing: Some(writing) };
+    finishing.finish(line);
+    Ok(finishing)
+}
+
+fn random(spec: &TlsSpec, line: &mut Line) -> [u8; 32] {
+    let mut random = [0; 32];
+    line.chance.fill_bytes(&mut random);
+    if spec.versions.contains(&Version::Tls13)
+        && let Some(mark) = random.last_chunk_mut::<8>()
+    {
+        // RFC 8446 §4.1.3: so that a client knows that nobody in between talked it down.
+        *mark = *b"DOWNGRD\x01";
+    }
+    random
 }
 
 /// Says everything from ServerHello to ServerHelloDone.
@@ -53,14 +87,7 @@ pub(super) fn begin(
     line: &mut Line,
 ) -> Result<Exchanging, Alert> {
     line.set_limit(choice.max_fragment);
-    let mut random = [0; 32];
-    line.chance.fill_bytes(&mut random);
-    if spec.versions.contains(&Version::Tls13)
-        && let Some(mark) = random.last_chunk_mut::<8>()
-    {
-        // RFC 8446 §4.1.3: so that a client knows that nobody in between talked it down.
-        *mark = *b"DOWNGRD\x01";
-    }
+    let random = random(spec, line);
     let mut session_id = Vec::new();
     if spec.session_ids && !(choice.wants_ticket() && spec.ticket_octets > 0) {
         session_id.resize(32, 0);
@@ -130,7 +157,14 @@ impl Exchanging {
             hash.prf(&premaster, b"master secret", &randoms, 48)
         };
         let (reading, writing) = protections(&self.choice, &master, &self.random, line).ok_or(Alert::InternalError)?;
-        Ok(Finishing { choice: self.choice, master, transcript: self.transcript, reading: Some(reading), writing })
+        Ok(Finishing {
+            choice: self.choice,
+            master,
+            transcript: self.transcript,
+            resumed: false,
+            reading: Some(reading),
+            writing: Some(writing),
+        })
     }
 
     fn premaster(&self, body: &[u8], line: &mut Line) -> Result<Vec<u8>, Alert> {
@@ -168,13 +202,25 @@ impl Finishing {
         self.reading.is_none()
     }
 
+    /// Says ChangeCipherSpec and Finished.
+    fn finish(&mut self, line: &mut Line) {
+        line.send(CHANGE_CIPHER_SPEC, &[1]);
+        if let Some(writing) = self.writing.take() {
+            line.writing = writing;
+        }
+        let hash = self.choice.suite.hash();
+        let verify = hash.prf(&self.master, b"server finished", &[&hash.digest(&self.transcript)], 12);
+        line.handshake(&message(FINISHED, |out| out.extend_from_slice(&verify)), &mut self.transcript);
+    }
+
     /// Finished came: says the rest, and the connection is open.
     pub(super) fn handle_finished(
         mut self,
         whole: &[u8],
         body: &[u8],
         spec: &TlsSpec,
-        ticket_name: &[u8],
+        tickets: &Tickets,
+        now_s: u64,
         line: &mut Line,
     ) -> Result<(), Alert> {
         let hash = self.choice.suite.hash();
@@ -186,8 +232,18 @@ impl Finishing {
             return Err(Alert::DecryptError);
         }
         self.transcript.extend_from_slice(whole);
+        if self.resumed {
+            return Ok(());
+        }
         if self.choice.wants_ticket() && spec.ticket_octets > 0 {
-            let ticket = line.ticket(ticket_name, spec.ticket_octets);
+            let session = Session {
+                version: Version::Tls12,
+                suite: self.choice.suite,
+                secret: self.master.clone(),
+                extended: self.choice.extends_master_secret(),
+                issued_s: now_s,
+            };
+            let ticket = tickets.seal(&session, spec.ticket_octets, &mut line.chance);
             // RFC 5077 §3.3.
             let ticket = message(NEW_SESSION_TICKET, |out| {
                 out.extend_from_slice(&spec.ticket_lifetime_s.to_be_bytes());
@@ -195,10 +251,7 @@ impl Finishing {
             });
             line.handshake(&ticket, &mut self.transcript);
         }
-        line.send(CHANGE_CIPHER_SPEC, &[1]);
-        line.writing = self.writing;
-        let verify = hash.prf(&self.master, b"server finished", &[&hash.digest(&self.transcript)], 12);
-        line.handshake(&message(FINISHED, |out| out.extend_from_slice(&verify)), &mut self.transcript);
+        self.finish(line);
         Ok(())
     }
 }

@@ -13,8 +13,9 @@ use super::{
     key::PrivateKey,
     line::Line,
     record::{Aead, CHANGE_CIPHER_SPEC, HANDSHAKE, Half, Protection},
-    spec::TlsSpec,
-    suite::{Bulk, Suite},
+    session::{Session, Tickets},
+    spec::{TlsSpec, Version},
+    suite::{Bulk, Hash, Scheme, Suite},
     wire::{message, put_u16, put_vector},
 };
 
@@ -37,6 +38,9 @@ pub(super) struct Finishing {
     /// The secret that the client's Finished is made with.
     client_handshake: Vec<u8>,
     traffic: Traffic,
+    /// What the keys of later sessions come from, once the client has finished.
+    main: Vec<u8>,
+    resumed: bool,
     transcript: Vec<u8>,
 }
 
@@ -82,9 +86,9 @@ pub(super) fn begin(
         // RFC 8446 §D.4: for boxes in between that expect TLS 1.2. OpenSSL sends it to every client.
         line.send(CHANGE_CIPHER_SPEC, &[1]);
     }
-    // RFC 8446 §7.1, the left column, without a shared key of before.
+    // RFC 8446 §7.1, the left column.
     let zeros = alloc::vec![0; hash.length()];
-    let early = hash.extract(&zeros, &zeros);
+    let early = hash.extract(&zeros, choice.resumed.as_ref().map_or(&zeros, |resumed| &resumed.secret));
     let handshake = hash.extract(&hash.derive(&early, "derived", &[]), &shared);
     let client_handshake = hash.derive(&handshake, "c hs traffic", &transcript);
     let server_handshake = hash.derive(&handshake, "s hs traffic", &transcript);
@@ -98,6 +102,28 @@ pub(super) fn begin(
         });
     });
     line.handshake(&encrypted, &mut transcript);
+    if choice.resumed.is_none() {
+        prove(scheme, hash, key, certificate, &mut transcript, line)?;
+    }
+    let finished = finished(suite, &server_handshake, &transcript);
+    line.handshake(&message(FINISHED, |out| out.extend_from_slice(&finished)), &mut transcript);
+
+    let client = hash.derive(&main, "c ap traffic", &transcript);
+    let server = hash.derive(&main, "s ap traffic", &transcript);
+    line.writing = protection(suite, &server)?;
+    let (traffic, resumed) = (Traffic { suite, client, server }, choice.resumed.is_some());
+    Ok(Finishing { suite, client_handshake, traffic, main, resumed, transcript })
+}
+
+/// Says Certificate and CertificateVerify.
+fn prove(
+    scheme: Scheme,
+    hash: Hash,
+    key: &PrivateKey,
+    certificate: &[u8],
+    transcript: &mut Vec<u8>,
+    line: &mut Line,
+) -> Result<(), Alert> {
     let chain = message(CERTIFICATE, |out| {
         // No context; one certificate without extensions (RFC 8446 §4.4.2).
         out.push(0);
@@ -106,31 +132,27 @@ pub(super) fn begin(
             put_u16(out, 0);
         });
     });
-    line.handshake(&chain, &mut transcript);
+    line.handshake(&chain, transcript);
     // RFC 8446 §4.4.3.
-    let signed = [[b' '; 64].as_slice(), b"TLS 1.3, server CertificateVerify\0", &hash.digest(&transcript)].concat();
+    let signed = [[b' '; 64].as_slice(), b"TLS 1.3, server CertificateVerify\0", &hash.digest(transcript)].concat();
     let signature = key.sign(scheme, &signed, &mut line.chance).ok_or(Alert::InternalError)?;
     let verify = message(CERTIFICATE_VERIFY, |out| {
         put_u16(out, scheme.id());
         put_vector::<2>(out, |out| out.extend_from_slice(&signature));
     });
-    line.handshake(&verify, &mut transcript);
-    let finished = finished(suite, &server_handshake, &transcript);
-    line.handshake(&message(FINISHED, |out| out.extend_from_slice(&finished)), &mut transcript);
-
-    let client = hash.derive(&main, "c ap traffic", &transcript);
-    let server = hash.derive(&main, "s ap traffic", &transcript);
-    line.writing = protection(suite, &server)?;
-    Ok(Finishing { suite, client_handshake, traffic: Traffic { suite, client, server }, transcript })
+    line.handshake(&verify, transcript);
+    Ok(())
 }
 
 impl Finishing {
     /// Finished came: the connection is open. Says the tickets that follow.
     pub(super) fn handle_finished(
-        self,
+        mut self,
+        whole: &[u8],
         body: &[u8],
         spec: &TlsSpec,
-        ticket_name: &[u8],
+        tickets: &Tickets,
+        now_s: u64,
         line: &mut Line,
     ) -> Result<Traffic, Alert> {
         let expected = finished(self.suite, &self.client_handshake, &self.transcript);
@@ -141,9 +163,17 @@ impl Finishing {
             return Err(Alert::DecryptError);
         }
         line.reading = protection(self.suite, &self.traffic.client)?;
-        for count in 0..u64::from(spec.tickets_13) {
+        self.transcript.extend_from_slice(whole);
+        let hash = self.suite.hash();
+        let master = hash.derive(&self.main, "res master", &self.transcript);
+        // OpenSSL says one where a session goes on.
+        let count = if self.resumed { spec.tickets_13.min(1) } else { spec.tickets_13 };
+        for count in 0..u64::from(count) {
             // RFC 8446 §4.6.1. OpenSSL counts its nonces.
-            let ticket = line.ticket(ticket_name, spec.ticket_octets_13);
+            let secret = hash.expand_label(&master, "resumption", &count.to_be_bytes(), hash.length());
+            let (version, suite) = (Version::Tls13, self.suite);
+            let session = Session { version, suite, secret, extended: false, issued_s: now_s };
+            let ticket = tickets.seal(&session, spec.ticket_octets_13, &mut line.chance);
             let age = line.chance.next_u32();
             let ticket = message(NEW_SESSION_TICKET, |out| {
                 out.extend_from_slice(&spec.ticket_lifetime_s.to_be_bytes());

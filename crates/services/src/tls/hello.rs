@@ -18,7 +18,9 @@ pub(super) const ALPN: u16 = 16;
 pub(super) const ENCRYPT_THEN_MAC: u16 = 22;
 pub(super) const EXTENDED_MASTER_SECRET: u16 = 23;
 pub(super) const SESSION_TICKET: u16 = 35;
+pub(super) const PRE_SHARED_KEY: u16 = 41;
 pub(super) const SUPPORTED_VERSIONS: u16 = 43;
+pub(super) const PSK_MODES: u16 = 45;
 pub(super) const KEY_SHARE: u16 = 51;
 pub(super) const RENEGOTIATION_INFO: u16 = 0xff01;
 
@@ -64,7 +66,9 @@ impl ClientHello {
                 return Err(Alert::DecodeError);
             }
             let twice = hello.has(extension.0) && is_known(extension.0);
-            if twice || extension.0 == USE_SRTP {
+            // RFC 8446 §4.2.11: a shared key is offered last, since what is before it is signed with it.
+            let misplaced = extension.0 == PRE_SHARED_KEY && !block.is_empty();
+            if twice || misplaced || extension.0 == USE_SRTP {
                 return Err(Alert::IllegalParameter);
             }
             hello.extensions.push(extension);

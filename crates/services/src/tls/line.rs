@@ -3,7 +3,6 @@
 use alloc::vec::Vec;
 
 use rand_chacha::ChaCha8Rng;
-use rand_core::Rng;
 
 use super::{
     alert::Alert,
@@ -55,14 +54,5 @@ impl Line {
 
     pub(super) fn warning(&mut self, alert: Alert) {
         self.send(ALERT, &[WARNING, alert.code()]);
-    }
-
-    /// A ticket that nobody can open, us included: it begins with the name of the server's key, like all its tickets,
-    /// and the rest looks like what it is in a real one, ciphertext.
-    pub(super) fn ticket(&mut self, name: &[u8], octets: u16) -> Vec<u8> {
-        let mut ticket = alloc::vec![0; usize::from(octets)];
-        self.chance.fill_bytes(&mut ticket);
-        ticket.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
-        ticket
     }
 }

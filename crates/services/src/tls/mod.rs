@@ -1,8 +1,8 @@
 //! TLS 1.2 and 1.3, the server's side, as one product speaks it: a conversation around another one.
 //!
 //! What a product chooses, and in which order it says it, is data ([`TlsSpec`]); here is the machine that says it, the
-//! cryptography aside sans-io like every conversation. It does not resume sessions (a ticket that comes back is not
-//! known, as after a server's restart), asks for no client certificate, speaks no TLS 1.0 or 1.1, and does not compress.
+//! cryptography aside sans-io like every conversation. Sessions go on by tickets alone: it keeps none by identifier, and
+//! takes no early data. It asks for no client certificate, speaks no TLS 1.0 or 1.1, and does not compress.
 
 mod alert;
 mod answer;
@@ -17,6 +17,7 @@ mod key;
 mod line;
 mod record;
 mod schedule;
+mod session;
 mod spec;
 mod store;
 mod suite;
@@ -29,12 +30,10 @@ pub use suite::{Group, Scheme, Suite};
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 use chaff_events::{Detail, Kind};
-use rand_core::Rng;
 
 use crate::{
     Context, Conversation, Opening, Output,
     calendar::Moment,
-    keys::secret_stream,
     message,
     text::{Who, fill_with, unescape},
     tool::tool_of_payload,
@@ -47,6 +46,7 @@ use record::{
     ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, HEADER, MAX_OVERHEAD, MAX_PLAIN, MAX_PROTECTED_12,
     MAX_PROTECTED_13,
 };
+use session::Tickets;
 use spec::Version::{Tls12, Tls13};
 
 const CLIENT_HELLO: u8 = 1;
@@ -318,18 +318,18 @@ impl Tls {
 
     fn handle_message(&mut self, cx: &mut Context<'_>, kind: u8, whole: &[u8]) -> Result<(), Fault> {
         let body = whole.get(4..).unwrap_or(&[]);
-        let name = self.ticket_name();
+        let (tickets, now_s) = (Tickets::of(&self.identity.seed), self.utc_s(cx.now));
         self.state = match core::mem::replace(&mut self.state, State::Over) {
             State::Hello { transcript, asked } => return self.handle_hello(cx, whole, transcript, asked),
             State::Exchanging(exchanging) => {
                 State::Finishing12(Box::new(exchanging.handle_exchange(whole, body, &mut self.line)?))
             }
             State::Finishing12(finishing) => {
-                finishing.handle_finished(whole, body, &self.spec, &name, &mut self.line)?;
+                finishing.handle_finished(whole, body, &self.spec, &tickets, now_s, &mut self.line)?;
                 State::Open(None)
             }
             State::Finishing13(finishing) => {
-                let traffic = finishing.handle_finished(body, &self.spec, &name, &mut self.line)?;
+                let traffic = finishing.handle_finished(whole, body, &self.spec, &tickets, now_s, &mut self.line)?;
                 State::Open(Some(Box::new(traffic)))
             }
             State::Open(Some(mut traffic)) => {
@@ -365,9 +365,16 @@ impl Tls {
                 return Err(alert.into());
             }
         };
-        transcript.extend_from_slice(whole);
         let again = asked.is_some();
-        let choice = choice::choose(&self.spec, version, hello, asked)?;
+        let (tickets, now_s) = (Tickets::of(&self.identity.seed), self.utc_s(cx.now));
+        let lifetime_s = self.spec.ticket_lifetime_s;
+        let mut choice = choice::choose(&self.spec, version, hello, asked, |hello| {
+            session::of_ticket(&tickets, hello, now_s, lifetime_s)
+        })?;
+        if version == Tls13 {
+            choice.resumed = session::of_shared_key(&tickets, &choice, now_s, lifetime_s, &transcript, whole)?;
+        }
+        transcript.extend_from_slice(whole);
         if choice.version == Tls13 && choice.peer_half.is_none() {
             if again {
                 return Err(Alert::IllegalParameter.into());
@@ -395,6 +402,10 @@ impl Tls {
         };
         self.line.out.wake(self.deadline);
         self.state = match choice.version {
+            Tls12 if choice.resumed.is_some() => {
+                let resumed = handshake12::resume(&self.spec, *choice, transcript, &mut self.line)?;
+                State::Finishing12(Box::new(resumed))
+            }
             Tls12 => {
                 let begun = handshake12::begin(&self.spec, *choice, key, &certificate, transcript, &mut self.line)?;
                 State::Exchanging(Box::new(begun))
@@ -474,11 +485,9 @@ impl Tls {
         self.line.out.close();
     }
 
-    /// What all tickets of this server begin with: the name of its key.
-    fn ticket_name(&self) -> [u8; 16] {
-        let mut name = [0; 16];
-        secret_stream(&self.identity.seed, "tls ticket").fill_bytes(&mut name);
-        name
+    /// The decoy's wall clock, seconds since 1970.
+    fn utc_s(&self, now: u64) -> u64 {
+        self.identity.utc.saturating_add(now.saturating_sub(self.identity.opened)) / SECOND
     }
 
     fn is_blocked(&self) -> bool {

@@ -20,6 +20,8 @@ pub struct TlsSpec {
     pub honours_client_order: bool,
     /// Groups of ephemeral keys, in the server's order.
     pub groups: Vec<Group>,
+    /// Numbers of the groups that it says it has, where it says so; empty: those in `groups`.
+    pub announced_groups: Vec<u16>,
     /// Signature schemes, in the server's order.
     pub signatures: Vec<Scheme>,
     /// Finite-field Diffie-Hellman groups are not configured where this is off, and suites that need one are passed

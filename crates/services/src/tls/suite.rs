@@ -90,6 +90,11 @@ const SUITES: &[Row] = &[
 ];
 
 impl Suite {
+    /// The suite of that number, if it is implemented.
+    pub(super) fn of_id(id: u16) -> Option<Self> {
+        SUITES.iter().find(|row| row.0 == id).map(|row| Self(row.0))
+    }
+
     fn row(self) -> &'static Row {
         // A `Suite` is only ever made from a row of the table; the first one stands for what cannot be.
         const NONE: Row = Row(0, "", Any, Aes128Gcm, Sha256);

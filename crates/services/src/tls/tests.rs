@@ -1,8 +1,14 @@
 use alloc::{string::ToString, vec, vec::Vec};
 
+use rand_chacha::ChaCha8Rng;
+use rand_core::SeedableRng;
+
 use super::{
     hello::ClientHello,
     ja::{ja3_text, ja4},
+    session::{Session, Tickets},
+    spec::Version,
+    suite::Suite,
     wire::{message, put_u16, put_vector},
 };
 use crate::tests::{SECOND, offer, start};
@@ -90,4 +96,28 @@ fn a_message_that_is_long_is_not_kept() {
         sent += record.len();
     }
     assert!(closed && sent <= 64 * 1024, "{sent}");
+}
+
+#[test]
+fn a_ticket_opens_for_the_decoy_that_made_it_and_whole() {
+    let session = Session {
+        version: Version::Tls12,
+        suite: Suite::of_id(0xc030).unwrap(),
+        secret: vec![5; 48],
+        extended: true,
+        issued_s: 1_700_000_000,
+    };
+    let mut chance = ChaCha8Rng::from_seed([3; 32]);
+    let [own, other] = [[1; 16], [2; 16]].map(|seed| Tickets::of(&seed));
+    let ticket = own.seal(&session, 192, &mut chance);
+    assert_eq!((ticket.len(), own.open(&ticket)), (192, Some(session.clone())));
+    assert!(other.open(&ticket).is_none());
+    for place in 0..ticket.len() {
+        let mut spoiled = ticket.clone();
+        spoiled[place] ^= 1;
+        assert!(own.open(&spoiled).is_none() && own.open(&ticket[..place]).is_none(), "{place}");
+    }
+    // Too short to hold one: it looks like a ticket and is none.
+    let short = own.seal(&session, 64, &mut chance);
+    assert!(short.len() == 64 && short[..16] == ticket[..16] && own.open(&short).is_none());
 }
