@@ -2,5 +2,7 @@
 //! is said when it cannot start.
 
 mod bench;
+mod deaths;
 mod life;
+mod noise;
 mod refusals;

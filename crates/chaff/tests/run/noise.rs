@@ -29,13 +29,13 @@ addresses = ["10.20.0.1-10.20.0.200"]
 
 #[test]
 fn a_minute_of_lan_life_raises_nothing() {
-    alone("a_minute_of_lan_life_raises_nothing", || live(Duration::from_secs(60)));
+    alone("noise::a_minute_of_lan_life_raises_nothing", || live(Duration::from_secs(60)));
 }
 
 #[test]
 #[ignore = "soak: ten minutes"]
 fn soak_ten_minutes_of_lan_life_raise_nothing() {
-    alone("soak_ten_minutes_of_lan_life_raise_nothing", || live(Duration::from_secs(600)));
+    alone("noise::soak_ten_minutes_of_lan_life_raise_nothing", || live(Duration::from_secs(600)));
 }
 
 fn live(time: Duration) {
