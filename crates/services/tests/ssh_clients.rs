@@ -110,7 +110,7 @@ fn pairs() -> impl Iterator<Item = (&'static Client, Method)> {
     CLIENTS.iter().flat_map(|client| client.methods.iter().map(move |method| (client, *method)))
 }
 
-/// Ncrack 0.7 hears nothing of a real Dropbear 2022.83 or 2025.89 either: it waits until its time is over.
+/// Ncrack 0.7 comes to nothing at the real Dropbear 2022.83 and 2025.89 either: it ends before it has tried anything.
 fn can_speak(client: &Client, product: &str) -> bool {
     client.name != "ncrack" || !["dropbear-2022.83", "dropbear-2025.89"].contains(&product)
 }
