@@ -87,13 +87,27 @@ const SSH_SERVERS: [(&str, &str, &str); 10] = [
 
 const SSH_PACKAGES: [&str; 2] = ["openssh-server", "dropbear-bin"];
 
-/// Records what `options` name: `http`, or `ssh` and which of its servers, or all.
+/// Records what `options` name: `http`, or `ssh` and which of its servers, or all; `trees` only unpacks the servers of
+/// SSH, for the tests that run each beside the product that claims to be it.
 pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     match options {
         ["http"] => http(),
         ["ssh", wanted @ ..] => ssh(wanted),
-        _ => Err("usage: cargo xtask goldens http | ssh [NAME...]".into()),
+        ["trees"] => trees(),
+        _ => Err("usage: cargo xtask goldens http | ssh [NAME...] | trees".into()),
     }
+}
+
+/// Unpacks what is not unpacked yet.
+pub(crate) fn trees() -> Result<(), String> {
+    for suite in &SUITES {
+        // The last thing that is made of a tree.
+        if !folder(suite).join("tree/etc/dropbear/dropbear_ed25519_host_key").exists() {
+            eprintln!("── servers of SSH of {}", suite.name);
+            furnish(&unpack(suite)?)?;
+        }
+    }
+    Ok(())
 }
 
 /// The web servers, by a program of its own.

@@ -10,7 +10,7 @@ use std::{
 use crate::root;
 
 /// A client: the program that proves that it is there, and its Debian package.
-const CLIENTS: [(&str, &str); 26] = [
+const CLIENTS: [(&str, &str); 28] = [
     ("nmap", "nmap"),
     ("arp-scan", "arp-scan"),
     ("masscan", "masscan"),
@@ -39,6 +39,8 @@ const CLIENTS: [(&str, &str); 26] = [
     ("ssh-audit", "ssh-audit"),
     // No program of its own; a full path is looked for as it stands.
     ("/usr/lib/python3/dist-packages/paramiko/__init__.py", "python3-paramiko"),
+    ("/usr/lib/python3/dist-packages/asyncssh/__init__.py", "python3-asyncssh"),
+    ("/usr/lib/x86_64-linux-gnu/libssh.so.4", "libssh-4"),
 ];
 
 /// A daemon of ordinary LAN life: where the package puts it, and the package.

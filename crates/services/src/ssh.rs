@@ -4,6 +4,7 @@
 mod admission;
 mod auth;
 mod cipher;
+mod compression;
 mod connection;
 mod hostkey;
 mod kex;
@@ -35,10 +36,12 @@ use packet::Packet;
 use spec::SshSpec;
 use transport::{End, Transport};
 use version::{Line, Verdict};
-use wire::{Put, message};
+use wire::{Put, Reader, message};
 
 const NANOS_OF_MS: u64 = 1_000_000;
 const NANOS_OF_S: u64 = 1_000_000_000;
+/// PROTOCOL of OpenSSH, 2.5.
+const PROVE: &[u8] = b"hostkeys-prove-00@openssh.com";
 
 /// One connection.
 pub(crate) struct Ssh {
@@ -218,14 +221,9 @@ impl Ssh {
 
     fn admit(&mut self) {
         self.door.leave(&self.spec, Outcome::Admitted);
-        self.transport.send(&mut self.outbox, &[message::USERAUTH_SUCCESS]);
+        self.transport.admit(&mut self.outbox);
         self.outbox.flush();
-        if self.transport.compresses {
-            // Offered because the product offers it, and not built.
-            self.outbox.close();
-        } else if self.spec.announces_host_keys {
-            self.announces = true;
-        }
+        self.announces = self.spec.announces_host_keys;
     }
 
     /// The channels, and what they need.
@@ -261,6 +259,11 @@ impl Ssh {
         let Some(packet) = self.transport.handle(cx, &mut self.outbox, self.tool, packet)? else { return Ok(()) };
         let kind = packet.payload.first().copied().unwrap_or(0);
         if self.auth.is_admitted() && kind > message::USERAUTH_INFO_RESPONSE {
+            if let Some(blobs) = asks_for_proof(&packet.payload).filter(|_| self.spec.announces_host_keys) {
+                let answer = self.transport.prove(cx.shared, blobs);
+                self.transport.send(&mut self.outbox, &answer.unwrap_or_else(|| [message::REQUEST_FAILURE].into()));
+                return Ok(());
+            }
             let (channels, mut line) = self.channels(cx.now);
             if !channels.handle(&mut line, &packet.payload)? {
                 self.transport.unimplemented(&mut self.outbox, packet.sequence);
@@ -380,6 +383,13 @@ impl Ssh {
             self.armed = next;
         }
     }
+}
+
+/// The keys that a client wants proof of, if it asks for that and for an answer.
+fn asks_for_proof(payload: &[u8]) -> Option<Reader<'_>> {
+    let mut reader = Reader::new(payload);
+    let asks = reader.byte()? == message::GLOBAL_REQUEST && reader.string()? == PROVE && reader.boolean()?;
+    asks.then_some(reader)
 }
 
 impl Drop for Ssh {

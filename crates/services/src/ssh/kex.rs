@@ -26,6 +26,9 @@ const LISTS: usize = 10;
 /// What a client says in its list of exchanges for strict mode (PROTOCOL of OpenSSH, 1.10), and what a server says.
 const STRICT_CLIENT: &[u8] = b"kex-strict-c-v00@openssh.com";
 const STRICT_SERVER: &str = "kex-strict-s-v00@openssh.com";
+/// Dropbear's own rule for guesses, which holds where both sides name it: a guess is right if the first name of the
+/// client's list is the one that is chosen, wherever it stands in the server's.
+const GUESS: &str = "kexguess2@matt.ucc.asn.au";
 /// RFC 8308 §2.1.
 const EXT_INFO_CLIENT: &[u8] = b"ext-info-c";
 /// Octets of the four lists of HASSH that are kept as evidence; every known client stays below.
@@ -186,10 +189,12 @@ pub(crate) fn choose(spec: &SshSpec, client: &ClientInit<'_>) -> Option<Choice> 
         List::CompressionToClient,
         spec.to_client(&spec.compression_to_client, &spec.compression),
     )?;
-    let guessed = |list, mine: &[String]| {
-        names(client.list(list)).next().unwrap_or(&[]) == mine.first().map_or(&b""[..], |name| name.as_bytes())
+    let by_client = client.says(GUESS.as_bytes()) && spec.kex.iter().any(|name| name == GUESS);
+    let guessed = |list, mine: &[String], chosen: &str| {
+        let due = if by_client { chosen } else { mine.first().map_or("", String::as_str) };
+        names(client.list(list)).next().unwrap_or(&[]) == due.as_bytes()
     };
-    let right = guessed(List::Kex, &spec.kex) && guessed(List::HostKey, &spec.host_key_algorithms);
+    let right = guessed(List::Kex, &spec.kex, kex) && guessed(List::HostKey, &spec.host_key_algorithms, signature);
     Some(Choice {
         method,
         hash,
@@ -249,7 +254,13 @@ impl Secrets<'_> {
         let key = self.stretch(*key, suite.cipher.key_length());
         let mac = suite.mac.map(|kind| kind.with_key(self.stretch(*mac, kind.key_length())));
         let cipher = suite.cipher.start(&key, &iv, seals)?;
-        Some(Keys { cipher, block: suite.cipher.block(), is_cbc: suite.cipher.is_cbc(), mac })
+        Some(Keys {
+            cipher,
+            block: suite.cipher.block(),
+            is_cbc: suite.cipher.is_cbc(),
+            mac,
+            compresses: suite.compresses,
+        })
     }
 
     fn stretch(&self, letter: u8, length: usize) -> Vec<u8> {

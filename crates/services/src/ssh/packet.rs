@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq;
 
 use super::{
     cipher::{Keyed, TAG},
+    compression::{Packer, Unpacker},
     mac::MacKey,
 };
 
@@ -28,6 +29,8 @@ pub(crate) struct Keys {
     pub(crate) block: usize,
     pub(crate) is_cbc: bool,
     pub(crate) mac: Option<MacKey>,
+    /// Payloads are compressed, once the client has logged in.
+    pub(crate) compresses: bool,
 }
 
 impl Keys {
@@ -54,6 +57,8 @@ pub(crate) enum Corrupt {
     Mac,
     /// Less padding than there must be.
     Padding(u8),
+    /// What was compressed cannot be read.
+    Compression,
 }
 
 /// A packet from the client.
@@ -75,6 +80,8 @@ pub(crate) struct Receiver {
     /// A packet under CBC was bad: this is told only when so many more octets came, so that the answer's time does not
     /// say where it was bad (CVE-2008-5161).
     discard: Option<(usize, Corrupt)>,
+    admitted: bool,
+    unpacker: Option<Unpacker>,
     /// Packets and octets under these keys.
     pub(crate) used: Used,
 }
@@ -104,6 +111,8 @@ impl Receiver {
             sequence: 0,
             coming: None,
             discard: None,
+            admitted: false,
+            unpacker: None,
             used: Used::default(),
         }
     }
@@ -128,6 +137,19 @@ impl Receiver {
         if resets_sequence {
             self.sequence = 0;
         }
+        self.start_stream();
+    }
+
+    /// The client has logged in: what it sends from now on is compressed, if that was agreed on.
+    pub(crate) fn admit(&mut self) {
+        self.admitted = true;
+        self.start_stream();
+    }
+
+    /// With new keys begins a new stream (RFC 4253 §6.2).
+    fn start_stream(&mut self) {
+        let compresses = self.admitted && self.keys.as_ref().is_some_and(|keys| keys.compresses);
+        self.unpacker = compresses.then(Unpacker::new);
     }
 
     /// Whether there are no keys yet.
@@ -144,7 +166,8 @@ impl Receiver {
             return if left == 0 { Err(why) } else { Ok(None) };
         }
         match self.open() {
-            Err(why) if self.hides_faults() => {
+            // What was compressed was authentic.
+            Err(why) if why != Corrupt::Compression && self.hides_faults() => {
                 self.discard = Some((MAX_PACKET, why));
                 self.next()
             }
@@ -175,7 +198,11 @@ impl Receiver {
             return Err(Corrupt::Padding(padding));
         }
         let kept = text.len().checked_sub(usize::from(padding)).ok_or(Corrupt::Length)?;
-        let payload = text.get(..kept).unwrap_or(&[]).to_vec();
+        let payload = text.get(..kept).unwrap_or(&[]);
+        let payload = match &mut self.unpacker {
+            Some(unpacker) => unpacker.unpack(payload, MAX_PACKET).ok_or(Corrupt::Compression)?,
+            None => payload.to_vec(),
+        };
         let sequence = self.sequence;
         self.sequence = self.sequence.wrapping_add(1);
         self.used.count(length);
@@ -246,11 +273,13 @@ pub(crate) struct Sender {
     pub(crate) used: Used,
     /// Padding is random even before there are keys; else it is zeros.
     random_padding: bool,
+    admitted: bool,
+    packer: Option<Packer>,
 }
 
 impl Sender {
     pub(crate) fn new(random_padding: bool) -> Self {
-        Self { keys: None, sequence: 0, used: Used::default(), random_padding }
+        Self { keys: None, sequence: 0, used: Used::default(), random_padding, admitted: false, packer: None }
     }
 
     pub(crate) fn rekey(&mut self, keys: Keys, resets_sequence: bool) {
@@ -259,10 +288,24 @@ impl Sender {
         if resets_sequence {
             self.sequence = 0;
         }
+        self.start_stream();
+    }
+
+    /// The client was told that it has logged in: what follows is compressed, if that was agreed on.
+    pub(crate) fn admit(&mut self) {
+        self.admitted = true;
+        self.start_stream();
+    }
+
+    fn start_stream(&mut self) {
+        let compresses = self.admitted && self.keys.as_ref().is_some_and(|keys| keys.compresses);
+        self.packer = compresses.then(Packer::new);
     }
 
     /// The packet that carries `payload`.
     pub(crate) fn seal(&mut self, payload: &[u8], chance: &mut impl Rng) -> Vec<u8> {
+        let packed = self.packer.as_mut().map(|packer| packer.pack(payload));
+        let payload = packed.as_deref().unwrap_or(payload);
         let apart = self.keys.as_ref().is_some_and(Keys::length_is_apart);
         let block = self.keys.as_ref().map_or(PLAIN_BLOCK, |keys| keys.block);
         let inside = payload.len().saturating_add(if apart { 1 } else { 1 + LENGTH });

@@ -121,7 +121,8 @@ fn keys(cipher: Cipher, mac: Option<&str>, seals: bool) -> Keys {
     let mac = mac.map(|name| Mac::named(name).unwrap());
     let mac = mac.map(|mac| mac.with_key(vec![3; mac.key_length()]));
     let (key, iv) = (vec![5; cipher.key_length()], vec![7; cipher.iv_length()]);
-    Keys { cipher: cipher.start(&key, &iv, seals).unwrap(), block: cipher.block(), is_cbc: cipher.is_cbc(), mac }
+    let (block, is_cbc) = (cipher.block(), cipher.is_cbc());
+    Keys { cipher: cipher.start(&key, &iv, seals).unwrap(), block, is_cbc, mac, compresses: false }
 }
 
 const MACS: [&str; 5] =

@@ -13,7 +13,7 @@ use super::{
     spec::SshSpec,
     wire::{Put, Reader, message},
 };
-use crate::{Context, outbox::Outbox};
+use crate::{Context, Shared, outbox::Outbox};
 
 /// Octets of the text in a DISCONNECT at most: the buffer that OpenSSH formats it in.
 const MAX_TEXT: usize = 1023;
@@ -56,11 +56,11 @@ pub(crate) struct Transport {
     server_init: Vec<u8>,
     client_init: Vec<u8>,
     session: Vec<u8>,
+    /// How the host key signed in the last exchange.
+    signature: String,
     strict: bool,
     held: Vec<Vec<u8>>,
     drops_next: bool,
-    /// Compression was agreed on, from whoever has logged in.
-    pub(crate) compresses: bool,
 }
 
 /// Where a key exchange is.
@@ -92,10 +92,10 @@ impl Transport {
             server_init: Vec::new(),
             client_init: Vec::new(),
             session: Vec::new(),
+            signature: String::new(),
             strict: false,
             held: Vec::new(),
             drops_next: false,
-            compresses: false,
         }
     }
 
@@ -158,6 +158,9 @@ impl Transport {
     fn put(&mut self, outbox: &mut Outbox, payload: &[u8]) {
         let packet = self.sender.seal(payload, &mut self.chance);
         outbox.send(&packet);
+        if payload.first() == Some(&message::USERAUTH_SUCCESS) {
+            self.sender.admit();
+        }
     }
 
     /// Says goodbye as `end` has it and closes.
@@ -180,7 +183,7 @@ impl Transport {
             Corrupt::Padding(octets) => {
                 End::with(&self.spec.answers.bad_padding, &[("padding", decimal(u32::from(octets)).as_bytes())])
             }
-            Corrupt::Length | Corrupt::Mac => End::Quietly,
+            Corrupt::Length | Corrupt::Mac | Corrupt::Compression => End::Quietly,
         };
         self.end(outbox, &end);
     }
@@ -285,7 +288,6 @@ impl Transport {
         }
         let choice = kex::choose(&self.spec, &client).ok_or(End::Quietly)?;
         self.drops_next = choice.drops_next;
-        self.compresses = choice.to_server.compresses || choice.to_client.compresses;
         self.state = State::Chosen(choice);
         self.client_init = packet.payload;
         Ok(())
@@ -327,6 +329,7 @@ impl Transport {
         front.put_string(&blob);
         let exchange_hash = choice.hash.of(&[&front, &agreed.hashed, &agreed.secret]);
         let signature = key.sign(&choice.signature, &exchange_hash, &mut self.chance);
+        self.signature.clone_from(&choice.signature);
         let initial = self.session.is_empty();
         if initial {
             self.session.clone_from(&exchange_hash);
@@ -359,9 +362,40 @@ impl Transport {
         Ok(())
     }
 
+    /// Tells the client that it has logged in.
+    pub(crate) fn admit(&mut self, outbox: &mut Outbox) {
+        self.send(outbox, &[message::USERAUTH_SUCCESS]);
+        self.receiver.admit();
+    }
+
     /// Whether messages of the layers above would have to wait.
     pub(crate) fn is_exchanging(&self) -> bool {
         !matches!(self.state, State::Idle | State::Keyed(_))
+    }
+
+    /// Signs for the host keys that a client asks about (PROTOCOL of OpenSSH, 2.5): the answer, or `None` if one of them
+    /// is none of this server's.
+    pub(crate) fn prove(&mut self, shared: &mut Shared, mut blobs: Reader<'_>) -> Option<Vec<u8>> {
+        let mut answer = alloc::vec![message::REQUEST_SUCCESS];
+        // Of one kind each: who asks twice for one gets nothing, so that no request costs more than all keys.
+        let mut left = self.spec.host_keys.clone();
+        while !blobs.is_empty() {
+            let blob = blobs.string()?;
+            // All were made when they were announced.
+            let place =
+                left.iter().position(|key| key.derive(&self.seed, shared).is_some_and(|key| key.blob() == blob))?;
+            let kind = left.remove(place);
+            let mut signed = Vec::new();
+            signed.put_string(super::PROVE);
+            signed.put_string(&self.session);
+            signed.put_string(blob);
+            // An RSA key signs as in the key exchange, where it took part in that, else in the way that is named first.
+            let fits = |name: &&str| kind.serves(name);
+            let of_exchange = Some(self.signature.as_str()).filter(fits);
+            let name = of_exchange.or_else(|| self.spec.host_key_algorithms.iter().map(String::as_str).find(fits))?;
+            answer.put_string(&kind.derive(&self.seed, shared)?.sign(name, &signed, &mut self.chance));
+        }
+        (answer.len() > 1).then_some(answer)
     }
 
     /// Names all host keys, so that the client learns those that it has not seen (PROTOCOL of OpenSSH, 2.5). `false`

@@ -1,0 +1,363 @@
+//! Every client of SSH and every guesser against every product: what was tried is known to the octet, and nobody is let
+//! in but by a planted account. The ordinary run tries each client by each method on one product, the thorough one on all.
+
+mod server;
+
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use chaff_events::Detail;
+use chaff_services::{Account, ServiceKind, ServiceSpec, SshSpec};
+use server::Server;
+
+/// Attempts at a time.
+const WORKERS: usize = 4;
+/// Whom the decoys let in.
+const PLANTED: (&str, &str) = ("backup", "Winter 2019 ü");
+
+/// How a client is to log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    Password,
+    Key,
+    Questions,
+}
+
+impl Method {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Key => "publickey",
+            Self::Questions => "keyboard-interactive",
+        }
+    }
+}
+
+/// One login.
+struct Attempt<'a> {
+    method: Method,
+    port: u16,
+    user: &'a [u8],
+    secret: &'a [u8],
+    keys: &'a Keys,
+}
+
+impl<'a> Attempt<'a> {
+    fn user(&self) -> &'a OsStr {
+        OsStr::from_bytes(self.user)
+    }
+
+    fn secret(&self) -> &'a OsStr {
+        OsStr::from_bytes(self.secret)
+    }
+}
+
+/// What a client's program says of a login: whether it was let in, and its words.
+struct Said {
+    inside: bool,
+    words: String,
+}
+
+/// A client, and what it can do.
+struct Client {
+    name: &'static str,
+    methods: &'static [Method],
+    /// A name and a secret with any octets; else they are UTF-8.
+    raw: bool,
+    run: fn(&Attempt<'_>) -> Said,
+}
+
+use Method::{Key, Password, Questions};
+const CLIENTS: [Client; 9] = [
+    Client { name: "hydra", methods: &[Password, Questions], raw: true, run: hydra },
+    Client { name: "medusa", methods: &[Password, Questions], raw: true, run: medusa },
+    Client { name: "ncrack", methods: &[Password], raw: true, run: ncrack },
+    Client { name: "openssh", methods: &[Password, Key, Questions], raw: true, run: openssh },
+    Client { name: "plink", methods: &[Password, Key, Questions], raw: true, run: plink },
+    Client { name: "dbclient", methods: &[Password, Key, Questions], raw: true, run: dbclient },
+    Client { name: "paramiko", methods: &[Password, Key, Questions], raw: true, run: paramiko },
+    Client { name: "asyncssh", methods: &[Password, Key, Questions], raw: false, run: asyncssh },
+    Client { name: "libssh", methods: &[Password, Key, Questions], raw: true, run: libssh },
+];
+
+#[test]
+fn every_client_is_observed_and_kept_out() {
+    let products = products();
+    // Each pair once, each product with some.
+    let cases = pairs().enumerate().map(|(place, (client, method))| (client, method, place % products.len()));
+    run_all(&products, cases.collect());
+}
+
+#[test]
+#[ignore = "soak: minutes"]
+fn soak_every_client_is_observed_and_kept_out_by_every_product() {
+    let products = products();
+    let all = (0..products.len()).flat_map(|product| pairs().map(move |(client, method)| (client, method, product)));
+    run_all(&products, all.collect());
+}
+
+fn pairs() -> impl Iterator<Item = (&'static Client, Method)> {
+    CLIENTS.iter().flat_map(|client| client.methods.iter().map(move |method| (client, *method)))
+}
+
+/// Ncrack 0.7 comes to nothing at the real Dropbear 2022.83 and 2025.89 either: it ends before it has tried anything.
+fn can_speak(client: &Client, product: &str) -> bool {
+    client.name != "ncrack" || !["dropbear-2022.83", "dropbear-2025.89"].contains(&product)
+}
+
+fn run_all(products: &[(String, SshSpec)], mut cases: Vec<(&Client, Method, usize)>) {
+    cases.retain(|(client, _, product)| can_speak(client, &products[*product].0));
+    let keys = Keys::make();
+    let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                while let Some((client, method, product)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let (name, spec) = &products[*product];
+                    if let Err(what) = try_one(client, *method, spec, &keys) {
+                        wrong.lock().unwrap().push(format!("{} by {method:?} on {name}: {what}", client.name));
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+/// A login in vain, and with a secret one with the planted account.
+fn try_one(client: &Client, method: Method, spec: &SshSpec, keys: &Keys) -> Result<(), String> {
+    let mut spec = spec.clone();
+    // An administrator's choice in every product; most ship without questions.
+    if method == Questions {
+        spec.auth_methods = vec!["publickey".into(), "keyboard-interactive".into()];
+    }
+    // Dbclient does not ask whether its command was begun: where no shell is, it waits for ever.
+    spec.shell.get_or_insert_default();
+    let accounts = [Account { user: PLANTED.0.into(), password: PLANTED.1.into() }];
+    let server = Server::with(ServiceSpec::new("under-test", ServiceKind::Ssh(Arc::new(spec))), &accounts);
+    let (user, secret): (&[u8], &[u8]) = if client.raw {
+        (b"ann\xe9", b"p\xff;\xc3\xbc\x7f\\ '\"x")
+    } else {
+        ("anné".as_bytes(), "pü;\\ '\"x".as_bytes())
+    };
+    let said = (client.run)(&Attempt { method, port: server.port, user, secret, keys });
+    let expected = if method == Key { keys.fingerprint.as_bytes() } else { secret };
+    let seen = attempts(&server);
+    if said.inside || !seen.contains(&(method.name().into(), user.to_vec(), expected.to_vec(), false)) {
+        return Err(format!("tried in vain: {seen:?}\n{}", said.words));
+    }
+    if method != Key {
+        let (user, secret) = (PLANTED.0.as_bytes(), PLANTED.1.as_bytes());
+        let said = (client.run)(&Attempt { method, port: server.port, user, secret, keys });
+        if !said.inside || !attempts(&server).contains(&(method.name().into(), user.to_vec(), secret.to_vec(), true)) {
+            return Err(format!("planted: {:?}\n{}", attempts(&server), said.words));
+        }
+    }
+    let let_in = attempts(&server)
+        .iter()
+        .filter(|(.., accepted)| *accepted)
+        .all(|(_, user, secret, _)| user == PLANTED.0.as_bytes() && secret == PLANTED.1.as_bytes());
+    let_in.then_some(()).ok_or_else(|| format!("{:?}", attempts(&server)))
+}
+
+/// Kind, user, secret, whether it was accepted.
+fn attempts(server: &Server) -> Vec<(String, Vec<u8>, Vec<u8>, bool)> {
+    let facts = server.facts().into_iter().filter_map(|(_, _, detail)| match detail {
+        Detail::Credential { username, secret_kind, secret, accepted, .. } => {
+            Some((secret_kind.to_string(), username, secret, accepted))
+        }
+        _ => None,
+    });
+    facts.collect()
+}
+
+/// Every product that speaks SSH, as its newest revision, without the time that it takes to refuse.
+fn products() -> Vec<(String, SshSpec)> {
+    #[derive(serde::Deserialize)]
+    struct File {
+        name: String,
+        #[serde(default)]
+        revisions: Vec<String>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Kind {
+        kind: ServiceKind,
+    }
+    let mut all = Vec::new();
+    for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../profiles/services")).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        if !text.contains("[kind.ssh]") {
+            continue;
+        }
+        let file: File = toml::from_str(&text).unwrap();
+        let revision = file.revisions.last().map_or("", String::as_str);
+        let kind: Kind = toml::from_str(&text.replace("{revision}", revision)).unwrap();
+        let ServiceKind::Ssh(spec) = kind.kind else { panic!("{} is no SSH server", file.name) };
+        let quick = SshSpec { password_delay_ms: (5, 10), refusal_delay_ms: (1, 2), ..(*spec).clone() };
+        all.push((file.name, quick));
+    }
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    assert!(all.len() >= 9, "{all:?}");
+    all
+}
+
+/// A key of a client, in the forms that clients read.
+struct Keys {
+    folder: PathBuf,
+    /// Its kind and what `ssh-keygen -l` prints.
+    fingerprint: String,
+}
+
+impl Keys {
+    fn make() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("ssh-clients-{}-{count}", std::process::id());
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let make = |program: &str, words: &[&str]| {
+            let output = Command::new(program).args(words).current_dir(&folder).output().unwrap();
+            assert!(output.status.success(), "{program}: {output:?}");
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        make("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", "key"]);
+        make("puttygen", &["key", "-o", "key.ppk"]);
+        make("dropbearconvert", &["openssh", "dropbear", "key", "key.db"]);
+        let printed = make("ssh-keygen", &["-l", "-f", "key"]);
+        fs::write(folder.join("askpass"), "#!/bin/sh\nprintf '%s\\n' \"$SECRET\"\n").unwrap();
+        fs::set_permissions(folder.join("askpass"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        let fingerprint = format!("ssh-ed25519 {}", printed.split(' ').nth(1).unwrap());
+        Self { folder, fingerprint }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        // What is left lies below target, where nobody minds it.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A client's command line, bounded in time, without an agent and without input.
+fn program(name: &str) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["60", name]).stdin(Stdio::null()).env_remove("SSH_AUTH_SOCK");
+    command
+}
+
+/// Runs a client: its status and its words.
+fn run(command: &mut Command) -> (Option<i32>, String) {
+    let output = command.output().unwrap();
+    assert_ne!(output.status.code(), Some(127), "{command:?} is not installed: cargo xtask tools");
+    (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+fn hydra(attempt: &Attempt<'_>) -> Said {
+    let mut command = program("hydra");
+    command.args(["-I", "-t", "1", "-s", &attempt.port.to_string()]);
+    command.arg("-l").arg(attempt.user()).arg("-p").arg(attempt.secret()).arg("ssh://127.0.0.1");
+    let (_, words) = run(&mut command);
+    Said { inside: words.contains("1 valid password"), words }
+}
+
+fn medusa(attempt: &Attempt<'_>) -> Said {
+    let mut command = program("medusa");
+    command.args(["-h", "127.0.0.1", "-M", "ssh", "-n", &attempt.port.to_string()]);
+    let (_, words) = run(command.arg("-u").arg(attempt.user()).arg("-p").arg(attempt.secret()));
+    Said { inside: words.contains("ACCOUNT FOUND"), words }
+}
+
+fn ncrack(attempt: &Attempt<'_>) -> Said {
+    let mut command = program("ncrack");
+    command.arg("--user").arg(attempt.user()).arg("--pass").arg(attempt.secret());
+    let (_, words) = run(command.arg(format!("ssh://127.0.0.1:{}", attempt.port)));
+    Said { inside: words.contains("Discovered credentials"), words }
+}
+
+fn openssh(attempt: &Attempt<'_>) -> Said {
+    let mut command = program("ssh");
+    command.args(["-v", "-F", "/dev/null", "-p", &attempt.port.to_string(), "-i", &attempt.keys.path("key")]);
+    for option in [
+        "IdentitiesOnly=yes",
+        "StrictHostKeyChecking=no",
+        "UserKnownHostsFile=/dev/null",
+        "NumberOfPasswordPrompts=1",
+        &format!("PreferredAuthentications={}", attempt.method.name()),
+    ] {
+        command.args(["-o", option]);
+    }
+    command.env("SSH_ASKPASS", attempt.keys.path("askpass")).env("SSH_ASKPASS_REQUIRE", "force");
+    command.env("SECRET", attempt.secret()).arg("-l").arg(attempt.user());
+    let (_, words) = run(command.args(["127.0.0.1", "exit"]));
+    Said { inside: words.contains("Authenticated to 127.0.0.1"), words }
+}
+
+fn plink(attempt: &Attempt<'_>) -> Said {
+    let command = || {
+        let mut command = program("plink");
+        command.args(["-v", "-batch", "-ssh", "-P", &attempt.port.to_string()]).arg("-l").arg(attempt.user());
+        if attempt.method == Key {
+            command.arg("-i").arg(attempt.keys.path("key.ppk"));
+        } else {
+            command.arg("-pw").arg(attempt.secret());
+        }
+        command
+    };
+    // It knows no way to take any host key: the first run says which it is.
+    let (_, words) = run(command().args(["127.0.0.1", "exit"]));
+    let Some(print) = words.split_whitespace().find(|word| word.starts_with("SHA256:")) else {
+        return Said { inside: false, words };
+    };
+    let (_, words) = run(command().args(["-hostkey", print, "127.0.0.1", "exit"]));
+    Said { inside: words.contains("Access granted"), words }
+}
+
+fn dbclient(attempt: &Attempt<'_>) -> Said {
+    let mut command = program("dbclient");
+    command.args(["-y", "-y", "-p", &attempt.port.to_string()]).arg("-l").arg(attempt.user());
+    if attempt.method == Key {
+        command.arg("-i").arg(attempt.keys.path("key.db"));
+    }
+    let (_, words) = run(command.env("DROPBEAR_PASSWORD", attempt.secret()).args(["127.0.0.1", "exit"]));
+    // It says how the server or it itself gave up; of a login, or of a session that is refused after it, it says less.
+    let refused = ["No auth methods could be used", "Disconnect received", "Remote closed the connection", "Error"];
+    Said { inside: !refused.iter().any(|text| words.contains(text)), words }
+}
+
+fn paramiko(attempt: &Attempt<'_>) -> Said {
+    library("paramiko", attempt)
+}
+
+fn asyncssh(attempt: &Attempt<'_>) -> Said {
+    library("asyncssh", attempt)
+}
+
+fn libssh(attempt: &Attempt<'_>) -> Said {
+    library("libssh", attempt)
+}
+
+fn library(name: &str, attempt: &Attempt<'_>) -> Said {
+    let hex = |octets: &[u8]| octets.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+    let mut command = program("/usr/bin/python3");
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/attempts/attempt.py"));
+    command.args([name, attempt.method.name(), &attempt.port.to_string(), &attempt.keys.path("key")]);
+    let (code, words) = run(command.env("USER_HEX", hex(attempt.user)).env("SECRET_HEX", hex(attempt.secret)));
+    assert_eq!(code, Some(0), "{name}: {words}");
+    // Before it, libraries may warn of each other.
+    Said { inside: words.lines().any(|line| line == "in"), words }
+}
