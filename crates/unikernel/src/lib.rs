@@ -24,3 +24,7 @@ extern crate std;
 
 pub mod console;
 pub mod module;
+pub mod pages;
+pub mod report;
+pub mod start;
+pub mod ticks;
