@@ -137,8 +137,7 @@ pub(crate) fn start() {
         gates[usize::from(TIMER)] = gate(interrupt, 1);
         gates[usize::from(SPURIOUS)] = gate(__on_spurious as *const () as u64, 1);
         let base = gates.as_ptr() as u64;
-        let table: [u16; 5] =
-            [64 * 16 - 1, base as u16, (base >> 16) as u16, (base >> 32) as u16, (base >> 48) as u16];
+        let table: [u16; 5] = [64 * 16 - 1, base as u16, (base >> 16) as u16, (base >> 32) as u16, (base >> 48) as u16];
         asm!("lidt [{}]", in(reg) &raw const table, options(nostack));
     }
     // The old controllers, where there are any, say nothing.

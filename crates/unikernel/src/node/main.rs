@@ -66,4 +66,3 @@ impl Memory for Physical {
         Some(unsafe { (at as *const [u8; N]).read() })
     }
 }
-

@@ -170,7 +170,9 @@ impl Devices {
     fn take(&mut self, bus: Bus) {
         match of!(&bus, transport => transport.device_type()) {
             // The header lacks a field where the device is older than the standard (virtio 1.1 §5.1.6.1).
-            DeviceType::Network if self.card.is_none() => self.card = Device::start(bus, FRAME, |v1| if v1 { 12 } else { 10 }),
+            DeviceType::Network if self.card.is_none() => {
+                self.card = Device::start(bus, FRAME, |v1| if v1 { 12 } else { 10 })
+            }
             DeviceType::Console if self.console.is_none() => self.console = Device::start(bus, PIECE, |_| 0),
             _ => {}
         }

@@ -75,8 +75,8 @@ impl Node {
         if let Some(console) = &mut self.console {
             console.acknowledge();
         }
-        let received = self.receive();
         self.listen();
+        let received = self.receive();
         let now = self.clock.now();
         if self.wake.is_some_and(|at| at <= now) {
             self.wake = None;
@@ -119,7 +119,9 @@ impl Node {
             match wish {
                 Wish::Clock(UtcNanos(utc)) => self.engine.handle_clock(self.clock.now(), UtcNanos(utc)),
                 Wish::End => self.farewell(),
-                Wish::Stranger(theirs) => panic!("the host speaks version {theirs} of the console, and this node {VERSION}"),
+                Wish::Stranger(theirs) => {
+                    panic!("the host speaks version {theirs} of the console, and this node {VERSION}")
+                }
             }
         }
     }
