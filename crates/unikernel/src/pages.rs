@@ -41,10 +41,10 @@ impl Layout {
         if null || at >= self.ram_end || self.guards.contains(&at) {
             return 0;
         }
-        if at >= self.text.start && at < self.text.end {
+        if self.text.holds(at) {
             return at | PRESENT;
         }
-        if at >= self.image.start && at < self.text.start {
+        if (self.image.start..self.text.start).contains(&at) {
             return at | PRESENT | NO_EXECUTE;
         }
         at | PRESENT | WRITE | NO_EXECUTE
@@ -54,7 +54,7 @@ impl Layout {
     #[must_use]
     pub fn large(&self, at: u64) -> u64 {
         let memory = at >= FINE && at.saturating_add(LARGE) <= self.ram_end.min(MOST);
-        let device = at >= DEVICES.start && at < DEVICES.end;
+        let device = DEVICES.holds(at);
         match (memory, device) {
             (true, _) => at | PRESENT | WRITE | NO_EXECUTE | IS_LARGE,
             (false, true) => at | PRESENT | WRITE | NO_EXECUTE | NO_CACHE | IS_LARGE,

@@ -18,6 +18,14 @@ pub struct Range {
     pub end: u64,
 }
 
+impl Range {
+    /// Whether `at` is inside.
+    #[must_use]
+    pub fn holds(&self, at: u64) -> bool {
+        (self.start..self.end).contains(&at)
+    }
+}
+
 /// What is told at the entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StartInfo {

@@ -129,7 +129,8 @@ pub(crate) fn start() {
         __gdt[3] = 103 | (base & 0xff_ffff) << 16 | 0x89 << 40 | (base >> 24 & 0xff) << 56;
         __gdt[4] = base >> 32;
         asm!("ltr {0:x}", in(reg) 0x18u16, options(nostack));
-        let gates = &mut (*(&raw mut GATES)).0;
+        let gates = &raw mut GATES;
+        let gates = &mut (*gates).0;
         for (gate_of, handler) in gates.iter_mut().zip(__exceptions) {
             *gate_of = gate(handler, 2);
         }

@@ -95,8 +95,8 @@ unsafe impl GlobalAlloc for OneProcessor {
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: as above; the caller vouches for pointer and layout.
         if let Some(at) = NonNull::new(at) {
+            // SAFETY: as above; the caller vouches for pointer and layout.
             unsafe { (*self.0.get()).deallocate(at, layout) }
         }
     }

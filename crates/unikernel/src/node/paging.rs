@@ -39,8 +39,9 @@ pub(crate) fn layout(ram_end: u64) -> Layout {
 /// Makes the tables and takes them into use.
 pub(crate) fn protect(layout: &Layout) {
     assert!(layout.image.end <= FINE, "the image is larger than its page tables reach");
+    let tables = &raw mut __tables;
     // SAFETY: the tables are ours alone, and this runs once.
-    let tables = unsafe { &mut *(&raw mut __tables) };
+    let tables = unsafe { &mut *tables };
     *tables = [[0; 512]; 12];
     let address = |table: &[u64; 512]| table.as_ptr() as u64;
     let [top, gigabytes, first, fourth, fine @ ..] = tables;

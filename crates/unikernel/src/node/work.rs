@@ -168,7 +168,7 @@ impl Node {
         self.end_at = Some(now.saturating_add(FAREWELL_NS));
     }
 
-    fn end_if_due(&mut self, now: u64, stuck: bool) {
+    fn end_if_due(&self, now: u64, stuck: bool) {
         let Some(at) = self.end_at else { return };
         if now >= at || (self.reporter.is_settled() && !stuck) {
             end(0);
