@@ -1,23 +1,17 @@
-//! ARP as the personality has it (RFC 826, RFC 5227), and the neighbour cache with its unicast verification.
+//! ARP as the personality has it (RFC 826, RFC 5227): who is answered, and how a decoy asks.
 
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::Ipv4Addr;
 
 use chaff_events::{Detail, Kind, Transport};
 use chaff_wire::{Mac, arp, ethernet};
 
 use crate::{
-    clock::Ticks,
     counters::{DropReason, Verdict},
-    engine::{Arrival, Run, Timer, sight, source},
+    engine::{Arrival, Run, sight, source},
     fleet::{DecoyView, Fleet},
-    peer::NeighbourState,
     personality::Arp,
-    timer::TimerId,
     visitor,
 };
-
-/// Pause between two questions of a verification (Linux: RETRANS_TIMER, one second).
-const PROBE_INTERVAL_NS: u64 = 1_000_000_000;
 
 impl Run {
     pub(crate) fn arp(&mut self, fleet: &Fleet, arrival: Arrival, octets: &[u8], snap: bool) -> Verdict {
@@ -54,23 +48,14 @@ impl Run {
         let reply = arp::Packet::new(arp::REPLY, (decoy.spec.mac, decoy.v4()), (packet.sender_mac, packet.sender_ip));
         let path = Self::path(decoy, packet.sender_mac);
         self.out.frame(path, ethernet::ARP, |out| reply.emit(out));
+        self.neighbour_asked(decoy, arrival.now, packet.sender_ip, packet.sender_mac);
         Verdict::Answered
     }
 
-    /// A reply to a question that a decoy asked.
+    /// A reply, as a rule to a question that the decoy asked: no intruder's doing.
     fn arp_reply(&mut self, decoy: &DecoyView<'_>, arrival: Arrival, packet: &arp::Packet) -> Verdict {
-        let Some(index) = self.peers.find(decoy.index, packet.sender_ip.into(), &self.chance) else {
-            return Verdict::Dropped(DropReason::Silent);
-        };
-        let reachable = u64::from(decoy.stack.rules.arp.reachable_ms) * 1_000_000;
-        if let Some(peer) = self.peers.get_mut(index) {
-            let timer = core::mem::replace(&mut peer.neighbour.timer, TimerId::NONE);
-            peer.neighbour.state = NeighbourState::Reachable;
-            peer.neighbour.mac = packet.sender_mac;
-            peer.verify_due = arrival.now.saturating_add(reachable);
-            self.wheel.cancel(timer);
-        }
-        // The decoy itself asked: this is an answer to chaff, not an intruder's doing.
+        let to_all = arrival.destination.is_group();
+        let _ = self.neighbour_told(decoy, arrival.now, packet.sender_ip, packet.sender_mac, to_all);
         Verdict::Dropped(DropReason::Silent)
     }
 
@@ -105,76 +90,6 @@ impl Run {
         let request = arp::Packet::new(arp::REQUEST, (decoy.spec.mac, sender), (Mac::ZERO, target));
         let path = Self::path(decoy, to);
         self.out.frame(path, ethernet::ARP, |out| request.emit(out));
-    }
-
-    /// An answer went to `remote` by way of `mac`: the neighbour that it went through is verified some seconds later,
-    /// as a host does that used an address it only overheard.
-    pub(crate) fn neighbour_used(&mut self, decoy: &DecoyView<'_>, now: u64, peer: u32, remote: IpAddr, mac: Mac) {
-        let rules = &decoy.stack.rules.arp;
-        if rules.verify_ms == 0 {
-            return;
-        }
-        let due = self.peers.get_mut(peer).is_some_and(|p| now >= p.verify_due);
-        if !due {
-            return;
-        }
-        let reachable = now.saturating_add(u64::from(rules.reachable_ms) * 1_000_000);
-        if let Some(peer) = self.peers.get_mut(peer) {
-            peer.verify_due = reachable;
-        }
-        let next_hop = if decoy.on_link(remote) { remote } else { decoy.gateway().unwrap_or(remote) };
-        let Some(hop) = self.peer(decoy, next_hop) else { return };
-        let Some(entry) = self.peers.get_mut(hop) else { return };
-        let fresh = entry.neighbour.state == NeighbourState::Reachable && next_hop != remote && now < entry.verify_due;
-        let asking = matches!(entry.neighbour.state, NeighbourState::Delay | NeighbourState::Probe(_));
-        if fresh || asking {
-            return;
-        }
-        entry.verify_due = reachable;
-        entry.neighbour.mac = mac;
-        entry.neighbour.state = NeighbourState::Delay;
-        let ticks = Ticks::new(decoy.stack.rules.connection.timer_tick_ms, decoy.spec.seed);
-        let at = ticks.deadline(now, u64::from(rules.verify_ms) * 1_000_000);
-        entry.neighbour.timer = self.wheel.set(at, Timer::Neighbour(hop));
-    }
-
-    /// TCP to `remote` has moved forward: it is there, and need not be asked (RFC 4861 §7.3.1; Linux does so for IPv4).
-    pub(crate) fn neighbour_confirmed(&mut self, decoy: &DecoyView<'_>, now: u64, remote: IpAddr) {
-        let rules = &decoy.stack.rules.arp;
-        if rules.verify_ms == 0 || !decoy.on_link(remote) {
-            return;
-        }
-        let Some(peer) = self.peers.find(decoy.index, remote, &self.chance).and_then(|i| self.peers.get_mut(i)) else {
-            return;
-        };
-        if matches!(peer.neighbour.state, NeighbourState::Delay | NeighbourState::Probe(_)) {
-            peer.neighbour.state = NeighbourState::Reachable;
-            peer.verify_due = now.saturating_add(u64::from(rules.reachable_ms) * 1_000_000);
-            let timer = core::mem::replace(&mut peer.neighbour.timer, TimerId::NONE);
-            self.wheel.cancel(timer);
-        }
-    }
-
-    pub(crate) fn neighbour_due(&mut self, fleet: &Fleet, now: u64, index: u32) {
-        let Some(peer) = self.peers.get_mut(index) else { return };
-        peer.neighbour.timer = TimerId::NONE;
-        let Some(decoy) = fleet.view(peer.decoy) else { return };
-        let asked = match peer.neighbour.state {
-            NeighbourState::Delay => 0,
-            NeighbourState::Probe(asked) => asked,
-            NeighbourState::Stale | NeighbourState::Reachable => return,
-        };
-        if asked > decoy.stack.rules.arp.verify_retries {
-            peer.neighbour.state = NeighbourState::Stale;
-            return;
-        }
-        peer.neighbour.state = NeighbourState::Probe(asked.saturating_add(1));
-        let (remote, mac) = (peer.remote, peer.neighbour.mac);
-        let ticks = Ticks::new(decoy.stack.rules.connection.timer_tick_ms, decoy.spec.seed);
-        peer.neighbour.timer = self.wheel.set(ticks.deadline(now, PROBE_INTERVAL_NS), Timer::Neighbour(index));
-        if let IpAddr::V4(remote) = remote {
-            self.arp_question(&decoy, decoy.v4(), remote, mac);
-        }
     }
 }
 

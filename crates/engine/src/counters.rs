@@ -125,4 +125,6 @@ pub struct Usage {
     pub reassemblies: usize,
     /// Octets in the buffers of connections.
     pub held: usize,
+    /// Octets of frames that wait until their receiver has answered ARP.
+    pub waiting: usize,
 }

@@ -16,7 +16,7 @@ use crate::{
     counters::{Counters, DropReason, Usage, Verdict},
     fleet::{DecoyView, Fleet, Hosts},
     observe::{Observer, Sight},
-    outbox::{Outbox, Path},
+    outbox::{Outbox, Path, To},
     part::{Audience, Fellows, Share},
     peer::Peers,
     reassembly::Reassembler,
@@ -107,7 +107,7 @@ impl Engine {
             tcp: Tables::new(share),
             reassembler: Reassembler::new(share),
             wheel: Wheel::new(now),
-            out: Outbox::default(),
+            out: Outbox::new(share),
             observer: Observer::new(now, share),
             chance,
             clock: Clock::new(now, utc),
@@ -184,6 +184,7 @@ impl Engine {
             time_wait: self.run.tcp.time_wait(),
             reassemblies: self.run.reassembler.len(),
             held: self.run.tcp.held(),
+            waiting: self.run.out.waiting(),
         }
     }
 
@@ -224,9 +225,15 @@ impl Run {
         }
     }
 
-    /// The way back to where a frame came from.
+    /// The way to a card.
     pub(crate) fn path(decoy: &DecoyView<'_>, to: Mac) -> Path {
-        Path { link: decoy.network.link, vlan: decoy.network.vlan, from: decoy.spec.mac, to }
+        Path {
+            link: decoy.network.link,
+            vlan: decoy.network.vlan,
+            from: decoy.spec.mac,
+            to: To::Card(to),
+            pending: decoy.stack.rules.arp.pending,
+        }
     }
 
     /// Records a sight that may be folded.

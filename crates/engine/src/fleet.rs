@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 
+use chaff_wire::Mac;
 use hashbrown::HashTable;
 
 use crate::{
@@ -32,6 +33,34 @@ pub(crate) struct Host {
     pub(crate) half_newest: u32,
     /// Established connections.
     pub(crate) connections: u16,
+    /// Neighbours that are being asked for.
+    pub(crate) unresolved: u16,
+    /// Who asked for this decoy last.
+    pub(crate) asker: Asker,
+}
+
+/// The card of the neighbour that asked last. Kept here and not among the peers, so that a sweep by ARP takes no memory
+/// and makes nobody forgotten.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Asker {
+    ip: u32,
+    card: [u8; 6],
+}
+
+impl Asker {
+    pub(crate) fn set(&mut self, ip: Ipv4Addr, card: Mac) {
+        *self = Self { ip: ip.to_bits(), card: card.0 };
+    }
+
+    pub(crate) fn of(&self, ip: IpAddr) -> Option<Mac> {
+        (self.ip != 0 && ip == IpAddr::V4(Ipv4Addr::from_bits(self.ip))).then_some(Mac(self.card))
+    }
+
+    pub(crate) fn forget(&mut self, ip: IpAddr) {
+        if self.of(ip).is_some() {
+            *self = Self::default();
+        }
+    }
 }
 
 /// A token bucket that starts full: counts what was spent, so that a row of zeros is a full one.

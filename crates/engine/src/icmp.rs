@@ -102,8 +102,8 @@ impl Run {
             DfRule::Set => true,
             DfRule::Inverted => !ip.df,
         };
-        let counted = self.next_id(decoy, arrival.now, ip.source.into(), arrival.source, rules.ip_id.echo);
-        let id = if rules.ip_id.echo == IdRule::Request { ip.id } else { counted };
+        let leaves = self.departure(decoy, arrival.now, ip.source.into(), arrival.source, rules.ip_id.echo);
+        let id = if rules.ip_id.echo == IdRule::Request { ip.id } else { leaves.id };
         let mut options = [0; 40];
         let options = match rules.ip.options {
             OptionRule::Route => recorded_route(ip.options, decoy.v4(), &mut options),
@@ -121,9 +121,8 @@ impl Run {
             destination: ip.source,
             options,
         };
-        let path = Self::path(decoy, arrival.source);
         let message = Header { kind, code, word };
-        self.out.datagram(path, header, icmpv4::HEADER + body.len(), |out| message.emit(body, out));
+        self.out.datagram(leaves.path, header, icmpv4::HEADER + body.len(), |out| message.emit(body, out));
         Verdict::Answered
     }
 
@@ -157,12 +156,12 @@ impl Run {
             return Verdict::Observed;
         }
         let quoted = quote(decoy, &ip);
-        let id = self.next_id_of(decoy, arrival.now, peer, ip.source.into(), arrival.source, rules.ip_id.error);
+        let leaves = self.departure_to(decoy, arrival.now, peer, arrival.source, rules.ip_id.error);
         // Without the congestion bits and the precedence, which is the error's own.
         let copied = if rules.icmp.error_tos_copied { ip.tos & 0x1e } else { 0 };
         let header = ipv4::Header {
             tos: rules.icmp.error_tos | copied,
-            id,
+            id: leaves.id,
             df: rules.icmp.error_df,
             mf: false,
             offset: 0,
@@ -172,9 +171,8 @@ impl Run {
             destination: ip.source,
             options,
         };
-        let path = Self::path(decoy, arrival.source);
         let message = Header { kind, code, word };
-        self.out.datagram(path, header, icmpv4::HEADER + quoted.len(), |out| message.emit(&quoted, out));
+        self.out.datagram(leaves.path, header, icmpv4::HEADER + quoted.len(), |out| message.emit(&quoted, out));
         Verdict::Answered
     }
 }

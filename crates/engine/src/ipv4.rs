@@ -1,6 +1,6 @@
 //! Receiving IPv4: what a host accepts (RFC 1122 §3.2.1), reassembly, and the way to each protocol.
 
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::Ipv4Addr;
 
 use chaff_events::{Detail, Kind, Transport};
 use chaff_wire::{
@@ -14,7 +14,7 @@ use crate::{
     engine::{Arrival, Run, Timer, sight, source},
     fleet::{DecoyView, Fleet},
     ip_options,
-    personality::{IdRule, OptionRule},
+    personality::OptionRule,
     reassembly::{Assembled, Key},
 };
 
@@ -170,40 +170,6 @@ impl Run {
         let error = (icmpv4::TIME_EXCEEDED, icmpv4::REASSEMBLY_EXCEEDED);
         let unused = decoy.stack.rules.icmp.error_unused.to_be_bytes();
         let _ = self.icmp_error_about(&decoy, Delivery::new(arrival, ip), error, unused);
-    }
-
-    /// The entry for a remote address, made if need be.
-    pub(crate) fn peer(&mut self, decoy: &DecoyView<'_>, remote: IpAddr) -> Option<u32> {
-        let (peer, orphan) = self.peers.meet(decoy.index, remote, &mut self.chance)?;
-        self.wheel.cancel(orphan);
-        Some(peer)
-    }
-
-    /// The next identification of a decoy's datagram to `remote`; also starts the neighbour's verification, since
-    /// something is about to be sent.
-    pub(crate) fn next_id(&mut self, decoy: &DecoyView<'_>, now: u64, remote: IpAddr, mac: Mac, rule: IdRule) -> u16 {
-        let Some(peer) = self.peer(decoy, remote) else { return 0 };
-        self.next_id_of(decoy, now, peer, remote, mac, rule)
-    }
-
-    /// The same where the entry is known.
-    pub(crate) fn next_id_of(
-        &mut self,
-        decoy: &DecoyView<'_>,
-        now: u64,
-        peer: u32,
-        remote: IpAddr,
-        mac: Mac,
-        rule: IdRule,
-    ) -> u16 {
-        self.neighbour_used(decoy, now, peer, remote, mac);
-        let tick = u64::from(decoy.stack.rules.connection.timer_tick_ms) * 1_000_000;
-        let Some(host) = self.hosts.of(decoy.index) else { return 0 };
-        let Some(peer) = self.peers.get_mut(peer) else { return 0 };
-        if rule == IdRule::Peer && tick > 0 {
-            peer.ids.rest(now, tick, &mut self.chance);
-        }
-        crate::ip_id::next(rule, &mut host.ids, &mut peer.ids, now, &mut self.chance)
     }
 }
 

@@ -36,6 +36,7 @@ mod ip_id;
 mod ip_options;
 mod ipv4;
 mod isn;
+mod neighbour;
 mod observe;
 mod outbox;
 mod part;
@@ -46,6 +47,7 @@ mod tcp;
 mod timer;
 mod udp;
 mod visitor;
+mod waiting;
 
 pub use counters::{Counters, DropReason, Usage, Verdict};
 pub use engine::{Engine, Output};

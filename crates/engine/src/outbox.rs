@@ -5,32 +5,86 @@ use alloc::{collections::VecDeque, vec::Vec};
 use chaff_events::Observation;
 use chaff_wire::{Mac, ethernet, ipv4};
 
+use crate::{part::Share, waiting::Waiting};
+
+/// To which card a frame goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum To {
+    Card(Mac),
+    /// That is being asked: it waits in this line.
+    Waiting(u64),
+    /// So many others are being asked for that it is thrown away.
+    Nobody,
+}
+
 /// Where a frame goes: link, VLAN, and the two hardware addresses.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Path {
     pub(crate) link: u16,
     pub(crate) vlan: Option<u16>,
     pub(crate) from: Mac,
-    pub(crate) to: Mac,
+    pub(crate) to: To,
+    /// How many frames wait at most in a line.
+    pub(crate) pending: u16,
 }
 
 /// Octets of an IPv4 datagram on Ethernet.
 const MTU: usize = 1500;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Outbox {
     octets: Vec<u8>,
     frames: VecDeque<(usize, usize, u16)>,
     observations: VecDeque<Observation>,
+    waiting: Waiting,
 }
 
 impl Outbox {
+    pub(crate) fn new(share: Share) -> Self {
+        let (octets, frames, observations) = (Vec::new(), VecDeque::new(), VecDeque::new());
+        Self { octets, frames, observations, waiting: Waiting::new(share) }
+    }
+
     /// Writes one frame; `body` appends what follows the Ethernet header.
     pub(crate) fn frame(&mut self, path: Path, kind: u16, body: impl FnOnce(&mut Vec<u8>)) {
         let start = self.octets.len();
-        ethernet::Header { destination: path.to, source: path.from, vlan: path.vlan, kind }.emit(&mut self.octets);
+        let destination = match path.to {
+            To::Card(card) => card,
+            To::Waiting(_) => Mac::ZERO,
+            To::Nobody => return,
+        };
+        ethernet::Header { destination, source: path.from, vlan: path.vlan, kind }.emit(&mut self.octets);
         body(&mut self.octets);
+        if let To::Waiting(line) = path.to {
+            let frame = self.octets.get(start..).unwrap_or(&[]);
+            self.waiting.join(line, path.pending, path.link, frame);
+            self.octets.truncate(start);
+            return;
+        }
         self.frames.push_back((start, self.octets.len(), path.link));
+    }
+
+    /// A new line for frames to wait in.
+    pub(crate) fn open_line(&mut self) -> u64 {
+        self.waiting.open()
+    }
+
+    /// What waits in a line goes to `card`, or nowhere.
+    pub(crate) fn close_line(&mut self, line: u64, card: Option<Mac>) {
+        for mut waiter in self.waiting.close(line).into_iter().flatten() {
+            let Some(card) = card else { continue };
+            if let Some(destination) = waiter.frame.get_mut(..6) {
+                destination.copy_from_slice(&card.0);
+            }
+            let start = self.octets.len();
+            self.octets.extend_from_slice(&waiter.frame);
+            self.frames.push_back((start, self.octets.len(), waiter.link));
+        }
+    }
+
+    /// Octets that wait in lines.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.octets()
     }
 
     /// Writes an IPv4 datagram whose payload is `length` octets, appended by `body`; in fragments if it is too long.

@@ -5,9 +5,17 @@ use core::net::IpAddr;
 use chaff_wire::Mac;
 use hashbrown::HashTable;
 
-use crate::{arena::Arena, chance::Chance, fleet::Bucket, ip_id::PeerIds, isn::History, part::Share, timer::TimerId};
+use crate::{
+    arena::Arena,
+    chance::Chance,
+    fleet::{Bucket, DecoyView},
+    ip_id::PeerIds,
+    isn::History,
+    part::Share,
+    timer::TimerId,
+};
 
-/// Pairs of decoy and remote address that are remembered at once: a sweep of a /16 by one intruder. About 7 MiB.
+/// Pairs of decoy and remote address that are remembered at once: a sweep of a /16 by one intruder. About 9 MiB.
 const MAX_PEERS: usize = 65_536;
 
 #[derive(Debug)]
@@ -22,29 +30,56 @@ pub(crate) struct Peer {
     /// ICMP errors sent to this peer.
     pub(crate) errors: Bucket,
     pub(crate) neighbour: Neighbour,
-    /// When the neighbour machine must be asked again; until then an answer costs nothing here.
-    pub(crate) verify_due: u64,
 }
 
-/// The neighbour cache entry, if the peer is on the decoy's link (RFC 4861 §7.3.2 has the states; Linux uses them for
-/// IPv4 as well).
+/// The neighbour cache entry. For an address beyond the router it holds the router's card, and no state of its own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Neighbour {
-    pub(crate) mac: Mac,
+    pub(crate) card: Mac,
     pub(crate) state: NeighbourState,
+    /// Until when packets go to `card` and nothing else need be looked at.
+    pub(crate) until: u64,
     pub(crate) timer: TimerId,
+    /// Where packets wait while the neighbour is asked for.
+    pub(crate) line: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NeighbourState {
-    /// Nothing is known, or nothing holds any more: the next answer starts a verification.
+    /// Nothing is known: the next packet waits, and everybody is asked.
+    Unknown,
+    /// So many times everybody was asked.
+    Incomplete(u8),
+    /// It was overheard, or it answered long ago: the next packet starts a verification.
     Stale,
-    /// An answer was sent; verification starts when the timer fires.
+    /// A packet was sent; verification starts when the timer fires.
     Delay,
-    /// So many questions were asked.
+    /// So many times it was asked by unicast.
     Probe(u8),
     /// It answered.
     Reachable,
+}
+
+impl Neighbour {
+    const UNKNOWN: Self =
+        Self { card: Mac::ZERO, state: NeighbourState::Unknown, until: 0, timer: TimerId::NONE, line: 0 };
+
+    /// It was heard of. A stack that verifies does so before it relies on that; others take it as an answer.
+    pub(crate) fn learn(&mut self, card: Mac, now: u64, decoy: &DecoyView<'_>) {
+        self.confirm(card, now, decoy);
+        if decoy.stack.rules.arp.verify_ms > 0 {
+            self.state = NeighbourState::Stale;
+            self.until = 0;
+        }
+    }
+
+    /// It answered. Where the personality sets no end, that holds for ever.
+    pub(crate) fn confirm(&mut self, card: Mac, now: u64, decoy: &DecoyView<'_>) {
+        let holds = u64::from(decoy.stack.rules.arp.reachable_ms) * 1_000_000;
+        self.card = card;
+        self.state = NeighbourState::Reachable;
+        self.until = if holds == 0 { u64::MAX } else { now.saturating_add(holds) };
+    }
 }
 
 #[derive(Debug)]
@@ -73,25 +108,24 @@ impl Peers {
         self.index.find(hash(chance, decoy, remote), same).copied()
     }
 
-    /// The entry for a pair, made if need be. The second value is a timer of an entry that gave way.
-    pub(crate) fn meet(&mut self, decoy: u32, remote: IpAddr, chance: &mut Chance) -> Option<(u32, TimerId)> {
+    /// The entry for a pair, made if need be, and the one that gave way to it.
+    pub(crate) fn meet(&mut self, decoy: u32, remote: IpAddr, chance: &mut Chance) -> Option<(u32, Option<Peer>)> {
         if let Some(index) = self.find(decoy, remote, chance) {
             // The order of use matters only when places run out.
             if self.peers.len() > self.limit / 2 {
                 self.peers.touch(index);
             }
-            return Some((index, TimerId::NONE));
+            return Some((index, None));
         }
-        let mut orphan = TimerId::NONE;
+        let mut gave_way = None;
         if self.peers.is_full() {
             let oldest = self.peers.oldest()?;
             let peer = self.peers.remove(oldest)?;
-            orphan = peer.neighbour.timer;
             if let Ok(entry) = self.index.find_entry(hash(chance, peer.decoy, peer.remote), |&i| i == oldest) {
                 entry.remove();
             }
+            gave_way = Some(peer);
         }
-        let neighbour = Neighbour { mac: Mac::ZERO, state: NeighbourState::Stale, timer: TimerId::NONE };
         let index = self.peers.push(Peer {
             decoy,
             remote,
@@ -99,13 +133,12 @@ impl Peers {
             ids: PeerIds::new(chance.next_u16()),
             unanswered: 0,
             errors: Bucket::default(),
-            neighbour,
-            verify_due: 0,
+            neighbour: Neighbour::UNKNOWN,
         })?;
         let peers = &self.peers;
         let rehash = |&i: &u32| peers.get(i).map_or(0, |p| hash(chance, p.decoy, p.remote));
         self.index.insert_unique(hash(chance, decoy, remote), index, rehash);
-        Some((index, orphan))
+        Some((index, gave_way))
     }
 }
 

@@ -62,10 +62,10 @@ impl Run {
             return Verdict::Observed;
         };
         let rules = &decoy.stack.rules;
-        let id = self.next_id(decoy, arrival.now, ip.source.into(), arrival.source, rules.ip_id.udp);
+        let leaves = self.departure(decoy, arrival.now, ip.source.into(), arrival.source, rules.ip_id.udp);
         let header = ipv4::Header {
             tos: 0,
-            id,
+            id: leaves.id,
             df: rules.ip.df_udp,
             mf: false,
             offset: 0,
@@ -76,8 +76,7 @@ impl Run {
             options: &[],
         };
         let reply = udp::Header { source: datagram.destination, destination: datagram.source };
-        let path = Self::path(decoy, arrival.source);
-        self.out.datagram(path, header, udp::HEADER + answer.len(), |out| {
+        self.out.datagram(leaves.path, header, udp::HEADER + answer.len(), |out| {
             reply.emit(decoy.v4(), ip.source, &answer, out);
         });
         Verdict::Answered

@@ -8,12 +8,12 @@ use chaff_testkit::{
     load::{self, Kind, Target},
     rig::{START, START_UTC},
 };
-use chaff_wire::{Mac, arp, ethernet};
-
 /// Different frames at most; after so many they come round.
 const DISTINCT: u64 = 1 << 19;
 /// Time between two frames: half a million a second.
 const GAP: u64 = 2_000;
+/// Who sends.
+const SENDER: Target = Target { mac: HOST.0, ip: HOST.1 };
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -25,6 +25,13 @@ fn main() {
     let frames: u64 = frames.parse().expect("FRAMES is a number");
     let mut engine = chaff_engine::Engine::new(fixture::fleet(decoys), [7; 32], START, START_UTC);
     let models = models(kind, decoys, frames.min(DISTINCT));
+    // Whoever sends to a host has asked for it before, and is known to it from then on.
+    if kind != "arp" {
+        for question in load::questions(SENDER, &targets(decoys, frames.min(DISTINCT))) {
+            engine.handle_frame(START, 0, &question);
+            drain(&mut engine, START);
+        }
+    }
     let begun = Instant::now();
     let sent = drive(&mut engine, &models, frames);
     let each = begun.elapsed().as_secs_f64() * 1e9 / frames.max(1) as f64;
@@ -61,27 +68,22 @@ fn drain(engine: &mut chaff_engine::Engine, now: u64) -> u64 {
     sent
 }
 
-fn models(kind: &str, decoys: u32, distinct: u64) -> Vec<Vec<u8>> {
-    let host = Target { mac: HOST.0, ip: HOST.1 };
-    // Spread over the whole fleet, so that every frame meets a decoy that the caches do not hold.
+/// As many as there are decoys: one round of the load visits each, the next comes from another port. Spread over the whole
+/// fleet, so that every frame meets a decoy that the caches do not hold.
+fn targets(decoys: u32, distinct: u64) -> Vec<Target> {
     let chosen = |n: u64| u32::try_from(n * 2_654_435_761 % u64::from(decoys)).unwrap_or(0);
     let target = |n| Target { mac: decoy_mac(chosen(n)), ip: decoy_ip(chosen(n)) };
-    // As many as there are decoys: one round of the load visits each, the next comes from another port.
-    let targets: Vec<Target> = (0..distinct.min(u64::from(decoys))).map(target).collect();
-    let count = usize::try_from(distinct).unwrap_or(0);
-    match kind {
-        "syn" => load::frames(Kind::Syn, host, &targets, OPEN, count, 1),
-        "closed" => load::frames(Kind::Syn, host, &targets, CLOSED, count, 1),
-        "echo" => load::frames(Kind::Echo, host, &targets, 0, count, 1),
-        "arp" => targets.iter().map(|target| who_has(*target)).collect(),
-        _ => Vec::new(),
-    }
+    (0..distinct.min(u64::from(decoys))).map(target).collect()
 }
 
-fn who_has(target: Target) -> Vec<u8> {
-    let mut frame = Vec::new();
-    ethernet::Header { destination: Mac::BROADCAST, source: HOST.0, vlan: None, kind: ethernet::ARP }.emit(&mut frame);
-    arp::Packet::new(arp::REQUEST, HOST, (Mac::ZERO, target.ip)).emit(&mut frame);
-    frame.resize(ethernet::MIN_FRAME, 0);
-    frame
+fn models(kind: &str, decoys: u32, distinct: u64) -> Vec<Vec<u8>> {
+    let targets = targets(decoys, distinct);
+    let count = usize::try_from(distinct).unwrap_or(0);
+    match kind {
+        "syn" => load::frames(Kind::Syn, SENDER, &targets, OPEN, count, 1),
+        "closed" => load::frames(Kind::Syn, SENDER, &targets, CLOSED, count, 1),
+        "echo" => load::frames(Kind::Echo, SENDER, &targets, 0, count, 1),
+        "arp" => load::questions(SENDER, &targets).collect(),
+        _ => Vec::new(),
+    }
 }

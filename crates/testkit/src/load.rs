@@ -5,12 +5,17 @@ use std::{
     io,
     net::Ipv4Addr,
     os::fd::{AsFd, AsRawFd},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use chaff_lab::{Namespace, PacketSocket};
 use chaff_wire::{
-    Mac, ethernet, icmpv4, ipv4,
+    Mac, arp, ethernet, icmpv4, ipv4,
     tcp::{self, Flags, OptionList, TcpOption},
 };
 
@@ -18,6 +23,8 @@ use crate::forwarder::ignore_outgoing;
 
 /// Frames in one system call.
 const BATCH: usize = 64;
+/// How soon a resident hears that it is to end.
+const PATIENCE: Duration = Duration::from_millis(100);
 /// Answers that come after the last frame was sent still count for so long.
 const GRACE: Duration = Duration::from_millis(50);
 
@@ -154,6 +161,63 @@ impl Generator {
         }
         Ok(best)
     }
+}
+
+/// Somebody who answers ARP for an address that no kernel has, until it is dropped: hosts ask for whom they do not know.
+#[derive(Debug)]
+pub struct Resident {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Resident {
+    /// Moves in as `who` at `interface` of `namespace`.
+    ///
+    /// # Errors
+    /// When there is no such interface.
+    pub fn at(namespace: &Namespace, interface: &str, who: Target) -> io::Result<Self> {
+        let socket = PacketSocket::open(namespace, interface).map_err(io::Error::other)?;
+        ignore_outgoing(&socket)?;
+        filter(&socket, &questions_alone())?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let ended = Arc::clone(&stop);
+        let answer = move || {
+            let mut buffer = [0; 128];
+            while !ended.load(Ordering::SeqCst) {
+                let Ok(Some(length)) = socket.receive(&mut buffer, PATIENCE) else { continue };
+                let asked = buffer.get(ethernet::HEADER..length).and_then(arp::Packet::parse);
+                let Some(asked) = asked.filter(|one| one.operation == arp::REQUEST && one.target_ip == who.ip) else {
+                    continue;
+                };
+                let to = (asked.sender_mac, asked.sender_ip);
+                // A link that is down shows in what is measured.
+                let _ = socket.send(&arp_frame(arp::REPLY, who, to, asked.sender_mac));
+            }
+        };
+        Ok(Self { stop, thread: Some(std::thread::spawn(answer)) })
+    }
+}
+
+impl Drop for Resident {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// ARP requests of `source` for each of `targets`, as come before the first packet of every host.
+pub fn questions(source: Target, targets: &[Target]) -> impl Iterator<Item = Vec<u8>> {
+    targets.iter().map(move |target| arp_frame(arp::REQUEST, source, (Mac::ZERO, target.ip), Mac::BROADCAST))
+}
+
+fn arp_frame(operation: u16, from: Target, to: (Mac, Ipv4Addr), destination: Mac) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(ethernet::MIN_FRAME);
+    ethernet::Header { destination, source: from.mac, vlan: None, kind: ethernet::ARP }.emit(&mut frame);
+    arp::Packet::new(operation, (from.mac, from.ip), to).emit(&mut frame);
+    frame.resize(ethernet::MIN_FRAME, 0);
+    frame
 }
 
 /// Makes SYNs or echo requests to `targets` in turn, each from another port or with another number; `salt` makes the
@@ -344,6 +408,16 @@ fn answers(kind: Kind) -> Vec<libc::sock_filter> {
         statement(equal, u32::from(value), 0, 1),
         statement(end, 0xffff, 0, 0),
         statement(end, 0, 0, 0),
+    ]
+}
+
+/// Lets through ARP.
+fn questions_alone() -> [libc::sock_filter; 4] {
+    [
+        statement(libc::BPF_LD | libc::BPF_H | libc::BPF_ABS, 12, 0, 0),
+        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, u32::from(ethernet::ARP), 0, 1),
+        statement(libc::BPF_RET | libc::BPF_K, 0xffff, 0, 0),
+        statement(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
     ]
 }
 

@@ -58,14 +58,19 @@ impl Prober {
         while self.receive(Duration::ZERO) {}
     }
 
-    /// Waits for a frame; says whether one came.
+    /// Waits for a frame, and answers it if it asks for the prober's card; says whether one came.
     ///
     /// # Panics
     /// When the cable is gone.
     pub fn receive(&self, patience: Duration) -> bool {
         let mut buffer = [0; 2048];
         let Some(length) = self.socket.receive(&mut buffer, patience).unwrap() else { return false };
-        self.answers.borrow_mut().extend(Answer::of(&buffer[..length]));
+        let frame = &buffer[..length];
+        if let Some(asker) = asks_for_prober(frame) {
+            let reply = arp::Packet::new(arp::REPLY, PROBER, asker);
+            self.send(asker.0, ethernet::ARP, |out| reply.emit(out));
+        }
+        self.answers.borrow_mut().extend(Answer::of(frame));
         true
     }
 
@@ -117,6 +122,14 @@ impl Prober {
         while self.receive(QUIET) {}
         self.answers.take()
     }
+}
+
+/// Who wants to know which card the prober has.
+fn asks_for_prober(frame: &[u8]) -> Option<(Mac, Ipv4Addr)> {
+    let Content::Type(ethernet::ARP, packet) = ethernet::Frame::parse(frame)?.content else { return None };
+    let packet = arp::Packet::parse(packet)?;
+    let asked = packet.operation == arp::REQUEST && packet.target_ip == PROBER.1;
+    asked.then_some((packet.sender_mac, packet.sender_ip))
 }
 
 fn datagram(protocol: u8, destination: Ipv4Addr, payload: &[u8], out: &mut Vec<u8>) {

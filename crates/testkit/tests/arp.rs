@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 
 use chaff_events::Kind;
 use chaff_testkit::{
-    fixture::{HOST, decoy_ip, decoy_mac},
-    script::{Packet, SYN, Script, arp_reply, arp_request, echo, echo_reply, tcp},
+    fixture::{GATEWAY, HOST, decoy_ip, decoy_mac},
+    script::{ACK, Packet, SYN, Script, arp_reply, arp_request, echo, echo_reply, tcp},
 };
 use chaff_wire::{Mac, arp};
 
@@ -19,6 +19,11 @@ fn script(name: &str) -> Script {
 
 fn who_has() -> Packet {
     arp_request(HOST, decoy_ip(DECOY))
+}
+
+/// What the decoy asks when it looks for the host.
+fn question() -> Packet {
+    arp_request((decoy_mac(DECOY), decoy_ip(DECOY)), HOST.1)
 }
 
 fn is_at() -> Packet {
@@ -168,11 +173,13 @@ fn a_priority_tag_is_as_good_as_none_and_another_vlan_is_not() {
     host.expect_nothing(100);
 }
 
-/// Neighbour unreachability detection: five seconds after the first packet to a new peer comes a unicast question,
-/// and no broadcast before the first answer.
+/// Neighbour unreachability detection: five seconds after the first packet to a peer that was only overheard comes a
+/// unicast question, and no broadcast before the first answer.
 #[test]
 fn a_new_peer_is_verified_by_unicast_after_five_seconds() {
     let mut host = script("arp-verify");
+    host.send(who_has());
+    host.expect(is_at());
     host.send(echo(1, 1, b"ping"));
     host.expect(echo_reply(1, 1, b"ping"));
     let question = host.expect_at(5000, arp_request((decoy_mac(DECOY), decoy_ip(DECOY)), HOST.1));
@@ -184,14 +191,135 @@ fn a_new_peer_is_verified_by_unicast_after_five_seconds() {
 #[test]
 fn a_peer_that_does_not_answer_is_asked_three_times_a_second_apart() {
     let mut host = script("arp-verify-silent");
+    host.send(who_has());
+    host.expect(is_at());
     host.send(echo(1, 1, b"ping"));
     host.expect(echo_reply(1, 1, b"ping"));
-    let question = || arp_request((decoy_mac(DECOY), decoy_ip(DECOY)), HOST.1);
     for at in [5000, 6000, 7000] {
         let seen = host.expect_at(at, question());
         assert_eq!(seen.ether_destination, HOST.0, "asked by unicast");
     }
     host.expect_nothing(60_000);
+    // From now on nothing is known of it.
+    host.send(echo(1, 2, b"ping"));
+    let seen = host.expect(question());
+    assert_eq!(seen.ether_destination, Mac::BROADCAST, "asked of everybody");
+}
+
+/// A host that never said where it is gets no answer before it has answered ARP; the card that its packet came from
+/// proves nothing.
+#[test]
+fn a_peer_that_was_never_heard_of_is_asked_for_first() {
+    let mut host = script("arp-unknown");
+    host.send(echo(1, 1, b"ping"));
+    for at in [0, 1000] {
+        let seen = host.expect_at(at, question());
+        assert_eq!(seen.ether_destination, Mac::BROADCAST);
+    }
+    host.send(echo(1, 2, b"pong"));
+    host.send(arp_reply(HOST, (decoy_mac(DECOY), decoy_ip(DECOY))));
+    for (number, text) in [(1, b"ping"), (2, b"pong")] {
+        let seen = host.expect(echo_reply(1, number, text));
+        assert_eq!(seen.ether_destination, HOST.0);
+    }
+    host.send(echo(1, 3, b"ping"));
+    host.expect(echo_reply(1, 3, b"ping"));
+}
+
+#[test]
+fn what_waits_for_a_peer_that_does_not_answer_is_thrown_away() {
+    let mut host = script("arp-unanswered");
+    host.send(echo(1, 1, b"ping"));
+    for at in [0, 1000, 2000] {
+        host.expect_at(at, question());
+    }
+    host.expect_nothing(60_000);
+    assert_eq!(host.rig().usage().waiting, 0);
+    // It was asked in vain: an answer that comes now is to no question.
+    host.send(arp_reply(HOST, (decoy_mac(DECOY), decoy_ip(DECOY))));
+    host.expect_nothing(1000);
+    host.send(echo(1, 2, b"ping"));
+    host.expect(question());
+}
+
+/// A peer that asks for the decoy while it is being asked for says where it is as well.
+#[test]
+fn a_request_of_the_peer_is_an_answer_too() {
+    let mut host = script("arp-crossing");
+    host.send(echo(1, 1, b"ping"));
+    host.expect(question());
+    host.send(who_has());
+    host.expect(is_at());
+    host.expect(echo_reply(1, 1, b"ping"));
+    let seen = host.expect_at(5000, question());
+    assert_eq!(seen.ether_destination, HOST.0, "it was only overheard");
+}
+
+/// Somebody who lends another's address, as a scan over a third host does: the answer goes to the one who has it.
+#[test]
+fn an_answer_goes_to_the_owner_of_the_address() {
+    let mut host = script("arp-lent");
+    let owner = (Mac([0x52, 0x54, 0, 0, 0, 9]), HOST.1);
+    host.send(tcp(SYN).seq(100));
+    host.expect(question());
+    host.send(arp_reply(owner, (decoy_mac(DECOY), decoy_ip(DECOY))).ether_source(owner.0));
+    host.be(owner.0, owner.1);
+    let seen = host.expect(tcp(SYN | ACK).ack(101));
+    assert_eq!(seen.ether_destination, owner.0);
+}
+
+/// What comes from another network is answered by way of the router, whoever sent it.
+#[test]
+fn an_answer_to_another_network_goes_to_the_router() {
+    let mut host = script("arp-router");
+    let router = (Mac([0x52, 0x54, 0, 0, 0, 1]), GATEWAY);
+    let ask = || arp_request((decoy_mac(DECOY), decoy_ip(DECOY)), GATEWAY);
+    host.be(HOST.0, Ipv4Addr::new(192, 0, 2, 7));
+    host.send(echo(1, 1, b"ping"));
+    host.expect(ask());
+    host.send(arp_reply(router, (decoy_mac(DECOY), decoy_ip(DECOY))).ether_source(router.0));
+    host.be(router.0, Ipv4Addr::new(192, 0, 2, 7));
+    host.expect(echo_reply(1, 1, b"ping"));
+    host.send(echo(1, 2, b"ping").ether_source(HOST.0));
+    host.expect(echo_reply(1, 2, b"ping"));
+}
+
+/// A wrong `gateway` must not make a fleet mute to what a real router brings.
+#[test]
+fn a_router_that_does_not_answer_is_replaced_by_the_card_that_was_heard() {
+    let mut host = script("arp-no-router");
+    host.be(HOST.0, Ipv4Addr::new(192, 0, 2, 7));
+    host.send(echo(1, 1, b"ping"));
+    for at in [0, 1000, 2000] {
+        host.expect_at(at, arp_request((decoy_mac(DECOY), decoy_ip(DECOY)), GATEWAY));
+    }
+    assert_eq!(host.expect_at(3000, echo_reply(1, 1, b"ping")).ether_destination, HOST.0);
+    host.send(echo(1, 2, b"ping"));
+    assert_eq!(host.expect(echo_reply(1, 2, b"ping")).ether_destination, HOST.0);
+}
+
+/// Sources that do not exist cost one decoy a bounded number of questions and of waiting frames.
+#[test]
+fn invented_neighbours_are_asked_for_up_to_a_limit() {
+    let mut host = script("arp-invented");
+    for n in 0..2000u32 {
+        host.be(HOST.0, Ipv4Addr::from_bits(0x0a80_0000 + n));
+        host.send(echo(1, 1, b"ping"));
+    }
+    let questions = host.take(0).len();
+    assert_eq!(questions, 128, "the limit of one decoy");
+    assert!(host.rig().usage().waiting < 128 * 64, "{:?}", host.rig().usage());
+    // Another decoy is not concerned.
+    host.be(HOST.0, HOST.1);
+    host.talk_to(1);
+    host.send(echo(1, 1, b"ping"));
+    host.expect(arp_request((decoy_mac(1), decoy_ip(1)), HOST.1));
+    // When all were given up, the decoy asks again.
+    host.wait(4000);
+    let _ = host.take(0);
+    host.talk_to(DECOY);
+    host.send(echo(1, 2, b"ping"));
+    host.expect(question());
 }
 
 /// One known decoy must not give the others away: a frame for its card that carries another's address is nobody's.

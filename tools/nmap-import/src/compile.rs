@@ -270,6 +270,8 @@ fn arp() -> Arp {
         verify_ms: 0,
         verify_retries: 0,
         reachable_ms: 1_200_000,
+        questions: 3,
+        pending: 1,
         announce: 1,
         probe: 0,
         defend: true,

@@ -593,6 +593,16 @@ pub enum Overlap {
     Last,
 }
 
+/// Linux `mcast_solicit`, and what most others do.
+fn questions() -> u8 {
+    3
+}
+
+/// RFC 1122 §2.3.2.2.
+fn pending() -> u16 {
+    1
+}
+
 /// ARP and the neighbour cache. Times in milliseconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -629,6 +639,12 @@ pub struct Arp {
     pub verify_retries: u8,
     /// How long an answer holds before the next packet starts the verification again.
     pub reachable_ms: u32,
+    /// How often everybody is asked for a neighbour that nothing is known of, a second apart, before it is given up.
+    #[serde(default = "questions")]
+    pub questions: u8,
+    /// How many packets wait for such a neighbour; of more the first is dropped. RFC 1122 §2.3.2.2 wants one, the latest.
+    #[serde(default = "pending")]
+    pub pending: u16,
     /// Gratuitous announcements at birth.
     pub announce: u8,
     /// Probes (sender 0.0.0.0) before them.

@@ -19,6 +19,7 @@ use crate::{
     fleet::{DecoyView, Fleet},
     ipv4::Delivery,
     isn,
+    neighbour::Departure,
     personality::{Ecn, IsnClass, Layout, LayoutOption, MssRule, Offered, TimestampOffset, WindowRule},
     stack::{Exception, Shape, Stack, Taken},
     timer::TimerId,
@@ -318,8 +319,9 @@ impl Run {
             urgent: 0,
             options: &[],
         };
-        let id = self.next_id(decoy, now, half.flow.remote, half.mac, decoy.stack.rules.ip_id.reset);
-        let to = (half.flow.remote, half.mac);
+        let rule = decoy.stack.rules.ip_id.reset;
+        let Departure { id, path } = self.departure(decoy, now, half.flow.remote, half.mac, rule);
+        let to = (half.flow.remote, path);
         Self::emit_segment(&mut self.out, decoy, to, id, decoy.stack.rules.ip.df, &header, &[]);
     }
 
@@ -392,11 +394,11 @@ impl Run {
             urgent: u16::from(exception.is_some_and(|e| e.urgent)),
             options: options.as_octets(),
         };
-        let id = match peer {
-            Some(peer) => self.next_id_of(decoy, now, peer, half.flow.remote, half.mac, rules.ip_id.syn_ack),
-            None => self.next_id(decoy, now, half.flow.remote, half.mac, rules.ip_id.syn_ack),
+        let Departure { id, path } = match peer {
+            Some(peer) => self.departure_to(decoy, now, peer, half.mac, rules.ip_id.syn_ack),
+            None => self.departure(decoy, now, half.flow.remote, half.mac, rules.ip_id.syn_ack),
         };
-        let to = (half.flow.remote, half.mac);
+        let to = (half.flow.remote, path);
         let df = exception.and_then(|e| e.df).unwrap_or(rules.ip.df);
         let ttl = exception.and_then(|e| e.ttl).unwrap_or(rules.ip.ttl);
         let envelope = Envelope { id, df, ttl, tos: 0, options: reflected };

@@ -22,6 +22,7 @@ use crate::{
     engine::{Run, Timer, service_name, sight, source},
     fleet::{DecoyView, Fleet},
     ipv4::Delivery,
+    neighbour::Departure,
     personality::Acknowledge,
     spec::Port,
     stack::Shape,
@@ -300,8 +301,8 @@ impl Run {
             urgent: 0,
             options: options.as_octets(),
         };
-        let id = self.flow_id(decoy, now, connection);
-        let to = (connection.flow.remote, connection.mac);
+        let Departure { id, path } = self.flow_departure(decoy, now, connection);
+        let to = (connection.flow.remote, path);
         // ECT(0) on data that is sent for the first time (RFC 3168 §6.1.5).
         let tos = if connection.marks.agreed && outgoing.fresh { 2 } else { 0 };
         let rules = &decoy.stack.rules.ip;

@@ -20,7 +20,7 @@ use core::net::IpAddr;
 
 use chaff_events::{Detail, Kind, Transport};
 use chaff_wire::{
-    Mac, ipv4,
+    ipv4,
     tcp::{Flags, Segment},
 };
 use hashbrown::HashTable;
@@ -33,7 +33,8 @@ use crate::{
     engine::{Run, service_name, sight, source},
     fleet::{DecoyView, Fleet},
     ipv4::Delivery,
-    outbox::Outbox,
+    neighbour::Departure,
+    outbox::{Outbox, Path},
     part::Share,
     personality::IdRule,
     spec::Port,
@@ -390,7 +391,7 @@ impl Run {
     fn emit_segment(
         out: &mut Outbox,
         decoy: &DecoyView<'_>,
-        to: (IpAddr, Mac),
+        to: (IpAddr, Path),
         id: u16,
         df: bool,
         header: &chaff_wire::tcp::Header<'_>,
@@ -404,7 +405,7 @@ impl Run {
     fn emit_in(
         out: &mut Outbox,
         decoy: &DecoyView<'_>,
-        to: (IpAddr, Mac),
+        to: (IpAddr, Path),
         envelope: &Envelope<'_>,
         header: &chaff_wire::tcp::Header<'_>,
         data: &[u8],
@@ -423,7 +424,7 @@ impl Run {
             destination: remote,
             options: envelope.options,
         };
-        out.datagram(Self::path(decoy, to.1), ip, header.length() + data.len(), |octets| {
+        out.datagram(to.1, ip, header.length() + data.len(), |octets| {
             header.emit(own, remote, data, octets);
         });
     }
@@ -436,16 +437,14 @@ impl Run {
         ((seconds.wrapping_mul(hz) + rest * hz / 1_000_000_000) & 0xffff_ffff) as u32
     }
 
-    /// The identification of a segment of a connection.
-    fn flow_id(&mut self, decoy: &DecoyView<'_>, now: u64, connection: &mut Connection) -> u16 {
+    /// How a segment of a connection leaves.
+    fn flow_departure(&mut self, decoy: &DecoyView<'_>, now: u64, connection: &mut Connection) -> Departure {
         let rule = decoy.stack.rules.ip_id.data;
         let (remote, mac) = (connection.flow.remote, connection.mac);
         if rule == IdRule::Flow {
-            // The neighbour's verification still has to be started by what is sent.
-            let _ = self.next_id(decoy, now, remote, mac, IdRule::Zero);
             connection.id = connection.id.wrapping_add(1);
-            return connection.id;
+            return Departure { id: connection.id, ..self.departure(decoy, now, remote, mac, IdRule::Zero) };
         }
-        self.next_id(decoy, now, remote, mac, rule)
+        self.departure(decoy, now, remote, mac, rule)
     }
 }

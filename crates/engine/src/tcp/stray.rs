@@ -17,6 +17,7 @@ use crate::{
     engine::Run,
     fleet::DecoyView,
     ipv4::Delivery,
+    neighbour::Departure,
     personality::{AckRule, SeqRule},
     stack::{Response, Shape, Told},
 };
@@ -107,8 +108,8 @@ impl Run {
         // What answers a SYN of an open port is numbered as a SYN-ACK would be.
         let answers_syn = open && Shape::of(segment.flags) == Shape::Syn;
         let rule = if answers_syn { rules.ip_id.syn_ack } else { rules.ip_id.reset };
-        let id = self.next_id(decoy, arrival.now, ip.source.into(), arrival.source, rule);
-        let to = (ip.source.into(), arrival.source);
+        let Departure { id, path } = self.departure(decoy, arrival.now, ip.source.into(), arrival.source, rule);
+        let to = (ip.source.into(), path);
         // The two low bits are the network's (RFC 3168 §5).
         let tos = if rules.ip.reset_tos { ip.tos & !3 } else { 0 };
         let ttl = reply.ttl.unwrap_or(rules.ip.ttl);
@@ -154,8 +155,8 @@ impl Run {
             options: options.as_octets(),
         };
         let rule = if rules.connection.mini_sockets { rules.ip_id.reset } else { rules.ip_id.data };
-        let id = self.next_id(decoy, arrival.now, ip.source.into(), arrival.source, rule);
-        let to = (ip.source.into(), arrival.source);
+        let Departure { id, path } = self.departure(decoy, arrival.now, ip.source.into(), arrival.source, rule);
+        let to = (ip.source.into(), path);
         Self::emit_segment(&mut self.out, decoy, to, id, rules.ip.df, &header, &[]);
     }
 }

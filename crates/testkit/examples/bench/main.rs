@@ -12,7 +12,7 @@ use std::{
 
 use chaff_lab::{Namespace, veth};
 use chaff_testkit::{
-    load::{self, Generator, Kind, Target, median},
+    load::{self, Generator, Kind, Resident, Target, median},
     network::{Network, run},
     process::{Chaff, RosterLine},
 };
@@ -208,6 +208,9 @@ fn rates(binary: &Path) {
     }
 }
 
+/// How fast the load asks for everybody before it begins: a pace at which no answer is lost.
+const QUESTIONS_PER_SECOND: u64 = 40_000;
+
 struct Load {
     name: &'static str,
     kind: Kind,
@@ -225,6 +228,10 @@ fn measure(bench: &Bench, targets: &[Target], load: &Load) -> f64 {
     let work = || {
         load::pin(LOAD_CPU.min(processors().saturating_sub(1)));
         let generator = Generator::open(&bench.atk, "atk0")?;
+        let _resident = (load.source == NOBODY).then(|| Resident::at(&bench.atk, "atk0", own)).transpose()?;
+        // Whoever sends to a host has asked for it before, and is known to it from then on.
+        let questions: Vec<_> = load::questions(own, targets).collect();
+        generator.run(load.kind, &questions, QUESTIONS_PER_SECOND)?;
         generator.search(load.kind, SHARE, STEPS, TRY_SECONDS, |count| {
             salt += 1;
             load::frames(load.kind, own, targets, PORT, count, salt)
