@@ -6,6 +6,7 @@ mod bench;
 mod fidelity;
 mod fuzz;
 mod goldens;
+mod image;
 mod summary;
 mod test;
 mod tools;
@@ -20,6 +21,7 @@ cargo xtask test                            install what is missing, then run ev
 cargo xtask tools                           only install what the tests need
 cargo xtask bench [PART...]                 figures of this machine beside those of its kernel, some ten minutes; PART is
                                             memory, rates, latency, alarm, instructions or doors
+cargo xtask image                           the unikernel of a node, as target/chaff-node.elf
 cargo xtask soak                            the tests that take too long for every day
 cargo xtask fidelity [--sample N] [--seed S] [--whole] [--routed] [--two-scanners]
                                             how many fingerprints of the installed nmap decoys can be taken for
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         ["tools"] => tools::install().map_err(|lacking| lacking.to_string()),
         ["bench", parts @ ..] => bench::run(parts),
         ["fidelity", options @ ..] => fidelity::run(options),
+        ["image"] => image::run(),
         ["soak"] => test::soak(),
         ["goldens", options @ ..] => goldens::run(options),
         ["fuzz", options @ ..] => fuzz::run(options),

@@ -41,6 +41,8 @@ pub(crate) fn soak() -> Result<(), String> {
         "chaff-services",
         "-p",
         "chaff-testkit",
+        "-p",
+        "chaff-unikernel",
         "--no-fail-fast",
         "--",
     ]);

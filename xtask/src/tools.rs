@@ -10,7 +10,7 @@ use std::{
 use crate::root;
 
 /// A client: the program that proves that it is there, and its Debian package.
-const CLIENTS: [(&str, &str); 28] = [
+const CLIENTS: [(&str, &str); 29] = [
     ("nmap", "nmap"),
     ("arp-scan", "arp-scan"),
     ("masscan", "masscan"),
@@ -37,6 +37,7 @@ const CLIENTS: [(&str, &str); 28] = [
     ("medusa", "medusa"),
     ("ncrack", "ncrack"),
     ("ssh-audit", "ssh-audit"),
+    ("qemu-system-x86_64", "qemu-system-x86"),
     // No program of its own; a full path is looked for as it stands.
     ("/usr/lib/python3/dist-packages/paramiko/__init__.py", "python3-paramiko"),
     ("/usr/lib/python3/dist-packages/asyncssh/__init__.py", "python3-asyncssh"),

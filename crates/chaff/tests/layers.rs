@@ -3,11 +3,12 @@
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 /// Every crate with those of ours that it names, lowest first. One that only development needs is none of them.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("wire", &[]),
     ("events", &["wire"]),
     ("services", &["events", "wire"]),
     ("engine", &["events", "services", "wire"]),
+    ("unikernel", &["engine", "events"]),
     ("config", &["events"]),
     ("profiles", &["config", "engine", "events", "services"]),
     ("sensor", &["engine", "events", "wire"]),

@@ -14,7 +14,7 @@ use crate::{
     engine::ALL_SYSTEMS,
     fleet::Fleet,
     ipv4::is_for_everybody,
-    spec::{AddressRun, ChaffSpec, FleetSpec, PartSpec},
+    spec::{AddressRun, ChaffSpec, FleetSpec, NetworkSpec, PartSpec, Port, PortTable, ProfileSpec, Room},
 };
 
 /// The worker that owns the decoy at `ip`, among `workers`: by the low bits of its address, never by flow, so that all
@@ -49,8 +49,39 @@ impl FleetSpec {
             profiles: self.profiles.clone(),
             decoys: self.decoys.iter().filter(|decoy| owner(decoy.ip, workers) == worker).cloned().collect(),
             chaff: self.chaff,
-            part: PartSpec { sharers: u16::try_from(sharers.max(1)).unwrap_or(u16::MAX), fleet: self.runs() },
+            part: PartSpec {
+                sharers: u16::try_from(sharers.max(1)).unwrap_or(u16::MAX),
+                fleet: self.runs(),
+                room: self.part.room,
+            },
         }
+    }
+
+    /// The decoy of index `decoy` as a fleet of its own, for a machine of its own: nothing of what it is changes, and
+    /// nothing of any other is told, since whoever takes the machine can read it. It asks for its router only, no
+    /// oftener than any decoy. Its network is on link 0, with the VLAN that it had. `None` if there is no such decoy.
+    #[must_use]
+    pub fn alone(&self, decoy: usize) -> Option<Self> {
+        let decoy = self.decoys.get(decoy)?;
+        let network = self.networks.get(usize::from(decoy.network))?;
+        let profile = self.profiles.get(usize::from(decoy.profile))?;
+        let personality = self.personalities.get(usize::from(profile.personality))?;
+        let mut bound = Vec::new();
+        let tcp = renumbered(&profile.tcp, &mut bound)?;
+        let udp = renumbered(&profile.udp, &mut bound)?;
+        let services = bound.iter().map(|&index| self.services.get(usize::from(index)).cloned());
+        let mut own = decoy.clone();
+        (own.network, own.profile) = (0, 0);
+        Some(Self {
+            sensor: self.sensor.clone(),
+            networks: alloc::vec![NetworkSpec { link: 0, ..network.clone() }],
+            personalities: alloc::vec![personality.clone()],
+            services: services.collect::<Option<_>>()?,
+            profiles: alloc::vec![ProfileSpec { personality: 0, tcp, udp, ..profile.clone() }],
+            decoys: alloc::vec![own],
+            chaff: ChaffSpec { packets_per_second: self.chaff.packets_per_second.min(1) },
+            part: PartSpec { room: Room::Machine, ..PartSpec::default() },
+        })
     }
 
     /// The addresses of all decoys, neighbours joined.
@@ -67,6 +98,22 @@ impl FleetSpec {
         runs.shrink_to_fit();
         runs
     }
+}
+
+/// `ports` with services numbered by their place in `bound`, to which those are added that are not in it yet.
+fn renumbered(ports: &PortTable, bound: &mut Vec<u16>) -> Option<PortTable> {
+    let mut number = |port| match port {
+        Port::Service(index) => {
+            let place = bound.iter().position(|&known| known == index).unwrap_or_else(|| {
+                bound.push(index);
+                bound.len() - 1
+            });
+            u16::try_from(place).ok().map(Port::Service)
+        }
+        other => Some(other),
+    };
+    let ranges = ports.ranges.iter().map(|&(first, last, port)| Some((first, last, number(port)?)));
+    Some(PortTable { ranges: ranges.collect::<Option<_>>()?, default: number(ports.default)? })
 }
 
 /// Whom a frame concerns that this engine's host has received.
@@ -203,25 +250,36 @@ fn advance(first: IpAddr, steps: u32) -> IpAddr {
 /// What this engine may use of a limit or budget of the whole fleet: every worker that has decoys the same. An intruder
 /// decides which decoys he floods, so a share by the number of decoys would leave a small part with next to nothing.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Share(u16);
+pub(crate) struct Share {
+    sharers: u16,
+    room: Room,
+}
+
+/// Tables of an engine with [`Room::Machine`] hold this part of what they hold otherwise: 512 handshakes, as many as one
+/// decoy may have anyway, 128 connections with 512 KiB, 512 remote addresses; some 2 MiB with conversations, when full.
+const MACHINE: usize = 128;
 
 impl Share {
     /// All of it.
     #[cfg(test)]
-    pub(crate) const WHOLE: Self = Self(1);
+    pub(crate) const WHOLE: Self = Self { sharers: 1, room: Room::Process };
 
     pub(crate) fn new(part: &PartSpec) -> Self {
-        Self(part.sharers.max(1))
+        Self { sharers: part.sharers.max(1), room: part.room }
     }
 
     /// This engine's part of `limit` places.
     pub(crate) fn of(self, limit: usize) -> usize {
-        (limit / usize::from(self.0)).max(1)
+        let room = match self.room {
+            Room::Process => limit,
+            Room::Machine => limit / MACHINE,
+        };
+        (room / usize::from(self.sharers)).max(1)
     }
 
     /// This engine's part of a budget of `amount` for each time.
     pub(crate) fn of_budget(self, amount: u64) -> u64 {
-        (amount / u64::from(self.0)).max(1)
+        (amount / u64::from(self.sharers)).max(1)
     }
 }
 

@@ -17,6 +17,8 @@ const MAX_PIECES: usize = 64;
 const MAX_OCTETS: usize = 65_535;
 /// Octets held in all. A fragment beyond it is dropped, as a host does that is out of memory.
 const MAX_OCTETS_IN_ALL: usize = 2 << 20;
+/// However small the share: this many, and one of the longest.
+const LEAST_DATAGRAMS: usize = 4;
 
 /// What fragments of one datagram share (RFC 791: source, destination, protocol, identification).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +76,11 @@ pub(crate) struct Reassembler {
 
 impl Reassembler {
     pub(crate) fn new(share: Share) -> Self {
-        Self { partials: Arena::new(share.of(MAX_DATAGRAMS)), octets: 0, max_octets: share.of(MAX_OCTETS_IN_ALL) }
+        Self {
+            partials: Arena::new(share.of(MAX_DATAGRAMS).max(LEAST_DATAGRAMS)),
+            octets: 0,
+            max_octets: share.of(MAX_OCTETS_IN_ALL).max(MAX_OCTETS),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

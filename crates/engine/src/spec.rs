@@ -38,6 +38,19 @@ pub struct PartSpec {
     pub sharers: u16,
     /// The addresses of all decoys of the fleet, this part's included; none where this is the whole fleet.
     pub fleet: Vec<AddressRun>,
+    /// How much memory the engine may count on.
+    #[serde(default)]
+    pub room: Room,
+}
+
+/// How much memory an engine may count on: what its tables hold at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Room {
+    /// That of a process of the host.
+    #[default]
+    Process,
+    /// That of a virtual machine of its own, some megabytes for one decoy.
+    Machine,
 }
 
 /// Decoys of one network at addresses that follow each other.
@@ -54,7 +67,7 @@ pub struct AddressRun {
 impl Default for PartSpec {
     /// The whole fleet.
     fn default() -> Self {
-        Self { sharers: 1, fleet: Vec::new() }
+        Self { sharers: 1, fleet: Vec::new(), room: Room::Process }
     }
 }
 

@@ -22,7 +22,7 @@ fn fellows(runs: &[(u16, [u8; 4], u32)]) -> Fellows {
         profiles: vec![],
         decoys: vec![],
         chaff: ChaffSpec { packets_per_second: 20 },
-        part: PartSpec { sharers: 2, fleet: runs.iter().map(run).collect() },
+        part: PartSpec { sharers: 2, fleet: runs.iter().map(run).collect(), ..PartSpec::default() },
     })
 }
 
@@ -62,7 +62,7 @@ fn owners_are_dealt_out_by_the_low_bits() {
 #[test]
 fn shares_add_up_to_no_more_than_the_whole() {
     for sharers in 1..=16u16 {
-        let share = Share::new(&PartSpec { sharers, fleet: vec![] });
+        let share = Share::new(&PartSpec { sharers, ..PartSpec::default() });
         for limit in [256, 65_536, 2 << 20] {
             let all = share.of(limit) * usize::from(sharers);
             assert!(all <= limit && all + usize::from(sharers) > limit, "{sharers}: {all} of {limit}");
@@ -80,4 +80,22 @@ fn the_pace_of_chaff_is_by_the_number_of_decoys() {
     assert_eq!(chaff_interval(chaff, 25, 100), 200_000_000);
     assert_eq!(chaff_interval(chaff, 0, 100), 0);
     assert_eq!(chaff_interval(ChaffSpec { packets_per_second: 0 }, 25, 100), 0);
+}
+
+#[test]
+fn a_machine_has_less_room_and_the_same_budget() {
+    let machine = Share::new(&PartSpec { room: Room::Machine, ..PartSpec::default() });
+    assert_eq!((machine.of(65_536), machine.of(3)), (512, 1));
+    assert_eq!(machine.of_budget(10_000), Share::WHOLE.of_budget(10_000));
+}
+
+#[test]
+fn services_are_numbered_anew_and_each_once() {
+    let ports = |ranges: &[(u16, u16, Port)], default| PortTable { ranges: ranges.to_vec(), default };
+    let mut bound = vec![];
+    let tcp = ports(&[(22, 22, Port::Service(7)), (80, 81, Port::Service(3)), (90, 90, Port::Open)], Port::Closed);
+    let tcp = renumbered(&tcp, &mut bound).expect("few services");
+    assert_eq!(tcp.ranges, [(22, 22, Port::Service(0)), (80, 81, Port::Service(1)), (90, 90, Port::Open)]);
+    let udp = renumbered(&ports(&[(53, 53, Port::Service(3))], Port::Service(9)), &mut bound).expect("few services");
+    assert_eq!((udp.at(53), udp.at(1), bound), (Port::Service(1), Port::Service(2), vec![7, 3, 9]));
 }

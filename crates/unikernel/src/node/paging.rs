@@ -1,0 +1,67 @@
+//! The real page tables, and the symbols of the linker that say where things are.
+
+use core::arch::asm;
+
+use chaff_unikernel::{
+    pages::{DEVICES, FINE, LARGE, Layout, SMALL},
+    start::Range,
+};
+
+unsafe extern "C" {
+    static __image_start: u8;
+    static __text_start: u8;
+    static __text_end: u8;
+    static __image_end: u8;
+    static __interrupt_guard: u8;
+    static __exception_guard: u8;
+    static __stack_guard: u8;
+    static mut __tables: [[u64; 512]; 12];
+}
+
+/// Where the image is, stacks and tables included.
+pub(crate) fn image() -> Range {
+    Range { start: (&raw const __image_start) as u64, end: (&raw const __image_end) as u64 }
+}
+
+pub(crate) fn layout(ram_end: u64) -> Layout {
+    Layout {
+        image: image(),
+        text: Range { start: (&raw const __text_start) as u64, end: (&raw const __text_end) as u64 },
+        guards: [
+            (&raw const __interrupt_guard) as u64,
+            (&raw const __exception_guard) as u64,
+            (&raw const __stack_guard) as u64,
+        ],
+        ram_end,
+    }
+}
+
+/// Makes the tables and takes them into use.
+pub(crate) fn protect(layout: &Layout) {
+    assert!(layout.image.end <= FINE, "the image is larger than its page tables reach");
+    let tables = &raw mut __tables;
+    // SAFETY: the tables are ours alone, and this runs once.
+    let tables = unsafe { &mut *tables };
+    *tables = [[0; 512]; 12];
+    let address = |table: &[u64; 512]| table.as_ptr() as u64;
+    let [top, gigabytes, first, fourth, fine @ ..] = tables;
+    top[0] = Layout::table(address(gigabytes));
+    gigabytes[0] = Layout::table(address(first));
+    gigabytes[3] = Layout::table(address(fourth));
+    for (n, entry) in first.iter_mut().enumerate() {
+        *entry = match fine.get_mut(n) {
+            Some(table) => {
+                for (m, entry) in table.iter_mut().enumerate() {
+                    *entry = layout.small(n as u64 * LARGE + m as u64 * SMALL);
+                }
+                Layout::table(address(table))
+            }
+            None => layout.large(n as u64 * LARGE),
+        };
+    }
+    for (n, entry) in fourth.iter_mut().enumerate() {
+        *entry = layout.large(DEVICES.start + n as u64 * LARGE);
+    }
+    // SAFETY: code, stack and all data that are used from here on are mapped at the same addresses as before.
+    unsafe { asm!("mov cr3, {}", in(reg) top.as_ptr(), options(nostack, preserves_flags)) };
+}
