@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{commands, doctor, failure::Failure, lab, processes, run};
+use crate::{commands, doctor, failure::Failure, lab, node, processes, run};
 
 /// Decoys that live on a network, get scanned, and raise an alarm.
 #[derive(Debug, Parser)]
@@ -33,11 +33,19 @@ enum Command {
     Incidents(IncidentsArgs),
     /// Print what intruders tried to log in with
     Credentials(CredentialsArgs),
+    /// Decoys that have a virtual machine of their own
+    Node {
+        #[command(subcommand)]
+        command: NodeCommand,
+    },
     /// What of the sandbox this machine enforces, and what it lacks
     Doctor(DoctorArgs),
     /// One worker, started by `chaff run`
     #[command(hide = true)]
     WorkerProcess(processes::WorkerArgs),
+    /// The host of virtual machines, started by `chaff run`
+    #[command(hide = true)]
+    NodesProcess(processes::NodesArgs),
     /// A sealed child, started by `chaff doctor`
     #[command(hide = true)]
     DoctorProcess(doctor::PatientArgs),
@@ -59,8 +67,6 @@ enum Later {
     Sensor(Rest),
     #[command(hide = true)]
     Hub(Rest),
-    #[command(hide = true)]
-    Node(Rest),
     #[command(hide = true)]
     User(Rest),
 }
@@ -166,6 +172,26 @@ pub(crate) struct Store {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum NodeCommand {
+    /// List them: state, process, time up, restarts, memory
+    List(Store),
+    /// End one and start it again
+    Restart(NodeArgs),
+    /// Print what one has said last
+    Console(NodeArgs),
+}
+
+/// Which machine.
+#[derive(Debug, Args)]
+pub(crate) struct NodeArgs {
+    /// Host name or address of its decoy
+    pub(crate) node: String,
+    /// Where `chaff run` keeps its state, as for `chaff events`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+}
+
 /// Options of `chaff events`.
 #[derive(Debug, Args)]
 pub(crate) struct EventsArgs {
@@ -216,6 +242,8 @@ fn dispatch(command: Command, started: Instant) -> Result<(), Failure> {
         Command::Doctor(args) => doctor::run(&args),
         Command::DoctorProcess(args) => doctor::patient(&args),
         Command::WorkerProcess(args) => processes::worker(&args),
+        Command::Node { command } => node::run(&command),
+        Command::NodesProcess(args) => processes::nodes(&args),
         Command::HubProcess(args) => processes::hub(&args),
         Command::Later(later) => Err(Failure::Usage(format!("`chaff {}` is not in this version", later.name()))),
     }
@@ -235,7 +263,6 @@ impl Later {
             Self::Learn(_) => "learn",
             Self::Sensor(_) => "sensor",
             Self::Hub(_) => "hub",
-            Self::Node(_) => "node",
             Self::User(_) => "user",
         }
     }

@@ -4,6 +4,7 @@
 use std::{
     fs,
     io::{self, BufRead, BufReader, IsTerminal, Write, stdout},
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -19,7 +20,7 @@ use crate::{
     lab::{PIPE_WIDTH, plain_style},
     privileges::{self, User},
     processes,
-    run::Plan,
+    run::{self, Plan},
     sandbox::{self, Support},
     whereabouts,
 };
@@ -80,6 +81,9 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
     for (what, here, from) in rows {
         table.add_row([what, &here, from]);
     }
+    for (what, here, why) in nodes(&plan) {
+        table.add_row([what, &here, why]);
+    }
     let mut out = stdout().lock();
     writeln!(out, "{table}")?;
     out.flush()?;
@@ -116,11 +120,30 @@ fn examine(left_out: &[Layer], user: Option<User>) -> Result<String, Failure> {
 pub(crate) fn patient(args: &PatientArgs) -> Result<(), Failure> {
     let user = args.uid.zip(args.gid).map(|(uid, gid)| User { uid, gid });
     let parent: Option<Pid> = getppid();
-    privileges::drop_all(user, parent).map_err(Failure::running)?;
+    privileges::drop_all(user, parent, &[]).map_err(Failure::running)?;
     sandbox::seal_worker(&args.without, 0).map_err(Failure::running)?;
     writeln!(stdout(), "{SEALED}")?;
     io::stdin().read_line(&mut String::new())?;
     Ok(())
+}
+
+/// What decoys with a machine of their own would find here.
+fn nodes(plan: &Option<Plan>) -> [(&'static str, String, &'static str); 3] {
+    let none = chaff_config::NodeSettings::default();
+    let (settings, directory) = plan.as_ref().map_or((&none, Path::new("")), |plan| (plan.node(), plan.directory()));
+    let found = |found: Result<std::path::PathBuf, Failure>| match found {
+        Ok(path) => path.display().to_string(),
+        Err(_) => "not there; `chaff run` says how to get it where a decoy needs it".to_owned(),
+    };
+    let kvm = match fs::File::options().read(true).write(true).open("/dev/kvm") {
+        Ok(_) => "there; `chaff run` says whether a machine boots on it".to_owned(),
+        Err(error) => format!("/dev/kvm: {error}; machines run in emulation"),
+    };
+    [
+        ("QEMU", found(run::find_qemu(settings, directory)), "(decoys with runtime = \"node\" need it)"),
+        ("node image", found(run::find_image(settings, directory)), "(as above)"),
+        ("KVM", kvm, "(as above, for speed alone)"),
+    ]
 }
 
 fn said(support: &Support, without: bool) -> String {

@@ -6,6 +6,7 @@ mod commands;
 mod doctor;
 mod failure;
 mod lab;
+mod node;
 mod privileges;
 mod processes;
 mod run;

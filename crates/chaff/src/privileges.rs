@@ -1,6 +1,6 @@
 //! What a child gives up before it reads a packet or a message.
 
-use std::io;
+use std::{io, os::unix::fs::MetadataExt};
 
 use caps::{CapSet, Capability, CapsHashSet};
 use rustix::{
@@ -17,11 +17,11 @@ pub(crate) struct User {
 
 /// Gives up every capability for good, becomes `user`, and dies with its parent. To be called before any thread is
 /// started: each of these steps concerns the calling thread.
-pub(crate) fn drop_all(user: Option<User>, parent: Option<Pid>) -> io::Result<()> {
+pub(crate) fn drop_all(user: Option<User>, parent: Option<Pid>, groups: &[Gid]) -> io::Result<()> {
     empty_bounding_set()?;
     if let Some(user) = user {
         let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
-        set_thread_groups(&[])?;
+        set_thread_groups(groups)?;
         set_thread_res_gid(gid, gid, gid)?;
         set_thread_res_uid(uid, uid, uid)?;
     }
@@ -35,6 +35,45 @@ pub(crate) fn drop_all(user: Option<User>, parent: Option<Pid>) -> io::Result<()
     set_parent_process_death_signal(Some(Signal::KILL))?;
     if getppid() != parent {
         return Err(io::Error::other("the supervisor is gone"));
+    }
+    Ok(())
+}
+
+/// Whom to become where nobody is named and this is root: an emulator has nothing to do as root.
+pub(crate) fn nobody_if_root() -> Option<User> {
+    const NOBODY: u32 = 65_534;
+    rustix::process::geteuid().is_root().then_some(User { uid: NOBODY, gid: NOBODY })
+}
+
+/// The group that may use the device at `path`, if there is one besides root's.
+pub(crate) fn group_of(path: &str) -> Vec<Gid> {
+    let metadata =
+        std::fs::metadata(path).ok().filter(|metadata| metadata.gid() != 0 && metadata.mode() & 0o60 == 0o60);
+    metadata.map(|metadata| Gid::from_raw(metadata.gid())).into_iter().collect()
+}
+
+/// What the supervisor keeps once everything is open: the socket of an interface that was removed and came back must be
+/// opened again, children give up their own rights and, where `user` is set, change into another user and are killed as
+/// that. All else goes, for the children as well.
+pub(crate) fn keep_for_supervisor(user: bool) -> io::Result<()> {
+    let mut kept = CapsHashSet::from([Capability::CAP_NET_RAW, Capability::CAP_SETPCAP]);
+    let root = rustix::process::geteuid().is_root();
+    if user || root {
+        // Root's node host becomes nobody in any case.
+        kept.extend([Capability::CAP_SETUID, Capability::CAP_SETGID, Capability::CAP_KILL]);
+    }
+    let has = |set| caps::read(None, set).map_err(io::Error::other);
+    if has(CapSet::Effective)?.contains(&Capability::CAP_SETPCAP) {
+        for capability in has(CapSet::Bounding)?.difference(&kept) {
+            caps::drop(None, CapSet::Bounding, *capability).map_err(io::Error::other)?;
+        }
+    }
+    for capability in has(CapSet::Ambient)?.difference(&kept) {
+        caps::drop(None, CapSet::Ambient, *capability).map_err(io::Error::other)?;
+    }
+    for set in [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable] {
+        let left: CapsHashSet = has(set)?.intersection(&kept).copied().collect();
+        caps::set(None, set, &left).map_err(io::Error::other)?;
     }
     Ok(())
 }

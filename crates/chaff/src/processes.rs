@@ -1,11 +1,11 @@
-//! The two kinds of children that `chaff run` starts: this same program, with descriptors instead of paths.
+//! The kinds of children that `chaff run` starts: this same program, with descriptors instead of paths.
 
-use std::{fs::File, os::fd::RawFd};
+use std::{fs::File, os::fd::RawFd, path::PathBuf};
 
 use chaff_config::Layer;
-use chaff_sensor::{inherit, relay, worker};
+use chaff_sensor::{inherit, node, relay, worker};
 use clap::Args;
-use rustix::process::Pid;
+use rustix::process::{Gid, Pid};
 
 use crate::{
     failure::Failure,
@@ -62,6 +62,43 @@ pub(crate) struct WorkerArgs {
     inbox: Option<RawFd>,
     #[arg(long)]
     other: Vec<RawFd>,
+    /// How the one before it ended.
+    #[arg(long)]
+    replaces: Option<String>,
+}
+
+/// Descriptors of the node host, by number, and how it makes machines.
+#[derive(Args, Debug)]
+pub(crate) struct NodesArgs {
+    #[command(flatten)]
+    child: ChildArgs,
+    #[arg(long)]
+    fleet: RawFd,
+    #[arg(long)]
+    roster: RawFd,
+    #[arg(long)]
+    spool: RawFd,
+    #[arg(long)]
+    hub: RawFd,
+    #[arg(long)]
+    link: Vec<RawFd>,
+    #[arg(long)]
+    image: RawFd,
+    #[arg(long)]
+    door: RawFd,
+    #[arg(long)]
+    qemu: PathBuf,
+    #[arg(long, value_parser = accel)]
+    accel: node::Accel,
+    #[arg(long)]
+    memory_mib: u16,
+    #[arg(long)]
+    starts_at_once: u16,
+    #[arg(long)]
+    nodes: u64,
+    /// How the one before it ended.
+    #[arg(long)]
+    replaces: Option<String>,
 }
 
 /// Descriptors of the hub, by number.
@@ -109,6 +146,7 @@ pub(crate) fn worker(args: &WorkerArgs) -> Result<(), Failure> {
         control: adopt(args.child.control)?,
         links: args.link.iter().copied().map(adopt).collect::<Result<_, _>>()?,
         relay,
+        replaces: args.replaces.clone(),
     };
     drop_privileges(&args.child)?;
     let fleet = setup.fleet.metadata().map_or(0, |fleet| fleet.len());
@@ -116,6 +154,36 @@ pub(crate) fn worker(args: &WorkerArgs) -> Result<(), Failure> {
         Ok(()) => Ok(()),
         Err(worker::WorkerError::InterfaceGone) => std::process::exit(INTERFACE_GONE.into()),
         Err(error) => Err(Failure::Running(format!("worker: {error}"))),
+    }
+}
+
+/// The node host.
+pub(crate) fn nodes(args: &NodesArgs) -> Result<(), Failure> {
+    log_to_stderr();
+    let adopt = |number| inherit::adopt(number).map_err(not_inherited);
+    let setup = node::Setup {
+        fleet: File::from(adopt(args.fleet)?),
+        roster: File::from(adopt(args.roster)?),
+        spool: File::from(adopt(args.spool)?),
+        hub: adopt(args.hub)?,
+        control: adopt(args.child.control)?,
+        links: args.link.iter().copied().map(adopt).collect::<Result<_, _>>()?,
+        image: adopt(args.image)?,
+        door: adopt(args.door)?,
+        machine: node::Machine {
+            qemu: args.qemu.clone(),
+            accel: args.accel,
+            memory_mib: args.memory_mib,
+            starts_at_once: args.starts_at_once,
+        },
+        replaces: args.replaces.clone(),
+    };
+    drop_privileges_as(&args.child, privileges::nobody_if_root(), &privileges::group_of("/dev/kvm"))?;
+    let seal = || Ok(sandbox::seal_node_host(&args.child.without, &args.qemu, args.nodes)?);
+    match node::run(setup, seal) {
+        Ok(()) => Ok(()),
+        Err(worker::WorkerError::InterfaceGone) => std::process::exit(INTERFACE_GONE.into()),
+        Err(error) => Err(Failure::Running(format!("node host: {error}"))),
     }
 }
 
@@ -140,9 +208,23 @@ pub(crate) fn layer(name: &str) -> Result<Layer, String> {
     Layer::named(name).ok_or_else(|| format!("no layer `{name}`"))
 }
 
+fn accel(name: &str) -> Result<node::Accel, String> {
+    match name {
+        "auto" => Ok(node::Accel::Auto),
+        "kvm" => Ok(node::Accel::Kvm),
+        "tcg" => Ok(node::Accel::Tcg),
+        _ => Err(format!("no accelerator `{name}`")),
+    }
+}
+
 fn drop_privileges(args: &ChildArgs) -> Result<(), Failure> {
-    let user = args.uid.zip(args.gid).map(|(uid, gid)| User { uid, gid });
-    privileges::drop_all(user, Pid::from_raw(args.parent))
+    drop_privileges_as(args, None, &[])
+}
+
+/// Becomes the user of the configuration, else `otherwise`, and keeps no group but `groups`.
+fn drop_privileges_as(args: &ChildArgs, otherwise: Option<User>, groups: &[Gid]) -> Result<(), Failure> {
+    let user = args.uid.zip(args.gid).map(|(uid, gid)| User { uid, gid }).or(otherwise);
+    privileges::drop_all(user, Pid::from_raw(args.parent), groups)
         .map_err(|error| Failure::Running(format!("giving up privileges: {error}")))
 }
 

@@ -161,6 +161,39 @@ pub(crate) fn seal_hub(without: &[Layer], state_dir: &Path) -> Result<(), Sandbo
     Ok(())
 }
 
+/// What the node host and its emulators read: programs, libraries and their list, and what every process may have.
+const READABLE_BY_NODES: [&str; 8] =
+    ["/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/dev/urandom", "/dev/null", "/proc"];
+
+/// Seals the node host of `nodes` machines, which starts `qemu` and nothing else. Its emulators inherit all of it, and
+/// forbid themselves more.
+pub(crate) fn seal_node_host(without: &[Layer], qemu: &Path, nodes: u64) -> Result<(), SandboxError> {
+    limit(Resource::Core, 0)?;
+    limit(Resource::Nofile, crate::run::descriptors(nodes))?;
+    if !without.contains(&Layer::Landlock) {
+        let mut rules = ruleset()?;
+        let qemu = qemu.parent().unwrap_or(qemu).to_string_lossy().into_owned();
+        for path in READABLE_BY_NODES.iter().map(ToString::to_string).chain([qemu]) {
+            let Ok(open) = PathFd::new(&path) else { continue };
+            let access = AccessFs::from_read(LANDLOCK);
+            let access = if path.starts_with("/dev") || path.starts_with("/proc") || path.starts_with("/etc") {
+                access & !AccessFs::Execute
+            } else {
+                access
+            };
+            rules = rules.add_rule(PathBeneath::new(open, access))?;
+        }
+        if let Ok(kvm) = PathFd::new("/dev/kvm") {
+            rules = rules.add_rule(PathBeneath::new(kvm, AccessFs::from_file(LANDLOCK) & !AccessFs::Execute))?;
+        }
+        restrict(rules)?;
+    }
+    if !without.contains(&Layer::Seccomp) {
+        calls::refuse_those_of_an_intruder_but_starting().map_err(SandboxError::Seccomp)?;
+    }
+    Ok(())
+}
+
 /// Forbids every path, and what else of `LANDLOCK` no child needs.
 fn ruleset() -> Result<RulesetCreated, SandboxError> {
     let rules = Ruleset::default()

@@ -11,7 +11,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ("unikernel", &["engine", "events"]),
     ("config", &["events"]),
     ("profiles", &["config", "engine", "events", "services"]),
-    ("sensor", &["engine", "events", "wire"]),
+    ("sensor", &["unikernel", "engine", "events", "wire"]),
     ("hub", &["events"]),
     ("lab", &[]),
     ("chaff", &["config", "engine", "events", "hub", "lab", "profiles", "sensor"]),

@@ -6,7 +6,7 @@ use toml::de::DeTable;
 
 use crate::{
     Allow, Chaff, Cidr, Config, Diagnostics, Layer, Problem, Reader, SourceFile, Table, address::BadCidr, fleet,
-    network, notify,
+    network, node, notify,
 };
 
 /// Octets of a configuration at most: a million single addresses in quotation marks are half of that.
@@ -50,9 +50,23 @@ pub fn read(source: &Arc<SourceFile>, directory: &Path) -> (Config, Vec<Problem>
     let readable = !reader.has_problems();
     reader.keys(
         &root,
-        &["state_dir", "sensor", "user", "workers", "network", "allow", "console", "notify", "chaff", "sandbox"],
+        &[
+            "state_dir",
+            "sensor",
+            "user",
+            "workers",
+            "network",
+            "allow",
+            "console",
+            "notify",
+            "chaff",
+            "sandbox",
+            "runtime",
+            "node",
+        ],
     );
     reader.not_in_this_version(&root, "console", "leave the console out; `chaff incidents` shows what it would");
+    let runtime = network::runtime(&mut reader, &root).unwrap_or_default();
     let config = Config {
         source: Arc::clone(source),
         directory: directory.to_owned(),
@@ -61,10 +75,11 @@ pub fn read(source: &Arc<SourceFile>, directory: &Path) -> (Config, Vec<Problem>
         user: reader.name(&root, "user"),
         workers: workers(&mut reader, &root),
         without: without(&mut reader, &root),
-        networks: network::networks(&mut reader, &root),
+        networks: network::networks(&mut reader, &root, runtime),
         allow: allow(&mut reader, &root),
         notify: notify::notify(&mut reader, &root),
         chaff: chaff(&mut reader, &root),
+        node: node::node(&mut reader, &root),
     };
     if readable {
         fleet::check(&mut reader, &config, &root);

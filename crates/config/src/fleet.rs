@@ -2,10 +2,13 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use crate::{AddressRange, Config, Located, Problem, Reader, Table};
+use crate::{AddressRange, Config, Decoys, Located, Problem, Reader, Runtime, Table};
 
 /// Decoys of one sensor at most: all hosts of a /12. A million fit the memory that the design grants.
 pub const MAX_DECOYS: u64 = 1 << 20;
+
+/// Decoys with a virtual machine of their own at most. Each takes some 19 MB of the host, so this is 19 GB.
+pub const MAX_NODES: u64 = 1024;
 
 /// Overlaps that are told at most: a person mends the first few and sees the pattern.
 const MAX_OVERLAPS: usize = 20;
@@ -15,6 +18,20 @@ pub(crate) fn check(reader: &mut Reader, config: &Config, root: &Table<'_>) {
     names(reader, config);
     overlaps(reader, config);
     macs(reader, config);
+    nodes(reader, config);
+}
+
+/// Machines are counted apart: each takes memory that a thousand shared decoys do not.
+fn nodes(reader: &mut Reader, config: &Config) {
+    let groups = config.networks.iter().flat_map(|n| &n.decoys).filter(|g| g.runtime == Runtime::Node);
+    let count: u64 = groups.clone().map(Decoys::count).sum();
+    if count > MAX_NODES
+        && let Some(largest) = groups.max_by_key(|g| g.count())
+    {
+        let message = format!("{count} decoys with a virtual machine each are more than one sensor hosts");
+        let help = format!("keep it to {MAX_NODES}, and let the others share a worker: runtime = \"shared\"");
+        reader.wrong(largest.span.clone(), message, "most of them are here", help);
+    }
 }
 
 fn size(reader: &mut Reader, config: &Config, root: &Table<'_>) {

@@ -14,6 +14,7 @@ mod fleet;
 mod model;
 mod nearest;
 mod network;
+mod node;
 mod notify;
 mod ports;
 mod problem;
@@ -22,10 +23,10 @@ mod reader;
 pub use address::{AddressRange, Cidr};
 pub use chaff_events::{Facility, Mac, Severity};
 pub use document::{MAX_FILE_OCTETS, MAX_WORKERS, host_name, load, parse, read};
-pub use fleet::MAX_DECOYS;
+pub use fleet::{MAX_DECOYS, MAX_NODES};
 pub use model::{
-    Account, Allow, Chaff, Config, Decoys, Layer, Located, Network, Notify, NotifyKind, PortChange, PortKey, PortValue,
-    Ports, Rfc5424, Stdout, SyslogTransport, Transport, Webhook,
+    Accel, Account, Allow, Chaff, Config, Decoys, Layer, Located, Network, NodeSettings, Notify, NotifyKind,
+    PortChange, PortKey, PortValue, Ports, Rfc5424, Runtime, Stdout, SyslogTransport, Transport, Webhook,
 };
 pub use nearest::nearest;
 pub use ports::{port_changes, port_key, port_value};

@@ -53,6 +53,8 @@ pub struct Config {
     pub notify: Vec<Notify>,
     /// Traffic that the fleet makes of itself.
     pub chaff: Chaff,
+    /// How decoys run that have a virtual machine of their own.
+    pub node: NodeSettings,
 }
 
 /// A layer of the sandbox around workers and hub that a kernel may lack.
@@ -122,6 +124,50 @@ pub struct Decoys {
     pub coherent: bool,
     /// Logins that succeed, planted for intruders to find.
     pub accounts: Vec<Account>,
+    /// What the decoys run in.
+    pub runtime: Runtime,
+}
+
+/// What a decoy runs in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Runtime {
+    /// One of the workers, which many decoys share.
+    #[default]
+    Shared,
+    /// A virtual machine of its own.
+    Node,
+}
+
+/// `[node]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSettings {
+    /// The unikernel; looked for beside the program and in the usual folders if left out.
+    pub image: Option<PathBuf>,
+    /// The emulator; looked for in `PATH` if left out.
+    pub qemu: Option<PathBuf>,
+    /// What executes the guest's code.
+    pub accel: Accel,
+    /// Memory of each machine in MiB.
+    pub memory_mib: u16,
+    /// Machines that are being started at the same time.
+    pub starts_at_once: u16,
+}
+
+impl Default for NodeSettings {
+    fn default() -> Self {
+        Self { image: None, qemu: None, accel: Accel::Auto, memory_mib: 8, starts_at_once: 4 }
+    }
+}
+
+/// What executes a guest's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accel {
+    /// The processor if a machine boots that way, else the emulator.
+    Auto,
+    /// The processor, through Linux' KVM.
+    Kvm,
+    /// The emulator.
+    Tcg,
 }
 
 /// A planted login.
@@ -260,6 +306,22 @@ impl Config {
     #[must_use]
     pub fn decoy_count(&self) -> u64 {
         self.networks.iter().flat_map(|n| &n.decoys).map(Decoys::count).sum()
+    }
+
+    /// Which decoys run in machines of their own, as ranges of their numbers in the compiled fleet: decoys are numbered
+    /// in the order of the file.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<Range<u64>> {
+        let mut first = 0;
+        let mut nodes = Vec::new();
+        for group in self.networks.iter().flat_map(|n| &n.decoys) {
+            let end = first + group.count();
+            if group.runtime == Runtime::Node {
+                nodes.push(first..end);
+            }
+            first = end;
+        }
+        nodes
     }
 }
 

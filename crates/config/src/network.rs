@@ -6,7 +6,7 @@ use chaff_events::Mac;
 use toml::de::DeValue;
 
 use crate::{
-    Account, AddressRange, Cidr, Decoys, Located, Network, Reader, Table,
+    Account, AddressRange, Cidr, Decoys, Located, Network, Reader, Runtime, Table,
     address::{BadCidr, BadRange, Entry},
     document::{at_most, too_long},
     port_changes,
@@ -25,14 +25,16 @@ const MAX_ACCOUNT_WORD: usize = 64;
 struct Surroundings {
     subnet: Option<Located<Cidr>>,
     gateway: Option<Located<Ipv4Addr>>,
+    runtime: Runtime,
 }
 
-pub(crate) fn networks(reader: &mut Reader, root: &Table<'_>) -> Vec<Network> {
+/// `runtime` is that of groups that name none.
+pub(crate) fn networks(reader: &mut Reader, root: &Table<'_>, runtime: Runtime) -> Vec<Network> {
     let tables = reader.tables(root, "network", "a [[network]]");
-    tables.iter().map(|table| network(reader, table)).collect()
+    tables.iter().map(|table| network(reader, table, runtime)).collect()
 }
 
-fn network(reader: &mut Reader, table: &Table<'_>) -> Network {
+fn network(reader: &mut Reader, table: &Table<'_>, runtime: Runtime) -> Network {
     reader.keys(table, &["name", "interface", "subnet", "gateway", "vlan", "subnet6", "decoys"]);
     reader.missing(table, "name", "give it a name, such as \"office\"");
     reader.missing(table, "interface", "name the interface that faces this network, such as \"eth1\"");
@@ -42,7 +44,7 @@ fn network(reader: &mut Reader, table: &Table<'_>) -> Network {
     if too_long(&name) {
         reader.wrong(name.span.clone(), "the name of the network is too long", "here", at_most());
     }
-    let around = Surroundings { subnet: subnet(reader, table), gateway: gateway(reader, table) };
+    let around = Surroundings { subnet: subnet(reader, table), gateway: gateway(reader, table), runtime };
     check_gateway(reader, &around);
     let decoys = reader.tables(table, "decoys", "a [[network.decoys]]");
     let decoys = decoys.iter().map(|group| group_of_decoys(reader, group, &around)).collect();
@@ -126,7 +128,6 @@ fn group_of_decoys(reader: &mut Reader, table: &Table<'_>, around: &Surroundings
     reader.missing(table, "profile", "say what the decoys are: `chaff profiles list` prints the names");
     reader.missing(table, "addresses", "say where they live: addresses = [\"10.20.1.10-10.20.1.29\"]");
     reader.not_in_this_version(table, "count", "it goes with `addresses = \"dhcp\"`; write the addresses instead");
-    runtime(reader, table);
     let ports = reader.table(table, "ports", "`ports`");
     let addresses = addresses(reader, table, around);
     let group = Decoys {
@@ -138,6 +139,7 @@ fn group_of_decoys(reader: &mut Reader, table: &Table<'_>, around: &Surroundings
         mac: mac(reader, table),
         coherent: reader.flag(table, "coherent").is_none_or(|f| f.value),
         accounts: accounts(reader, table),
+        runtime: runtime(reader, table).unwrap_or(around.runtime),
         addresses,
     };
     one_mac_for_many(reader, &group);
@@ -179,17 +181,17 @@ fn account_word(reader: &mut Reader, entry: &Table<'_>, key: &str) -> Option<Loc
     Some(word)
 }
 
-fn runtime(reader: &mut Reader, table: &Table<'_>) {
-    let Some(runtime) = reader.text(table, "runtime") else { return };
+/// What decoys run in, where it is said.
+pub(crate) fn runtime(reader: &mut Reader, table: &Table<'_>) -> Option<Runtime> {
+    let runtime = reader.text(table, "runtime")?;
     match runtime.as_str() {
-        "shared" => {}
-        "node" => {
-            let message = "`runtime = \"node\"` is not in this version";
-            reader.wrong(runtime.span, message, "not in this version", "write \"shared\", or leave it out");
-        }
+        "shared" => Some(Runtime::Shared),
+        "node" => Some(Runtime::Node),
         other => {
             let message = format!("unknown runtime `{other}`");
-            reader.wrong(runtime.span.clone(), message, "here", "write \"shared\", or leave it out");
+            let help = "write \"shared\", or \"node\" for a virtual machine each";
+            reader.wrong(runtime.span.clone(), message, "here", help);
+            None
         }
     }
 }

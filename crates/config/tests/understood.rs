@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use chaff_config::{
-    Config, Facility, NotifyKind, PortKey, PortValue, Rfc5424, Severity, SourceFile, SyslogTransport, Transport,
-    Webhook,
+    Accel, Config, Facility, NodeSettings, NotifyKind, PortKey, PortValue, Rfc5424, Severity, SourceFile,
+    SyslogTransport, Transport, Webhook,
 };
 
 const OFFICE: &str = r#"
@@ -60,6 +60,25 @@ headers = { Authorization = "Bearer x" }
 [chaff]
 packets_per_second = 5
 "#;
+
+#[test]
+fn machines_of_their_own() {
+    let defaults = parse(OFFICE);
+    assert_eq!(defaults.node, NodeSettings::default());
+    assert!(defaults.nodes().is_empty());
+
+    let single = OFFICE.replace("runtime     = \"shared\"", "runtime     = \"node\"");
+    let table =
+        "\n[node]\nimage = \"node.elf\"\nqemu = \"/opt/qemu\"\naccel = \"tcg\"\nmemory_mib = 16\nstarts_at_once = 2\n";
+    let config = parse(&(single + table));
+    assert_eq!(config.nodes(), std::iter::once(21..22).collect::<Vec<_>>());
+    let node = config.node;
+    assert_eq!((node.image, node.qemu), (Some("node.elf".into()), Some("/opt/qemu".into())));
+    assert_eq!((node.accel, node.memory_mib, node.starts_at_once), (Accel::Tcg, 16, 2));
+
+    let all = parse(&format!("runtime = \"node\"\n{OFFICE}"));
+    assert_eq!(all.nodes(), std::iter::once(0..21).collect::<Vec<_>>(), "the second group says `shared`");
+}
 
 fn parse(text: &str) -> Config {
     chaff_config::parse(&SourceFile::new("chaff.toml", text), Path::new("/etc")).unwrap_or_else(|e| panic!("{e}"))

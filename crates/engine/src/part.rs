@@ -57,6 +57,22 @@ impl FleetSpec {
         }
     }
 
+    /// The decoys whose index `keep` names, numbered anew: a whole fleet that knows nothing of the others.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(usize) -> bool) -> Self {
+        let kept = self.decoys.iter().enumerate().filter(|(index, _)| keep(*index));
+        Self {
+            sensor: self.sensor.clone(),
+            networks: self.networks.clone(),
+            personalities: self.personalities.clone(),
+            services: self.services.clone(),
+            profiles: self.profiles.clone(),
+            decoys: kept.map(|(_, decoy)| decoy.clone()).collect(),
+            chaff: self.chaff,
+            part: PartSpec { room: self.part.room, ..PartSpec::default() },
+        }
+    }
+
     /// The decoy of index `decoy` as a fleet of its own, for a machine of its own: nothing of what it is changes, and
     /// nothing of any other is told, since whoever takes the machine can read it. It asks for its router only, no
     /// oftener than any decoy. Its network is on link 0, with the VLAN that it had. `None` if there is no such decoy.

@@ -21,4 +21,4 @@ pub use observation::{DecoyId, Detail, EventId, Kind, Observation, Source, Tool,
 pub use roster::{Roster, RosterDecoy, RosterNetwork};
 
 /// Version of the encoding between sensor and hub; a hub refuses a sensor that speaks another.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;

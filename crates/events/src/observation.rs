@@ -104,11 +104,13 @@ pub enum Kind {
     Credential,
     Command,
     File,
+    ProcessEnded,
+    NodeMisbehaved,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::ArpRequest,
         Self::ArpConflict,
         Self::NdSolicit,
@@ -131,6 +133,8 @@ impl Kind {
         Self::Credential,
         Self::Command,
         Self::File,
+        Self::ProcessEnded,
+        Self::NodeMisbehaved,
     ];
 
     /// The name as printed in JSON.
@@ -159,6 +163,8 @@ impl Kind {
             Self::Credential => "credential",
             Self::Command => "command",
             Self::File => "file",
+            Self::ProcessEnded => "process.ended",
+            Self::NodeMisbehaved => "node.misbehaved",
         }
     }
 }
@@ -365,6 +371,20 @@ pub enum Detail {
     Conflict {
         /// Who.
         mac: Mac,
+    },
+    /// A process of the sensor's own that ended unbidden, and was replaced.
+    Process {
+        /// Which: `worker 0`, `node FS-07`.
+        process: String,
+        /// How it ended.
+        reason: String,
+    },
+    /// What a decoy's virtual machine did that its program never does.
+    Misbehaved {
+        /// What.
+        what: String,
+        /// The first octets of it.
+        octets: Vec<u8>,
     },
 }
 

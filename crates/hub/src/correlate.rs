@@ -9,6 +9,7 @@
 //! - Authorised scanners are observed and open nothing. ARP requests of a gateway, and of a card that carries packets of
 //!   others, are never a sweep.
 //! - An incident grows ([`Stage`]) and never shrinks; after [`IDLE_CLOSE`] without anything new it is closed.
+//! - What a sensor tells of its own processes has no source: it is one incident for each network, however many ended.
 //! - More than [`NEW_PER_MINUTE`] new sources within a minute, of packets that can be sent under a false address, are
 //!   one incident: a flood from many sources. Whoever completes a handshake always has an incident of his own.
 //!
@@ -306,6 +307,8 @@ fn source_can_be_false(observation: &Observation) -> bool {
         Kind::TlsHello | Kind::ServiceRequest | Kind::Credential | Kind::Command | Kind::File => {
             observation.transport != Transport::Tcp
         }
+        // Told by the sensor itself.
+        Kind::ProcessEnded | Kind::NodeMisbehaved => false,
         _ => true,
     }
 }

@@ -207,6 +207,8 @@ pub fn detail(detail: &Detail) -> String {
         Detail::Closed { received, sent, milliseconds } => {
             json!({"received": received, "sent": sent, "milliseconds": milliseconds})
         }
+        Detail::Process { process, reason } => json!({"process": process, "reason": reason}),
+        Detail::Misbehaved { what, octets } => json!({"what": what, "octets": hex(octets)}),
         Detail::Conflict { mac } => json!({"mac": mac.to_string()}),
     };
     Value::to_string(&value)

@@ -83,6 +83,7 @@ fn one_decoy(source: Arc<SourceFile>, directory: &Path, profile: Located<String>
         mac: None,
         coherent: true,
         accounts: Vec::new(),
+        runtime: chaff_config::Runtime::Shared,
     };
     let network = Network {
         name: here("check"),
@@ -104,6 +105,7 @@ fn one_decoy(source: Arc<SourceFile>, directory: &Path, profile: Located<String>
         allow: Vec::new(),
         notify: Vec::new(),
         chaff: chaff_config::Chaff::default(),
+        node: chaff_config::NodeSettings::default(),
     }
 }
 

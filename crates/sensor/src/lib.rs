@@ -15,10 +15,12 @@ mod clock;
 
 pub mod inherit;
 pub mod interface;
+pub mod node;
 mod offload;
 mod outbox;
 pub mod ownership;
 pub mod relay;
+mod report;
 mod ring;
 pub mod roster;
 pub mod socket;

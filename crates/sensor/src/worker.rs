@@ -10,7 +10,7 @@ use std::{
 };
 
 use chaff_engine::{Audience, Engine, Output, Verdict, spec::FleetSpec};
-use chaff_events::UtcNanos;
+use chaff_events::{DecoyId, UtcNanos};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use thiserror::Error;
 
@@ -19,6 +19,7 @@ use crate::{
     inherit,
     outbox::Outbox,
     relay::{self, Passed, Relay},
+    report,
     ring::RxRing,
     spool::{Found, Spool},
     transmit::Transmitter,
@@ -56,6 +57,8 @@ pub struct Setup {
     pub links: Vec<OwnedFd>,
     /// The way to other workers, where there are any.
     pub relay: Option<relay::Setup>,
+    /// How the worker before this one ended, if there was one.
+    pub replaces: Option<String>,
 }
 
 /// What a worker writes to its control stream when it answers packets.
@@ -119,6 +122,7 @@ pub fn run(setup: Setup, seal: impl FnOnce() -> io::Result<()>) -> Result<(), Wo
     let (spec, fingerprint) = read_fleet(&mut fleet)?;
     let mut clock = Clock::start();
     let now = clock.now();
+    let has_decoys = !spec.decoys.is_empty();
     let engine = Engine::new(spec, entropy()?, now, clock.utc(now));
     inherit::trim_heap();
     // Numbers begin where no worker before has been, so that an acknowledgement of its numbers, late in the socket,
@@ -132,6 +136,11 @@ pub fn run(setup: Setup, seal: impl FnOnce() -> io::Result<()>) -> Result<(), Wo
     // A timer that fires late shows in round trips; the default slack is 50 µs.
     let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
     seal().map_err(|error| WorkerError::Start("seal the worker", error))?;
+    if let Some(reason) = setup.replaces.filter(|_| has_decoys) {
+        let now = worker.clock.now();
+        let told = report::process_ended(worker.clock.utc(now), DecoyId(0), "worker", &reason);
+        worker.uplink.push(now, &told);
+    }
     rustix::io::write(&setup.control, &[UP]).map_err(|e| WorkerError::Start("report to the supervisor", e.into()))?;
     worker.serve(&setup.control)?;
     worker.farewell();
@@ -378,7 +387,7 @@ fn timespec(nanos: u64) -> Timespec {
 }
 
 /// The fleet, and a number that names it.
-fn read_fleet(file: &mut File) -> Result<(FleetSpec, u64), WorkerError> {
+pub(crate) fn read_fleet(file: &mut File) -> Result<(FleetSpec, u64), WorkerError> {
     let start = |error| WorkerError::Start("read the fleet", error);
     let mut octets = Vec::new();
     file.rewind().map_err(start)?;
@@ -400,7 +409,7 @@ fn entropy() -> Result<[u8; 32], WorkerError> {
 }
 
 /// A spool that cannot be used is reported, and done without.
-fn open_spool(file: File, fleet: u64) -> Option<Spool> {
+pub(crate) fn open_spool(file: File, fleet: u64) -> Option<Spool> {
     match Spool::open(file, fleet) {
         Ok((spool, found)) => {
             match found {

@@ -162,6 +162,8 @@ impl Reporter {
 /// About what an observation takes, in memory and on the stream.
 fn cost(observation: &Observation) -> usize {
     let detail = match &observation.detail {
+        Detail::Process { process, reason } => process.len() + reason.len(),
+        Detail::Misbehaved { what, octets } => what.len() + octets.len(),
         Detail::None | Detail::Ip { .. } | Detail::Closed { .. } | Detail::Conflict { .. } => 0,
         Detail::Segment { options, .. } => options.len(),
         Detail::Payload { octets, .. } => octets.len(),

@@ -2,6 +2,7 @@
 
 mod inboxes;
 mod links;
+mod nodes;
 mod plan;
 mod process;
 mod state;
@@ -26,6 +27,7 @@ use crate::{cli::Files, failure::Failure, privileges, processes, sandbox, signal
 
 use inboxes::Inboxes;
 use links::{Links, Place};
+pub(crate) use nodes::{descriptors, find_image, find_qemu};
 pub(crate) use plan::{Plan, read_hub_spec};
 use state::State;
 pub(crate) use state::read_secret;
@@ -58,12 +60,16 @@ pub(crate) fn run(files: &Files, started: Instant) -> Result<(), Failure> {
     let interfaces = names.join(", ");
     let interfaces_now = usable_interfaces(&names, &fleet)?;
     let decoys = fleet.decoys.len();
-    let count = plan.workers();
+    let is_node = |index: usize| plan.nodes().iter().any(|range| range.contains(&(index as u64)));
+    let machines = fleet.only(is_node);
+    let nodes = nodes::prepare(&plan, machines, &names, &interfaces_now, &state)?;
+    let shared = if nodes.is_some() { fleet.only(|index| !is_node(index)) } else { fleet.clone() };
+    let count = if shared.decoys.is_empty() { 0 } else { plan.workers() };
     let workers = (0..count)
         .map(|worker| {
             let place = Place { worker, workers: count };
             let links = Links::open(&names, place, &interfaces_now)?;
-            WorkerFiles::new(&part(&fleet, place), state.spool(worker)?, links)
+            WorkerFiles::new(&part(&shared, place), state.spool(worker)?, links)
         })
         .collect::<Result<Vec<_>, Failure>>()?;
     state.forget_spools_from(count)?;
@@ -74,15 +80,16 @@ pub(crate) fn run(files: &Files, started: Instant) -> Result<(), Failure> {
     }
     let children = Children { user, without: plan.without().to_vec() };
     // From here on the fleet is in the memory files alone; this process keeps nothing of it.
-    drop((fleet, plan));
+    drop((fleet, shared, plan));
     inherit::trim_heap();
+    privileges::keep_for_supervisor(user.is_some()).map_err(Failure::running)?;
     let up = move || {
         let seconds = started.elapsed().as_secs_f64();
         let s = if decoys == 1 { "" } else { "s" };
         // Nobody reads stdout any more: that stops no decoy.
         let _ = writeln!(io::stdout(), "{decoys} decoy{s} on {interfaces}, up in {seconds:.2} s");
     };
-    Supervisor::new(workers, inboxes, hub_spec, children, signals).run(up)
+    Supervisor::new(workers, nodes, inboxes, hub_spec, children, signals).run(up)
 }
 
 /// The decoys of one worker. A single one has the fleet as it is.
@@ -109,7 +116,7 @@ fn memory_file(name: &str, fill: impl FnOnce(&File) -> Result<(), Failure>) -> R
 }
 
 impl WorkerFiles {
-    fn new(fleet: &FleetSpec, spool: File, links: Links) -> Result<Self, Failure> {
+    pub(super) fn new(fleet: &FleetSpec, spool: File, links: Links) -> Result<Self, Failure> {
         let spec = memory_file("chaff-fleet", |mut file| {
             let octets = postcard::to_allocvec(fleet).map_err(Failure::running)?;
             file.write_all(&octets).map_err(Failure::running)

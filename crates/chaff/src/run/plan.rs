@@ -54,6 +54,21 @@ impl Plan {
         self.config.workers.into()
     }
 
+    /// Which decoys of the fleet have a machine of their own.
+    pub(crate) fn nodes(&self) -> Vec<std::ops::Range<u64>> {
+        self.config.nodes()
+    }
+
+    /// How they run.
+    pub(crate) fn node(&self) -> &chaff_config::NodeSettings {
+        &self.config.node
+    }
+
+    /// What paths of the configuration are relative to.
+    pub(crate) fn directory(&self) -> &std::path::Path {
+        &self.config.directory
+    }
+
     /// Names of the interfaces, by link.
     pub(crate) fn interfaces(&self, fleet: &FleetSpec) -> Vec<String> {
         let mut names = Vec::new();

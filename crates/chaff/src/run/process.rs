@@ -38,7 +38,7 @@ impl Process {
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         let mut command = Command::new("/proc/self/exe");
         command.arg0("chaff").args(role).stdin(Stdio::null());
-        if role.first() == Some(&WORKER) {
+        if role.first() != Some(&HUB) {
             // Only the hub has something to say to whoever reads stdout.
             command.stdout(Stdio::null());
         }
@@ -112,6 +112,9 @@ impl Process {
 
 /// Hidden subcommand of a worker.
 pub(super) const WORKER: &str = "worker-process";
+
+/// Hidden subcommand of the node host.
+pub(super) const NODES: &str = "nodes-process";
 
 /// Hidden subcommand of the hub.
 pub(super) const HUB: &str = "hub-process";

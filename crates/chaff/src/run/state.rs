@@ -4,6 +4,7 @@ use std::{
     fs::{DirBuilder, File, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::net::UnixListener,
     path::{Path, PathBuf},
 };
 
@@ -77,6 +78,25 @@ impl State {
         private(OpenOptions::new().read(true).write(true).create(true))
             .open(&path)
             .map_err(|error| Failure::Running(format!("{}: {error}", path.display())))
+    }
+
+    /// The spool of the node host.
+    pub(crate) fn spool_of_nodes(&self) -> Result<File, Failure> {
+        let path = self.directory.join("spool-nodes");
+        private(OpenOptions::new().read(true).write(true).create(true))
+            .open(&path)
+            .map_err(|error| Failure::Running(format!("{}: {error}", path.display())))
+    }
+
+    /// Where `chaff node` asks. The directory keeps others out.
+    pub(crate) fn door(&self) -> Result<UnixListener, Failure> {
+        let path = self.directory.join(chaff_sensor::node::door::SOCKET);
+        let failed = |error: io::Error| Failure::Running(format!("{}: {error}", path.display()));
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            Ok(()) | Err(_) => {}
+        }
+        UnixListener::bind(&path).map_err(failed)
     }
 
     /// Removes the spools of workers that there are no more. Their decoys are other workers' now and have other numbers,

@@ -15,7 +15,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::{
     inboxes::Inboxes,
     links::Links,
-    process::{HUB, Inherited, Process, WORKER},
+    nodes::NodeFiles,
+    process::{HUB, Inherited, NODES, Process, WORKER},
 };
 use crate::{failure::Failure, privileges::User, signals};
 
@@ -65,6 +66,7 @@ pub(super) struct Supervisor {
     /// Workers, then the hub.
     slots: Vec<Slot>,
     workers: Vec<WorkerFiles>,
+    nodes: Option<NodeFiles>,
     inboxes: Inboxes,
     hub_spec: File,
     children: Children,
@@ -80,27 +82,32 @@ struct Slot {
     deaths: u32,
     starts: u32,
     up: bool,
+    /// How the last one ended.
+    last_end: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     /// By index.
     Worker(usize),
+    Nodes,
     Hub,
 }
 
 impl Supervisor {
     pub(super) fn new(
         workers: Vec<WorkerFiles>,
+        nodes: Option<NodeFiles>,
         inboxes: Inboxes,
         hub_spec: File,
         children: Children,
         signals: OwnedFd,
     ) -> Self {
-        let roles = (0..workers.len()).map(Role::Worker).chain([Role::Hub]);
+        let roles =
+            (0..workers.len()).map(Role::Worker).chain(nodes.is_some().then_some(Role::Nodes)).chain([Role::Hub]);
         let now = Instant::now();
         let slots = roles.map(|role| Slot::new(role, now)).collect();
-        Self { slots, workers, inboxes, hub_spec, children, signals }
+        Self { slots, workers, nodes, inboxes, hub_spec, children, signals }
     }
 
     /// Runs until a signal; calls `up` once, when every worker answers packets.
@@ -133,7 +140,8 @@ impl Supervisor {
             let Some(slot) = self.slots.get(index).filter(|slot| slot.start_at.is_some_and(|at| at <= now)) else {
                 continue;
             };
-            let started = self.start(slot.role);
+            let (role, last_end) = (slot.role, slot.last_end.clone());
+            let started = self.start(role, last_end.as_deref());
             let Some(slot) = self.slots.get_mut(index) else { continue };
             match started {
                 Ok(process) => slot.is_started(process),
@@ -147,7 +155,9 @@ impl Supervisor {
         Ok(())
     }
 
-    fn start(&mut self, role: Role) -> Result<Process, Failure> {
+    /// Starts a child, which tells how the one before it ended.
+    fn start(&mut self, role: Role, last_end: Option<&str>) -> Result<Process, Failure> {
+        let replaces = last_end.map_or_else(Vec::new, |reason| vec!["--replaces", reason]);
         let children = &self.children;
         let process = match role {
             Role::Worker(index) => {
@@ -157,11 +167,24 @@ impl Supervisor {
                 files.links.reopen_orphans()?;
                 let mut inherited = files.inherited();
                 inherited.extend(self.inboxes.inherited(index));
-                Process::start(&[WORKER, "--index", &index.to_string()], &inherited, children)
+                let index = index.to_string();
+                let words: Vec<&str> = [WORKER, "--index", &index].into_iter().chain(replaces).collect();
+                Process::start(&words, &inherited, children)
+            }
+            Role::Nodes => {
+                let Some(files) = &mut self.nodes else {
+                    return Err(Failure::Running("there are no nodes".into()));
+                };
+                files.worker.links.reopen_orphans()?;
+                let words = files.words();
+                let words: Vec<&str> =
+                    std::iter::once(NODES).chain(words.iter().map(String::as_str)).chain(replaces).collect();
+                Process::start(&words, &files.inherited(), children)
             }
             Role::Hub => {
                 let mut inherited: Vec<Inherited<'_>> = vec![("--spec", self.hub_spec.as_fd())];
-                inherited.extend(self.workers.iter().map(|files| ("--worker", files.hub_far.as_fd())));
+                let hosts = self.workers.iter().chain(self.nodes.as_ref().map(|nodes| &nodes.worker));
+                inherited.extend(hosts.map(|files| ("--worker", files.hub_far.as_fd())));
                 Process::start(&[HUB], &inherited, children)
             }
         };
@@ -238,7 +261,7 @@ fn is_readable(control: Option<&OwnedFd>) -> bool {
 
 impl Slot {
     fn new(role: Role, now: Instant) -> Self {
-        Self { role, process: None, start_at: Some(now), deaths: 0, starts: 0, up: false }
+        Self { role, process: None, start_at: Some(now), deaths: 0, starts: 0, up: false, last_end: None }
     }
 
     fn is_started(&mut self, process: Process) {
@@ -261,6 +284,7 @@ impl Slot {
         let pause = (FIRST_PAUSE * 2_u32.saturating_pow(self.deaths.min(16))).min(LONGEST_PAUSE);
         tracing::error!("{} ended ({status}); it is started again in {} ms", self.role, pause.as_millis());
         self.start_at = Some(Instant::now() + pause);
+        self.last_end = Some(status.to_string());
         self.up = false;
         Ok(())
     }
@@ -270,13 +294,14 @@ impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Worker(index) => write!(f, "worker {index}"),
+            Self::Nodes => f.write_str("the node host"),
             Self::Hub => f.write_str("the hub"),
         }
     }
 }
 
 impl WorkerFiles {
-    fn inherited(&self) -> Vec<Inherited<'_>> {
+    pub(super) fn inherited(&self) -> Vec<Inherited<'_>> {
         let mut all: Vec<Inherited<'_>> = vec![
             ("--fleet", self.fleet.as_fd()),
             ("--roster", self.roster.as_fd()),

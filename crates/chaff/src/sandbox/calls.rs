@@ -169,6 +169,15 @@ pub(super) fn forbid_those_of_an_intruder() -> Result<(), String> {
     apply_filter(&deadly(OF_AN_INTRUDER.iter())?).map_err(text)
 }
 
+/// From here on the calls of an intruder fail, other than to start a program. They end nobody: an emulator tries some
+/// of them to see what the kernel has.
+pub(super) fn refuse_those_of_an_intruder_but_starting() -> Result<(), String> {
+    let calls = OF_AN_INTRUDER.iter().filter(|&&call| call != libc::SYS_execve);
+    let rules = calls.map(|&call| (call, Vec::new())).collect();
+    let refused = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+    apply_filter(&program(rules, SeccompAction::Allow, refused)?).map_err(text)
+}
+
 fn deadly<'a>(calls: impl Iterator<Item = &'a libc::c_long>) -> Result<BpfProgram, String> {
     program(calls.map(|&call| (call, Vec::new())).collect(), SeccompAction::Allow, SeccompAction::KillProcess)
 }

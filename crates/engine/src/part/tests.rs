@@ -99,3 +99,28 @@ fn services_are_numbered_anew_and_each_once() {
     let udp = renumbered(&ports(&[(53, 53, Port::Service(3))], Port::Service(9)), &mut bound).expect("few services");
     assert_eq!((udp.at(53), udp.at(1), bound), (Port::Service(1), Port::Service(2), vec![7, 3, 9]));
 }
+
+#[test]
+fn what_is_kept_is_a_whole_fleet_of_its_own() {
+    let decoy = |last: u8| crate::spec::DecoySpec {
+        name: "d".into(),
+        mac: chaff_wire::Mac([2, 0, 0, 0, 0, last]),
+        ip: Ipv4Addr::new(10, 0, 0, last).into(),
+        network: 0,
+        profile: 0,
+        seed: [last; 16],
+    };
+    let fleet = FleetSpec {
+        sensor: "test".into(),
+        networks: vec![],
+        personalities: vec![],
+        services: vec![],
+        profiles: vec![],
+        decoys: (0..4).map(decoy).collect(),
+        chaff: ChaffSpec { packets_per_second: 20 },
+        part: PartSpec::default(),
+    };
+    let kept = fleet.only(|index| index % 2 == 1);
+    assert_eq!(kept.decoys, [decoy(1), decoy(3)]);
+    assert_eq!(kept.part, PartSpec::default());
+}

@@ -29,11 +29,16 @@ pub enum Who {
     Mac(Mac),
     /// Nobody in particular: a flood from many sources.
     Many,
+    /// Nobody: the sensor tells of itself.
+    Sensor,
 }
 
 impl Who {
     pub(super) fn of(observation: &Observation) -> Self {
         let Source { ip, mac, .. } = observation.source;
+        if observation.kind == Kind::ProcessEnded {
+            return Self::Sensor;
+        }
         // Whoever claims a decoy's address sends that address as his own.
         if ip.is_unspecified() || observation.kind == Kind::ArpConflict { Self::Mac(mac) } else { Self::Ip(ip) }
     }

@@ -18,6 +18,10 @@ pub enum Stage {
     Credential,
     /// A planted account was used: somebody believes to be in.
     Access,
+    /// A process of the sensor ended unbidden: a fault, or an attempt on it.
+    Failure,
+    /// A decoy's virtual machine does what its program never does: somebody else's program runs in it.
+    Escape,
 }
 
 impl Stage {
@@ -40,6 +44,8 @@ impl Stage {
             Kind::OsProbe | Kind::UdpPayload | Kind::TlsHello => Self::Probing,
             Kind::ServiceRequest => Self::of_request(observation),
             Kind::Command | Kind::File => Self::Access,
+            Kind::ProcessEnded => Self::Failure,
+            Kind::NodeMisbehaved => Self::Escape,
             Kind::Credential => match observation.detail {
                 Detail::Credential { accepted: true, .. } => Self::Access,
                 _ => Self::Credential,
@@ -60,9 +66,9 @@ impl Stage {
         match self {
             Self::Conflict => Severity::Info,
             Self::Discovery => Severity::Low,
-            Self::Scan | Self::Probing => Severity::Medium,
+            Self::Scan | Self::Probing | Self::Failure => Severity::Medium,
             Self::Interaction => Severity::High,
-            Self::Credential | Self::Access => Severity::Critical,
+            Self::Credential | Self::Access | Self::Escape => Severity::Critical,
         }
     }
 }

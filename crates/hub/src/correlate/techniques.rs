@@ -11,13 +11,16 @@ pub fn techniques(observation: &Observation) -> Vec<&'static str> {
         Kind::ArpConflict => vec!["T1557.002"],
         Kind::ArpRequest | Kind::NdSolicit | Kind::IcmpEcho | Kind::IcmpOther => vec!["T1018"],
         Kind::TcpClose => vec![],
+        // It may be a fault of the sensor as well as an attempt on it.
+        Kind::ProcessEnded => vec![],
+        Kind::NodeMisbehaved => vec!["T1210"],
         Kind::Credential if Stage::of(observation) == Stage::Access => vec!["T1078"],
         Kind::Credential => vec!["T1110"],
         Kind::Command => vec!["T1059"],
         Kind::File => vec!["T1105"],
         _ => vec!["T1046"],
     };
-    if Stage::of(observation) >= Stage::Interaction {
+    if (Stage::Interaction..=Stage::Access).contains(&Stage::of(observation)) {
         let ports = observation.ports.iter().chain([&observation.port]);
         found.extend(ports.filter_map(|&port| use_of(&observation.service, port)));
     }

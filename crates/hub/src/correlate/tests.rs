@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::*;
 use chaff_events::{DecoyId, Detail, Mac, Roster, RosterDecoy, RosterNetwork, Source, Tool};
 
+mod processes;
 mod properties;
 mod workers;
 

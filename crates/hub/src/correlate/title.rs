@@ -14,6 +14,7 @@ pub(super) fn of(case: &Case) -> String {
     let deed = deed(case.stage, trace);
     let (tools, before) = (tools(trace, &[]), before(case, trace));
     match case.who {
+        Who::Sensor => deed,
         Who::Many => format!("flood from many sources: {deed}"),
         Who::Ip(ip) => format!("{tools}{deed}{before} from {ip}"),
         Who::Mac(mac) => format!("{tools}{deed}{before} from {mac}"),
@@ -49,6 +50,9 @@ fn deed(stage: Stage, trace: &Trace) -> String {
         Stage::Probing => format!("service probing of {whom}"),
         Stage::Interaction => format!("use of {} on {whom}", trace.service()),
         Stage::Credential => format!("login attempts{} on {whom} ({})", names(trace), trace.service()),
+        Stage::Failure if trace.decoys() > 1 => format!("end of processes that host {whom}"),
+        Stage::Failure => format!("end of the process that hosts {whom}"),
+        Stage::Escape => format!("forged frames out of the virtual machine of {whom}"),
         Stage::Access => format!("use of a planted account{} on {whom} ({})", names(trace), trace.service()),
     }
 }
