@@ -325,6 +325,8 @@ fn arp(open: bool) -> Arp {
         verify_ms: 5000,
         verify_retries: 3,
         reachable_ms: 30_000,
+        questions: 3,
+        pending: 1,
         announce: 2,
         probe: 3,
         defend: true,

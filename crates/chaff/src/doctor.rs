@@ -130,7 +130,8 @@ pub(crate) fn patient(args: &PatientArgs) -> Result<(), Failure> {
 /// What decoys with a machine of their own would find here.
 fn nodes(plan: &Option<Plan>) -> [(&'static str, String, &'static str); 3] {
     let none = chaff_config::NodeSettings::default();
-    let (settings, directory) = plan.as_ref().map_or((&none, Path::new("")), |plan| (plan.node(), plan.directory()));
+    let (settings, directory) =
+        plan.as_ref().map_or_else(|| (&none, Path::new("")), |plan| (plan.node(), plan.directory()));
     let found = |found: Result<std::path::PathBuf, Failure>| match found {
         Ok(path) => path.display().to_string(),
         Err(_) => "not there; `chaff run` says how to get it where a decoy needs it".to_owned(),
