@@ -2,11 +2,13 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
+use chaff_lab::PacketSocket;
 use chaff_testkit::{
+    image,
     network::{Network, alone, run, run_any},
     process::Chaff,
 };
@@ -44,13 +46,6 @@ fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_chaff"))
 }
 
-/// Where `cargo xtask image` puts it.
-fn image() -> PathBuf {
-    let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/chaff-node.elf");
-    assert!(image.is_file(), "{} is not there: cargo xtask image", image.display());
-    image
-}
-
 fn nodes(folder: &Path) -> Vec<Value> {
     let state = folder.join("state");
     let output = std::process::Command::new(binary()).args(["node", "list", "--json", "--state"]).arg(&state).output();
@@ -66,13 +61,16 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn kinds(folder: &Path) -> Vec<String> {
+fn events(folder: &Path) -> Vec<Value> {
     let state = folder.join("state");
     let output = std::process::Command::new(binary()).args(["events", "--json", "--state"]).arg(&state).output();
     let output = output.expect("chaff events");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let kind = |line: &str| serde_json::from_str::<Value>(line).ok()?.get("kind")?.as_str().map(str::to_owned);
-    text.lines().filter_map(kind).collect()
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+fn kinds(folder: &Path) -> Vec<String> {
+    events(folder).iter().filter_map(|event| Some(event["kind"].as_str()?.to_owned())).collect()
 }
 
 #[test]
@@ -80,7 +78,7 @@ fn machines_answer_alarm_and_are_mended_beside_decoys_of_a_worker() {
     alone("machines_answer_alarm_and_are_mended_beside_decoys_of_a_worker", || {
         let folder = tempfile::tempdir().unwrap();
         let network = Network::new();
-        let config = format!("{CONFIG}image = \"{}\"\n", image().display());
+        let config = format!("{CONFIG}image = \"{}\"\n", image::with_holes().display());
         let chaff = Chaff::start(binary(), &network, folder.path(), &config);
         wait_until("the start of three machines", || {
             let nodes = nodes(folder.path());
@@ -121,4 +119,93 @@ fn machines_answer_alarm_and_are_mended_beside_decoys_of_a_worker() {
         let uid = status.lines().find(|line| line.starts_with("Uid:")).unwrap();
         assert!(!uid.split_whitespace().any(|id| id == "0"), "{uid}");
     });
+}
+
+/// Machines whose names tell the image's holes what to try: the host holds all of them, and says so.
+const INTRUDED: &str = r#"
+[[network]]
+name      = "office"
+interface = "dut0"
+subnet    = "10.0.0.0/8"
+gateway   = "10.0.0.1"
+
+[chaff]
+packets_per_second = 0
+
+[node]
+accel = "tcg"
+"#;
+
+/// How a machine's hole is found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// What it sends is dropped and told; the machine goes on.
+    Told,
+    /// The machine is ended and started again.
+    Ended,
+}
+
+#[test]
+fn a_machine_that_was_taken_over_reaches_nobody() {
+    let holes = [
+        ("hole-card", End::Told),
+        ("hole-address", End::Told),
+        ("hole-protocol", End::Told),
+        ("hole-console", End::Ended),
+        ("hole-queue", End::Ended),
+    ];
+    alone("a_machine_that_was_taken_over_reaches_nobody", || intrude(&holes));
+}
+
+fn intrude(holes: &[(&str, End)]) {
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::new();
+    let mut config = format!("{INTRUDED}image = \"{}\"\n", image::with_holes().display());
+    for (n, (hole, _)) in holes.iter().enumerate() {
+        config += &format!(
+            "[[network.decoys]]\nprofile = \"linux-server\"\nhostname = \"{hole}\"\n\
+             addresses = [\"10.20.0.{}\"]\nruntime = \"node\"\n",
+            31 + n
+        );
+    }
+    let heard = PacketSocket::open(&network.atk, "atk0").unwrap();
+    let chaff = Chaff::start(binary(), &network, folder.path(), &config);
+    let begun = Instant::now();
+    let mut buffer = [0; 2048];
+    let mut outcome = Vec::new();
+    while begun.elapsed() < 2 * PATIENCE {
+        // What is asked keeps the machines awake.
+        for n in 0..holes.len() {
+            let _ = run_any(&network.atk, 2, "ping", &["-c", "1", "-W", "0.2", &format!("10.20.0.{}", 31 + n)]);
+        }
+        while let Some(length) = heard.receive(&mut buffer, Duration::ZERO).unwrap() {
+            let frame = &buffer[..length];
+            let forged = frame.windows(6).any(|octets| octets == [0x52, 0x54, 0, 0xba, 0xd0, 0x01]);
+            assert!(!forged, "a forged frame came out: {frame:02x?}");
+            let lent = frame[12..14] == [8, 6] && frame[28..32] == [10, 20, 0, 99];
+            assert!(!lent, "an ARP packet in another's name came out: {frame:02x?}");
+        }
+        let events = events(folder.path());
+        let nodes = nodes(folder.path());
+        let told =
+            |hole: &str, kind: &str| events.iter().any(|event| event["decoy"]["name"] == hole && event["kind"] == kind);
+        outcome = holes
+            .iter()
+            .map(|&(hole, end)| {
+                let node = nodes.iter().find(|node| node["name"] == hole);
+                let restarts = node.and_then(|node| node["restarts"].as_u64()).unwrap_or(0);
+                match end {
+                    End::Told => told(hole, "node.misbehaved"),
+                    End::Ended => restarts > 0 && told(hole, "process.ended"),
+                }
+            })
+            .collect();
+        if outcome.iter().all(|&held| held) {
+            let incidents = chaff.incidents();
+            let critical = incidents.iter().any(|incident| incident["severity"] == "critical");
+            assert!(critical, "{incidents:#?}");
+            return;
+        }
+    }
+    panic!("{holes:?}: {outcome:?}\n{}", chaff.log());
 }

@@ -8,6 +8,7 @@ pub mod chance;
 pub mod fidelity;
 pub mod fixture;
 pub mod forwarder;
+pub mod image;
 pub mod link;
 pub mod load;
 pub mod memory;

@@ -10,7 +10,7 @@ use chaff_engine::{
 };
 use chaff_events::UtcNanos;
 use chaff_wire::{
-    Mac, ethernet,
+    Mac, arp, ethernet,
     icmpv4::{self, Message},
     ipv4::{self, Datagram},
     tcp::{self, Flags, Segment},
@@ -98,11 +98,23 @@ impl Rehearsal {
         let mut rehearsal =
             Self { engine, now, wake: None, port: 40_000, seq: number, ack: number.rotate_left(13) | 1 };
         rehearsal.settle();
+        rehearsal.meet();
         // The port scan before.
         for port in [OPEN, CLOSED] {
             rehearsal.syn(port, 1_024, &[2, 4, 5, 0xb4]);
         }
         rehearsal
+    }
+
+    /// The scanner asks for the decoy's card, as it does before anything else; the decoy knows it from then on.
+    fn meet(&mut self) {
+        let mut frame = Vec::new();
+        let everybody = Mac::BROADCAST;
+        ethernet::Header { destination: everybody, source: SCANNER.0, vlan: None, kind: ethernet::ARP }
+            .emit(&mut frame);
+        arp::Packet::new(arp::REQUEST, SCANNER, (Mac::ZERO, DECOY.1)).emit(&mut frame);
+        let _ = self.engine.handle_frame(self.now, 0, &frame);
+        self.settle();
     }
 
     /// One round, the timed SYNs so far apart: the tests as nmap would print them.

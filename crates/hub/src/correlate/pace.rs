@@ -20,10 +20,8 @@ const ENOUGH: usize = 12;
 const BURST_NS: u64 = 150_000;
 /// One that takes longer is a pause.
 const PAUSE_NS: u64 = 1_000_000;
-/// arp-scan's time for one address: the mean, with room for a slower or busier sender.
+/// arp-scan's time for one address: the median, which stays where it is when a busy sender is late now and then.
 const ARP_SCAN_NS: RangeInclusive<u64> = 1_700_000..=2_500_000;
-/// The same of each single step; timers jitter by a millisecond.
-const ARP_SCAN_STEP_NS: RangeInclusive<u64> = 800_000..=3_400_000;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Pace {
@@ -38,11 +36,8 @@ struct Steps {
     ascending: usize,
     bursts: usize,
     pauses: usize,
-    /// Steps at arp-scan's pace.
-    even: usize,
-    /// Time and addresses gone through by ascending steps.
-    time: u64,
-    addresses: u64,
+    /// Time for one address, of each ascending step.
+    paces: Vec<u64>,
 }
 
 impl Pace {
@@ -75,9 +70,7 @@ impl Pace {
         if steps.bursts >= steps.all / 2 && steps.pauses > 0 {
             return Some(Tool::Nmap);
         }
-        let pace = steps.time / steps.addresses.max(1);
-        // The mean is the mark; on a busy machine a sender is late for one step and early for the next.
-        (steps.even >= steps.all / 2 && ARP_SCAN_NS.contains(&pace)).then_some(Tool::ArpScan)
+        (steps.bursts <= steps.all / 4 && ARP_SCAN_NS.contains(&steps.pace()?)).then_some(Tool::ArpScan)
     }
 }
 
@@ -99,9 +92,16 @@ impl Steps {
         if let Some(addresses) = addresses.filter(|&addresses| addresses > 0) {
             let addresses = u64::try_from(addresses).unwrap_or(u64::MAX);
             self.ascending += 1;
-            self.even += usize::from(ARP_SCAN_STEP_NS.contains(&(nanos / addresses)));
-            self.time = self.time.saturating_add(nanos);
-            self.addresses = self.addresses.saturating_add(addresses);
+            self.paces.push(nanos / addresses);
         }
+    }
+
+    /// The median.
+    fn pace(mut self) -> Option<u64> {
+        let middle = self.paces.len() / 2;
+        if self.paces.is_empty() {
+            return None;
+        }
+        Some(*self.paces.select_nth_unstable(middle).1)
     }
 }

@@ -275,6 +275,14 @@ impl Device {
         }
     }
 
+    /// Tells the device to read what is no memory.
+    #[cfg(feature = "hole")]
+    pub(crate) fn offer_nonsense(&mut self, nowhere: &[u8]) {
+        // SAFETY: none: that is what is tried.
+        let _ = unsafe { self.transmit.add(&[nowhere], &mut []) };
+        self.notify(TRANSMIT);
+    }
+
     /// Takes back what the device has sent.
     fn reap(&mut self) {
         while let Some(token) = self.transmit.peek_used() {

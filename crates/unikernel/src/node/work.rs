@@ -23,6 +23,10 @@ const FOLDING_NS: u64 = 60_000_000_000;
 /// How long the host may take to acknowledge the last observations.
 const FAREWELL_NS: u64 = 500_000_000;
 
+/// A machine with a hole is as good as any other for so long.
+#[cfg(feature = "hole")]
+const PEACE_NS: u64 = 1_000_000_000;
+
 struct Node {
     engine: Engine,
     clock: Clock,
@@ -47,6 +51,8 @@ pub(crate) fn run(module: BootModule, devices: Devices) -> ! {
     let run = draw().unwrap_or(now);
     let clock = Clock::start(now);
     let card = devices.card.expect("no virtio card");
+    #[cfg(feature = "hole")]
+    let (name, own) = fleet.decoys.first().map(|decoy| (decoy.name.clone(), decoy.mac.0)).unwrap_or_default();
     let engine = Engine::new(fleet, entropy, clock.now(), utc);
     let mut node = Node {
         engine,
@@ -66,6 +72,10 @@ pub(crate) fn run(module: BootModule, devices: Devices) -> ! {
     node.reporter.handle_line(&alloc::format!("up; {used} of {all} octets of memory in use"));
     loop {
         node.turn();
+        #[cfg(feature = "hole")]
+        if node.clock.now() > now + PEACE_NS {
+            crate::hole::turn_on_others(&name, own, &mut node.card, node.console.as_mut());
+        }
     }
 }
 

@@ -5,13 +5,13 @@ use std::{
     io::{Read, Write},
     net::Ipv4Addr,
     os::unix::net::{UnixDatagram, UnixListener, UnixStream},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::OnceLock,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use chaff_events::UtcNanos;
+use chaff_testkit::image;
 use chaff_unikernel::{
     console::{FromHost, Reader, ToHost, encode},
     module::{BootModule, VERSION},
@@ -31,24 +31,6 @@ pub(crate) enum Board {
     Microvm,
     /// PCI with MSI-X.
     Q35,
-}
-
-/// The image with holes, which it falls into only where its command line says so. Built once; the tests need no other.
-pub(crate) fn image() -> &'static Path {
-    static IMAGE: OnceLock<PathBuf> = OnceLock::new();
-    IMAGE.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "-p", "chaff-unikernel", "--profile", "image", "--features", "hole"]);
-        let (kept, target) =
-            (Path::new(env!("CARGO_TARGET_TMPDIR")), Path::new(env!("CARGO_TARGET_TMPDIR")).join(".."));
-        let built = build.current_dir(root).env("CARGO_TARGET_DIR", &target).status().expect("cargo runs");
-        assert!(built.success(), "the image does not build");
-        // Out of the way of an image without holes, which has the same name there.
-        let image = kept.join("chaff-node-with-holes");
-        fs::copy(target.join("image/chaff-node"), &image).expect("the image");
-        image
-    })
 }
 
 /// What the node of these tests is: a Linux server with SSH and nginx.
@@ -82,7 +64,7 @@ pub(crate) struct Vm {
 impl Vm {
     /// Starts the image with `memory` MiB; `words` are for its command line.
     pub(crate) fn start(board: Board, memory: u32, module: &[u8], words: &str) -> Self {
-        Self::start_image(image(), board, memory, module, words)
+        Self::start_image(image::with_holes(), board, memory, module, words)
     }
 
     pub(crate) fn start_image(image: &Path, board: Board, memory: u32, module: &[u8], words: &str) -> Self {
