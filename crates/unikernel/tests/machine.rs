@@ -8,13 +8,14 @@ mod vm;
 use std::{fs, thread, time::Duration};
 
 use chaff_events::{Detail, Kind};
+use chaff_testkit::image::with_holes;
 use chaff_unikernel::console::{FromHost, ToHost};
 
 use linux_loader::loader::{Elf, KernelLoader, elf::PvhBootCapability};
 use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
 
 use host::{arp_reply, arp_request, echo_reply, echo_request, talk};
-use vm::{Board, Console, DECOY, OURS, Vm, image, module};
+use vm::{Board, Console, DECOY, OURS, Vm, module};
 
 /// What a node may have.
 const MEMORY_MIB: u32 = 8;
@@ -85,14 +86,14 @@ fn answers_speaks_and_tells(board: Board) {
 
 #[test]
 fn the_image_is_small() {
-    let octets = fs::metadata(image()).expect("the image").len();
+    let octets = fs::metadata(with_holes()).expect("the image").len();
     assert!(octets <= IMAGE_OCTETS, "{octets} octets");
 }
 
 #[test]
 fn the_loader_of_firecracker_and_cloud_hypervisor_takes_it() {
     let memory = GuestMemoryMmap::<()>::from_ranges(&[(GuestAddress(0), 8 << 20)]).expect("memory");
-    let mut file = fs::File::open(image()).expect("the image");
+    let mut file = fs::File::open(with_holes()).expect("the image");
     let loaded = Elf::load(&memory, None, &mut file, Some(GuestAddress(1 << 20))).expect("the loader takes it");
     let PvhBootCapability::PvhEntryPresent(entry) = loaded.pvh_boot_cap else {
         panic!("no PVH entry: {:?}", loaded.pvh_boot_cap);
