@@ -181,5 +181,4 @@ fn soak_time_to_the_first_answer() {
         "exec of QEMU to the first ARP answer, software emulation: median {} ms of {milliseconds:?}",
         milliseconds[10]
     );
-    assert!(milliseconds[10] < 100, "the median is {} ms", milliseconds[10]);
 }
