@@ -1,6 +1,10 @@
 //! The kinds of children that `chaff run` starts: this same program, with descriptors instead of paths.
 
-use std::{fs::File, os::fd::RawFd, path::PathBuf};
+use std::{
+    fs::File,
+    os::fd::{OwnedFd, RawFd},
+    path::PathBuf,
+};
 
 use chaff_config::Layer;
 use chaff_sensor::{inherit, node, relay, worker};
@@ -39,9 +43,9 @@ pub(crate) struct ChildArgs {
     without: Vec<Layer>,
 }
 
-/// Descriptors of a worker, by number.
+/// Descriptors of whoever holds packet sockets, by number.
 #[derive(Args, Debug)]
-pub(crate) struct WorkerArgs {
+struct HostArgs {
     #[command(flatten)]
     child: ChildArgs,
     #[arg(long)]
@@ -54,6 +58,16 @@ pub(crate) struct WorkerArgs {
     hub: RawFd,
     #[arg(long)]
     link: Vec<RawFd>,
+    /// How the one before it ended.
+    #[arg(long)]
+    replaces: Option<String>,
+}
+
+/// What a worker is told.
+#[derive(Args, Debug)]
+pub(crate) struct WorkerArgs {
+    #[command(flatten)]
+    host: HostArgs,
     /// Which worker of several this is.
     #[arg(long)]
     index: usize,
@@ -62,26 +76,13 @@ pub(crate) struct WorkerArgs {
     inbox: Option<RawFd>,
     #[arg(long)]
     other: Vec<RawFd>,
-    /// How the one before it ended.
-    #[arg(long)]
-    replaces: Option<String>,
 }
 
-/// Descriptors of the node host, by number, and how it makes machines.
+/// What the node host is told, and how it makes machines.
 #[derive(Args, Debug)]
 pub(crate) struct NodesArgs {
     #[command(flatten)]
-    child: ChildArgs,
-    #[arg(long)]
-    fleet: RawFd,
-    #[arg(long)]
-    roster: RawFd,
-    #[arg(long)]
-    spool: RawFd,
-    #[arg(long)]
-    hub: RawFd,
-    #[arg(long)]
-    link: Vec<RawFd>,
+    host: HostArgs,
     #[arg(long)]
     image: RawFd,
     #[arg(long)]
@@ -96,9 +97,6 @@ pub(crate) struct NodesArgs {
     starts_at_once: u16,
     #[arg(long)]
     nodes: u64,
-    /// How the one before it ended.
-    #[arg(long)]
-    replaces: Option<String>,
 }
 
 /// Descriptors of the hub, by number.
@@ -126,48 +124,53 @@ pub(crate) fn log_to_stderr() {
     let _ = subscriber.with_ansi(false).try_init();
 }
 
+impl HostArgs {
+    /// Takes over what was inherited; there is no relay yet.
+    fn adopt(&self) -> Result<worker::Setup, Failure> {
+        Ok(worker::Setup {
+            fleet: File::from(adopt(self.fleet)?),
+            roster: File::from(adopt(self.roster)?),
+            spool: File::from(adopt(self.spool)?),
+            hub: adopt(self.hub)?,
+            control: adopt(self.child.control)?,
+            links: self.link.iter().copied().map(adopt).collect::<Result<_, _>>()?,
+            relay: None,
+            replaces: self.replaces.clone(),
+        })
+    }
+}
+
+fn adopt(number: RawFd) -> Result<OwnedFd, Failure> {
+    inherit::adopt(number).map_err(|error| Failure::Usage(format!("this command is for `chaff run` alone: {error}")))
+}
+
+/// The end of whoever holds packet sockets. Where an interface was removed, the supervisor is told by the code.
+fn ended(name: &str, result: Result<(), worker::WorkerError>) -> Result<(), Failure> {
+    match result {
+        Ok(()) => Ok(()),
+        Err(worker::WorkerError::InterfaceGone) => std::process::exit(INTERFACE_GONE.into()),
+        Err(error) => Err(Failure::Running(format!("{name}: {error}"))),
+    }
+}
+
 /// One worker.
 pub(crate) fn worker(args: &WorkerArgs) -> Result<(), Failure> {
     log_to_stderr();
-    let adopt = |number| inherit::adopt(number).map_err(not_inherited);
-    let relay = match args.inbox {
-        None => None,
-        Some(inbox) => Some(relay::Setup {
-            worker: args.index,
-            inbox: adopt(inbox)?,
-            others: args.other.iter().copied().map(adopt).collect::<Result<_, _>>()?,
-        }),
-    };
-    let setup = worker::Setup {
-        fleet: File::from(adopt(args.fleet)?),
-        roster: File::from(adopt(args.roster)?),
-        spool: File::from(adopt(args.spool)?),
-        hub: adopt(args.hub)?,
-        control: adopt(args.child.control)?,
-        links: args.link.iter().copied().map(adopt).collect::<Result<_, _>>()?,
-        relay,
-        replaces: args.replaces.clone(),
-    };
-    drop_privileges(&args.child)?;
-    let fleet = setup.fleet.metadata().map_or(0, |fleet| fleet.len());
-    match worker::run(setup, || Ok(sandbox::seal_worker(&args.child.without, fleet)?)) {
-        Ok(()) => Ok(()),
-        Err(worker::WorkerError::InterfaceGone) => std::process::exit(INTERFACE_GONE.into()),
-        Err(error) => Err(Failure::Running(format!("worker: {error}"))),
+    let mut setup = args.host.adopt()?;
+    if let Some(inbox) = args.inbox {
+        let others = args.other.iter().copied().map(adopt).collect::<Result<_, _>>()?;
+        setup.relay = Some(relay::Setup { worker: args.index, inbox: adopt(inbox)?, others });
     }
+    drop_privileges(&args.host.child)?;
+    let fleet = setup.fleet.metadata().map_or(0, |fleet| fleet.len());
+    ended("worker", worker::run(setup, || Ok(sandbox::seal_worker(&args.host.child.without, fleet)?)))
 }
 
 /// The node host.
 pub(crate) fn nodes(args: &NodesArgs) -> Result<(), Failure> {
     log_to_stderr();
-    let adopt = |number| inherit::adopt(number).map_err(not_inherited);
     let setup = node::Setup {
-        fleet: File::from(adopt(args.fleet)?),
-        roster: File::from(adopt(args.roster)?),
-        spool: File::from(adopt(args.spool)?),
-        hub: adopt(args.hub)?,
-        control: adopt(args.child.control)?,
-        links: args.link.iter().copied().map(adopt).collect::<Result<_, _>>()?,
+        worker: args.host.adopt()?,
         image: adopt(args.image)?,
         door: adopt(args.door)?,
         machine: node::Machine {
@@ -176,21 +179,15 @@ pub(crate) fn nodes(args: &NodesArgs) -> Result<(), Failure> {
             memory_mib: args.memory_mib,
             starts_at_once: args.starts_at_once,
         },
-        replaces: args.replaces.clone(),
     };
-    drop_privileges_as(&args.child, privileges::nobody_if_root(), &privileges::group_of("/dev/kvm"))?;
-    let seal = || Ok(sandbox::seal_node_host(&args.child.without, &args.qemu, args.nodes)?);
-    match node::run(setup, seal) {
-        Ok(()) => Ok(()),
-        Err(worker::WorkerError::InterfaceGone) => std::process::exit(INTERFACE_GONE.into()),
-        Err(error) => Err(Failure::Running(format!("node host: {error}"))),
-    }
+    let child = &args.host.child;
+    drop_privileges_as(child, privileges::nobody_if_root(), &privileges::group_of("/dev/kvm"))?;
+    ended("node host", node::run(setup, || Ok(sandbox::seal_node_host(&child.without, &args.qemu, args.nodes)?)))
 }
 
 /// The hub.
 pub(crate) fn hub(args: &HubArgs) -> Result<(), Failure> {
     log_to_stderr();
-    let adopt = |number| inherit::adopt(number).map_err(not_inherited);
     let mut spec = File::from(adopt(args.spec)?);
     let workers = args.worker.iter().copied().map(adopt).collect::<Result<_, _>>()?;
     let stop = adopt(args.child.control)?;
@@ -226,8 +223,4 @@ fn drop_privileges_as(args: &ChildArgs, otherwise: Option<User>, groups: &[Gid])
     let user = args.uid.zip(args.gid).map(|(uid, gid)| User { uid, gid }).or(otherwise);
     privileges::drop_all(user, Pid::from_raw(args.parent), groups)
         .map_err(|error| Failure::Running(format!("giving up privileges: {error}")))
-}
-
-fn not_inherited(error: std::io::Error) -> Failure {
-    Failure::Usage(format!("this command is for `chaff run` alone: {error}"))
 }

@@ -5,17 +5,13 @@ use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path, p
 
 use chaff_testkit::{
     network::{Network, alone, run, run_any},
+    office,
     process::Chaff,
 };
 use serde_json::Value;
 
-const CONFIG: &str = r#"
-[[network]]
-name      = "office"
-interface = "dut0"
-subnet    = "10.0.0.0/8"
-gateway   = "10.0.0.1"
-
+const CONFIG: &str = office!(
+    r#"
 [[network.decoys]]
 profile   = "linux-server"
 hostname  = "app-{n:02}"
@@ -26,7 +22,8 @@ profile   = "linux-server"
 hostname  = "backup-{n:02}"
 addresses = ["10.20.0.40"]
 accounts  = [{ user = "backup", password = "Winter2019!" }]
-"#;
+"#
+);
 
 const APP: &str = "10.20.0.10";
 const BACKUP: &str = "10.20.0.40";

@@ -4,20 +4,17 @@ use std::{path::Path, time::Duration};
 
 use chaff_testkit::{
     network::{Network, alone, run},
+    office,
     process::{self, Chaff},
 };
 
-const CONFIG: &str = r#"
-[[network]]
-name      = "office"
-interface = "dut0"
-subnet    = "10.0.0.0/8"
-gateway   = "10.0.0.1"
-
+const CONFIG: &str = office!(
+    r#"
 [[network.decoys]]
 profile   = "linux-server"
 addresses = ["10.20.0.10-10.20.0.29"]
-"#;
+"#
+);
 
 fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_chaff"))

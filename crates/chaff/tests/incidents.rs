@@ -10,24 +10,21 @@ use std::{
 use chaff_testkit::{
     load::{self, Generator, Kind, Target},
     network::{Network, alone, run, run_any},
+    office,
     process::Chaff,
 };
 use chaff_wire::Mac;
 use serde_json::Value;
 
 /// Two hundred decoys.
-const CONFIG: &str = r#"
-[[network]]
-name      = "office"
-interface = "dut0"
-subnet    = "10.0.0.0/8"
-gateway   = "10.0.0.1"
-
+const CONFIG: &str = office!(
+    r#"
 [[network.decoys]]
 profile   = "linux-server"
 addresses = ["10.20.0.1-10.20.0.200"]
 ports     = { "22/tcp" = "open", "default/tcp" = "closed" }
-"#;
+"#
+);
 
 /// An alarm is told within this time.
 const ALARM_LIMIT: Duration = Duration::from_secs(1);

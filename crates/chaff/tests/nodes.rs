@@ -10,19 +10,15 @@ use chaff_lab::PacketSocket;
 use chaff_testkit::{
     image,
     network::{Network, alone, run, run_any},
+    office,
     process::Chaff,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// Three machines, and three decoys of a worker.
-const CONFIG: &str = r#"
-[[network]]
-name      = "office"
-interface = "dut0"
-subnet    = "10.0.0.0/8"
-gateway   = "10.0.0.1"
-
+const CONFIG: &str = office!(
+    r#"
 [[network.decoys]]
 profile   = "linux-server"
 addresses = ["10.20.0.11-10.20.0.13"]
@@ -37,7 +33,8 @@ packets_per_second = 0
 
 [node]
 accel = "tcg"
-"#;
+"#
+);
 
 /// How long a machine may take to be back on a processor that others use.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -59,18 +56,6 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < end, "{what} took longer than {PATIENCE:?}");
         std::thread::sleep(Duration::from_millis(50));
     }
-}
-
-fn events(folder: &Path) -> Vec<Value> {
-    let state = folder.join("state");
-    let output = std::process::Command::new(binary()).args(["events", "--json", "--state"]).arg(&state).output();
-    let output = output.expect("chaff events");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
-}
-
-fn kinds(folder: &Path) -> Vec<String> {
-    events(folder).iter().filter_map(|event| Some(event["kind"].as_str()?.to_owned())).collect()
 }
 
 #[test]
@@ -96,10 +81,7 @@ fn machines_answer_alarm_and_are_mended_beside_decoys_of_a_worker() {
         };
         assert_eq!(states("10.20.0.11"), states("10.20.0.22"), "the same to a scanner");
         wait_until("an incident", || {
-            let state = folder.path().join("state");
-            let state = state.to_str().unwrap();
-            let said = run_any(&network.dut, 10, binary().to_str().unwrap(), &["incidents", "--state", state]);
-            String::from_utf8_lossy(&said.stdout).contains("scan")
+            chaff.incidents().iter().any(|one| one["title"].as_str().is_some_and(|title| title.contains("scan")))
         });
 
         let before = nodes(folder.path());
@@ -110,7 +92,7 @@ fn machines_answer_alarm_and_are_mended_beside_decoys_of_a_worker() {
             now[1]["state"] == "up" && now[1]["pid"] != before[1]["pid"] && now[1]["restarts"] == 1
         });
         assert_eq!(nodes(folder.path())[0]["pid"], before[0]["pid"], "the others go on");
-        wait_until("word of it", || kinds(folder.path()).iter().any(|kind| kind == "process.ended"));
+        wait_until("word of it", || chaff.events().iter().any(|event| event["kind"] == "process.ended"));
 
         let status = fs::read_to_string(format!("/proc/{}/status", before[0]["pid"])).unwrap();
         for line in ["CapEff:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"] {
@@ -122,19 +104,15 @@ fn machines_answer_alarm_and_are_mended_beside_decoys_of_a_worker() {
 }
 
 /// Machines whose names tell the image's holes what to try: the host holds all of them, and says so.
-const INTRUDED: &str = r#"
-[[network]]
-name      = "office"
-interface = "dut0"
-subnet    = "10.0.0.0/8"
-gateway   = "10.0.0.1"
-
+const INTRUDED: &str = office!(
+    r#"
 [chaff]
 packets_per_second = 0
 
 [node]
 accel = "tcg"
-"#;
+"#
+);
 
 /// How a machine's hole is found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,7 +163,7 @@ fn intrude(holes: &[(&str, End)]) {
             let lent = frame[12..14] == [8, 6] && frame[28..32] == [10, 20, 0, 99];
             assert!(!lent, "an ARP packet in another's name came out: {frame:02x?}");
         }
-        let events = events(folder.path());
+        let events = chaff.events();
         let nodes = nodes(folder.path());
         let told =
             |hole: &str, kind: &str| events.iter().any(|event| event["decoy"]["name"] == hole && event["kind"] == kind);

@@ -4,17 +4,13 @@ use std::{collections::BTreeSet, net::Ipv4Addr, path::Path};
 
 use chaff_testkit::{
     network::{Network, alone, run, run_any},
+    office,
     process::{Chaff, RosterLine},
 };
 
 /// Two Linux servers with a known set of ports, and eight more.
-const CONFIG: &str = r#"
-[[network]]
-name      = "office"
-interface = "dut0"
-subnet    = "10.0.0.0/8"
-gateway   = "10.0.0.1"
-
+const CONFIG: &str = office!(
+    r#"
 [[network.decoys]]
 profile   = "linux-server"
 addresses = ["10.20.0.10-10.20.0.11"]
@@ -28,7 +24,8 @@ ports     = { "22/tcp" = "open", "80/tcp" = "filtered", "443/tcp" = "closed", "d
 [[network.decoys]]
 profile   = "linux-server"
 addresses = ["10.20.0.30-10.20.0.36"]
-"#;
+"#
+);
 
 const FIRST: &str = "10.20.0.10";
 const FIREWALLED: &str = "10.20.0.20";

@@ -13,26 +13,23 @@ use std::{
 use chaff_testkit::{
     battery::servers,
     network::{Network, TWIN, alone, run_any},
+    office,
     process::Chaff,
 };
 
 const DECOY: Ipv4Addr = Ipv4Addr::new(10, 20, 0, 10);
 /// Ports that are open on both: one that sends back what comes, and one that says nothing.
 const OPEN: [u16; 2] = [7, 9];
-const CONFIG: &str = r#"
-[[network]]
-name      = "office"
-interface = "dut0"
-subnet    = "10.0.0.0/8"
-gateway   = "10.0.0.1"
-
+const CONFIG: &str = office!(
+    r#"
 [[network.decoys]]
 profile     = "linux-server"
 personality = "linux-6.x"
 addresses   = ["10.20.0.10"]
 coherent    = false
 ports       = { "7/tcp" = "echo", "9/tcp" = "discard", "7/udp" = "echo", "default/tcp" = "closed", "default/udp" = "closed" }
-"#;
+"#
+);
 /// What depends on how busy this machine is gets so many chances.
 const TRIES: usize = 3;
 /// How long p0f may take to listen, and to write down the last connection.

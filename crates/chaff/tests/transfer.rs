@@ -14,22 +14,19 @@ use chaff_testkit::{
     link::Impairment,
     load::{self, Target},
     network::{ATTACKER, Network, TWIN, alone},
+    office,
     process::Chaff,
     seed,
 };
 
-const CONFIG: &str = r#"
-[[network]]
-name      = "office"
-interface = "dut0"
-subnet    = "10.0.0.0/8"
-gateway   = "10.0.0.1"
-
+const CONFIG: &str = office!(
+    r#"
 [[network.decoys]]
 profile   = "linux-server"
 addresses = ["10.20.0.10"]
 ports     = { "7/tcp" = "echo", "22/tcp" = "open" }
-"#;
+"#
+);
 
 const DECOY: &str = "10.20.0.10:7";
 /// Data in one piece of a transfer; the pieces travel one after another over one connection.

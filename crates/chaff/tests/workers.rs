@@ -12,6 +12,7 @@ use std::{
 
 use chaff_testkit::{
     network::{ATTACKER, Network, alone, run},
+    office,
     prober::{Answer, PROBER, Prober, cards, who},
     process::{self, Chaff},
 };
@@ -20,13 +21,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// Two hundred decoys. Printers, switches and controllers answer the ping of everybody, Linux does not.
-const CONFIG: &str = r#"
-[[network]]
-name      = "office"
-interface = "dut0"
-subnet    = "10.0.0.0/8"
-gateway   = "10.0.0.1"
-
+const CONFIG: &str = office!(
+    r#"
 [[network.decoys]]
 profile   = "linux-server"
 addresses = ["10.20.0.1-10.20.0.140"]
@@ -45,7 +41,8 @@ addresses = ["10.20.0.186-10.20.0.200"]
 
 [chaff]
 packets_per_second = 0
-"#;
+"#
+);
 
 /// Of the last octet: those that answer the ping of everybody.
 const TALKATIVE: std::ops::RangeInclusive<u8> = 141..=200;

@@ -55,7 +55,7 @@ impl Run {
     /// A reply, as a rule to a question that the decoy asked: no intruder's doing.
     fn arp_reply(&mut self, decoy: &DecoyView<'_>, arrival: Arrival, packet: &arp::Packet) -> Verdict {
         let to_all = arrival.destination.is_group();
-        let _ = self.neighbour_told(decoy, arrival.now, packet.sender_ip, packet.sender_mac, to_all);
+        self.neighbour_told(decoy, arrival.now, packet.sender_ip, packet.sender_mac, to_all);
         Verdict::Dropped(DropReason::Silent)
     }
 

@@ -227,13 +227,7 @@ impl Run {
 
     /// The way to a card.
     pub(crate) fn path(decoy: &DecoyView<'_>, to: Mac) -> Path {
-        Path {
-            link: decoy.network.link,
-            vlan: decoy.network.vlan,
-            from: decoy.spec.mac,
-            to: To::Card(to),
-            pending: decoy.stack.rules.arp.pending,
-        }
+        Path { link: decoy.network.link, vlan: decoy.network.vlan, from: decoy.spec.mac, to: To::Card(to) }
     }
 
     /// Records a sight that may be folded.

@@ -132,7 +132,7 @@ impl Run {
                 host.unresolved += 1;
                 neighbour.state = NeighbourState::Incomplete(1);
                 neighbour.card = heard.unwrap_or(Mac::ZERO);
-                neighbour.line = self.out.open_line();
+                neighbour.line = self.out.open_line(rules.pending);
                 neighbour.timer =
                     self.wheel.set(ticks(decoy).deadline(now, QUESTION_INTERVAL_NS), Timer::Neighbour(hop));
                 let (line, remote) = (neighbour.line, entry.remote);
@@ -171,19 +171,12 @@ impl Run {
         }
     }
 
-    /// A neighbour answered a question of the decoy's, or said without being asked where it is. Whether that was news.
-    pub(crate) fn neighbour_told(
-        &mut self,
-        decoy: &DecoyView<'_>,
-        now: u64,
-        ip: Ipv4Addr,
-        card: Mac,
-        to_all: bool,
-    ) -> bool {
-        let Some(index) = self.peers.find(decoy.index, ip.into(), &self.chance) else { return false };
-        let Some(entry) = self.peers.get_mut(index) else { return false };
-        if entry.neighbour.state == NeighbourState::Unknown || card.is_group() {
-            return false;
+    /// A neighbour answered a question of the decoy's, or said without being asked where it is.
+    pub(crate) fn neighbour_told(&mut self, decoy: &DecoyView<'_>, now: u64, ip: Ipv4Addr, card: Mac, to_all: bool) {
+        let Some(index) = self.peers.find(decoy.index, ip.into(), &self.chance) else { return };
+        let known = self.peers.get_mut(index).is_some_and(|entry| entry.neighbour.state != NeighbourState::Unknown);
+        if !known || card.is_group() {
+            return;
         }
         self.found(decoy, index, |neighbour| {
             if to_all {
@@ -192,7 +185,6 @@ impl Run {
                 neighbour.confirm(card, now, decoy);
             }
         });
-        true
     }
 
     /// TCP to `remote` has moved forward: it is there, and need not be asked (RFC 4861 §7.3.1; Linux does so for IPv4).

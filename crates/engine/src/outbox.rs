@@ -24,8 +24,6 @@ pub(crate) struct Path {
     pub(crate) vlan: Option<u16>,
     pub(crate) from: Mac,
     pub(crate) to: To,
-    /// How many frames wait at most in a line.
-    pub(crate) pending: u16,
 }
 
 /// Octets of an IPv4 datagram on Ethernet.
@@ -57,21 +55,21 @@ impl Outbox {
         body(&mut self.octets);
         if let To::Waiting(line) = path.to {
             let frame = self.octets.get(start..).unwrap_or(&[]);
-            self.waiting.join(line, path.pending, path.link, frame);
+            self.waiting.join(line, path.link, frame);
             self.octets.truncate(start);
             return;
         }
         self.frames.push_back((start, self.octets.len(), path.link));
     }
 
-    /// A new line for frames to wait in.
-    pub(crate) fn open_line(&mut self) -> u64 {
-        self.waiting.open()
+    /// A new line for frames to wait in, `most` of them.
+    pub(crate) fn open_line(&mut self, most: u16) -> u64 {
+        self.waiting.open(most)
     }
 
     /// What waits in a line goes to `card`, or nowhere.
     pub(crate) fn close_line(&mut self, line: u64, card: Option<Mac>) {
-        for mut waiter in self.waiting.close(line).into_iter().flatten() {
+        for mut waiter in self.waiting.close(line) {
             let Some(card) = card else { continue };
             if let Some(destination) = waiter.frame.get_mut(..6) {
                 destination.copy_from_slice(&card.0);

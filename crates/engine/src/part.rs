@@ -14,7 +14,7 @@ use crate::{
     engine::ALL_SYSTEMS,
     fleet::Fleet,
     ipv4::is_for_everybody,
-    spec::{AddressRun, ChaffSpec, FleetSpec, NetworkSpec, PartSpec, Port, PortTable, ProfileSpec, Room},
+    spec::{AddressRun, ChaffSpec, DecoySpec, FleetSpec, NetworkSpec, PartSpec, Port, PortTable, ProfileSpec, Room},
 };
 
 /// The worker that owns the decoy at `ip`, among `workers`: by the low bits of its address, never by flow, so that all
@@ -41,35 +41,29 @@ impl FleetSpec {
             }
         }
         let sharers = decoys_of.iter().filter(|&&count| count > 0).count();
-        Self {
-            sensor: self.sensor.clone(),
-            networks: self.networks.clone(),
-            personalities: self.personalities.clone(),
-            services: self.services.clone(),
-            profiles: self.profiles.clone(),
-            decoys: self.decoys.iter().filter(|decoy| owner(decoy.ip, workers) == worker).cloned().collect(),
-            chaff: self.chaff,
-            part: PartSpec {
-                sharers: u16::try_from(sharers.max(1)).unwrap_or(u16::MAX),
-                fleet: self.runs(),
-                room: self.part.room,
-            },
-        }
+        let sharers = u16::try_from(sharers.max(1)).unwrap_or(u16::MAX);
+        let part = PartSpec { sharers, fleet: self.runs(), room: self.part.room };
+        self.with(self.decoys.iter().filter(|decoy| owner(decoy.ip, workers) == worker), part)
     }
 
     /// The decoys whose index `keep` names, numbered anew: a whole fleet that knows nothing of the others.
     #[must_use]
     pub fn only(&self, keep: impl Fn(usize) -> bool) -> Self {
         let kept = self.decoys.iter().enumerate().filter(|(index, _)| keep(*index));
+        self.with(kept.map(|(_, decoy)| decoy), PartSpec { room: self.part.room, ..PartSpec::default() })
+    }
+
+    /// The same fleet with these of its decoys.
+    fn with<'a>(&self, decoys: impl Iterator<Item = &'a DecoySpec>, part: PartSpec) -> Self {
         Self {
             sensor: self.sensor.clone(),
             networks: self.networks.clone(),
             personalities: self.personalities.clone(),
             services: self.services.clone(),
             profiles: self.profiles.clone(),
-            decoys: kept.map(|(_, decoy)| decoy.clone()).collect(),
+            decoys: decoys.cloned().collect(),
             chaff: self.chaff,
-            part: PartSpec { room: self.part.room, ..PartSpec::default() },
+            part,
         }
     }
 

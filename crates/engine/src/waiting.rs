@@ -17,11 +17,17 @@ const MAX_WAITING: usize = 4 << 20;
 /// Frames that wait until it is known to which card they go, in lines, one for each neighbour that is asked for.
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    lines: BTreeMap<u64, VecDeque<Waiter>>,
+    lines: BTreeMap<u64, Line>,
     opened: u64,
     octets: usize,
     limit: usize,
     room: usize,
+}
+
+#[derive(Debug)]
+struct Line {
+    most: usize,
+    waiters: VecDeque<Waiter>,
 }
 
 #[derive(Debug)]
@@ -41,23 +47,24 @@ impl Waiting {
         self.octets
     }
 
-    /// A new, empty line; its number is never 0.
-    pub(crate) fn open(&mut self) -> u64 {
+    /// A new line, in which `most` frames may wait, one at least; its number is never 0.
+    pub(crate) fn open(&mut self, most: u16) -> u64 {
         while self.lines.len() >= self.limit {
             self.drop_oldest();
         }
         self.opened += 1;
-        self.lines.insert(self.opened, VecDeque::new());
+        let most = usize::from(most).clamp(1, MAX_IN_LINE);
+        self.lines.insert(self.opened, Line { most, waiters: VecDeque::new() });
         self.opened
     }
 
-    /// A frame joins a line, if the line is still there; of more than `most` the first one leaves (RFC 1122 §2.3.2.2
+    /// A frame joins a line, if the line is still there; where no more may wait, the first one leaves (RFC 1122 §2.3.2.2
     /// wants the latest kept).
-    pub(crate) fn join(&mut self, line: u64, most: u16, link: u16, frame: &[u8]) {
-        let most = usize::from(most).clamp(1, MAX_IN_LINE);
-        let Some(waiters) = self.lines.get_mut(&line) else { return };
-        while waiters.len() >= most {
-            let Some(first) = waiters.pop_front() else { break };
+    pub(crate) fn join(&mut self, line: u64, link: u16, frame: &[u8]) {
+        let Some(Line { most, waiters }) = self.lines.get_mut(&line) else { return };
+        if waiters.len() >= *most
+            && let Some(first) = waiters.pop_front()
+        {
             self.octets = self.octets.saturating_sub(first.frame.len());
         }
         waiters.push_back(Waiter { link, frame: frame.into() });
@@ -67,12 +74,12 @@ impl Waiting {
         }
     }
 
-    /// Takes a line away.
-    pub(crate) fn close(&mut self, line: u64) -> Option<VecDeque<Waiter>> {
-        let waiters = self.lines.remove(&line)?;
+    /// Takes a line away; what waited in it.
+    pub(crate) fn close(&mut self, line: u64) -> VecDeque<Waiter> {
+        let waiters = self.lines.remove(&line).map_or_else(VecDeque::new, |line| line.waiters);
         let octets: usize = waiters.iter().map(|waiter| waiter.frame.len()).sum();
         self.octets = self.octets.saturating_sub(octets);
-        Some(waiters)
+        waiters
     }
 
     fn drop_oldest(&mut self) {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use chaff_testkit::{
     fixture::{self, CLOSED, HOST, OPEN, decoy_ip, decoy_mac},
     load::{self, Kind, Target},
+    neighbour,
     rig::{START, START_UTC},
 };
 /// Different frames at most; after so many they come round.
@@ -27,8 +28,8 @@ fn main() {
     let models = models(kind, decoys, frames.min(DISTINCT));
     // Whoever sends to a host has asked for it before, and is known to it from then on.
     if kind != "arp" {
-        for question in load::questions(SENDER, &targets(decoys, frames.min(DISTINCT))) {
-            engine.handle_frame(START, 0, &question);
+        for target in targets(decoys, frames.min(DISTINCT)) {
+            engine.handle_frame(START, 0, &neighbour::question(HOST, target.ip));
             drain(&mut engine, START);
         }
     }
@@ -83,7 +84,7 @@ fn models(kind: &str, decoys: u32, distinct: u64) -> Vec<Vec<u8>> {
         "syn" => load::frames(Kind::Syn, SENDER, &targets, OPEN, count, 1),
         "closed" => load::frames(Kind::Syn, SENDER, &targets, CLOSED, count, 1),
         "echo" => load::frames(Kind::Echo, SENDER, &targets, 0, count, 1),
-        "arp" => load::questions(SENDER, &targets).collect(),
+        "arp" => targets.iter().map(|target| neighbour::question(HOST, target.ip)).collect(),
         _ => Vec::new(),
     }
 }

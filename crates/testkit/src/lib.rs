@@ -12,6 +12,7 @@ pub mod image;
 pub mod link;
 pub mod load;
 pub mod memory;
+pub mod neighbour;
 pub mod neighbourhood;
 pub mod network;
 pub mod prober;

@@ -15,11 +15,11 @@ use std::{
 
 use chaff_lab::{Namespace, PacketSocket};
 use chaff_wire::{
-    Mac, arp, ethernet, icmpv4, ipv4,
+    Mac, ethernet, icmpv4, ipv4,
     tcp::{self, Flags, OptionList, TcpOption},
 };
 
-use crate::forwarder::ignore_outgoing;
+use crate::{forwarder::ignore_outgoing, neighbour};
 
 /// Frames in one system call.
 const BATCH: usize = 64;
@@ -185,13 +185,10 @@ impl Resident {
             let mut buffer = [0; 128];
             while !ended.load(Ordering::SeqCst) {
                 let Ok(Some(length)) = socket.receive(&mut buffer, PATIENCE) else { continue };
-                let asked = buffer.get(ethernet::HEADER..length).and_then(arp::Packet::parse);
-                let Some(asked) = asked.filter(|one| one.operation == arp::REQUEST && one.target_ip == who.ip) else {
-                    continue;
-                };
-                let to = (asked.sender_mac, asked.sender_ip);
-                // A link that is down shows in what is measured.
-                let _ = socket.send(&arp_frame(arp::REPLY, who, to, asked.sender_mac));
+                if let Some(answer) = neighbour::answer(&buffer[..length], (who.mac, who.ip)) {
+                    // A link that is down shows in what is measured.
+                    let _ = socket.send(&answer);
+                }
             }
         };
         Ok(Self { stop, thread: Some(std::thread::spawn(answer)) })
@@ -205,19 +202,6 @@ impl Drop for Resident {
             let _ = thread.join();
         }
     }
-}
-
-/// ARP requests of `source` for each of `targets`, as come before the first packet of every host.
-pub fn questions(source: Target, targets: &[Target]) -> impl Iterator<Item = Vec<u8>> {
-    targets.iter().map(move |target| arp_frame(arp::REQUEST, source, (Mac::ZERO, target.ip), Mac::BROADCAST))
-}
-
-fn arp_frame(operation: u16, from: Target, to: (Mac, Ipv4Addr), destination: Mac) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(ethernet::MIN_FRAME);
-    ethernet::Header { destination, source: from.mac, vlan: None, kind: ethernet::ARP }.emit(&mut frame);
-    arp::Packet::new(operation, (from.mac, from.ip), to).emit(&mut frame);
-    frame.resize(ethernet::MIN_FRAME, 0);
-    frame
 }
 
 /// Makes SYNs or echo requests to `targets` in turn, each from another port or with another number; `salt` makes the

@@ -163,6 +163,17 @@ fn is_answer(frame: &[u8], ip: Ipv4Addr) -> bool {
     packet.is_some_and(|packet| packet.operation == arp::REPLY && packet.sender_ip == ip)
 }
 
+/// A `chaff.toml` of the network that [`Network`] is: what is given are its decoys and what else the file has.
+#[macro_export]
+macro_rules! office {
+    ($rest:literal) => {
+        concat!(
+            "[[network]]\nname = \"office\"\ninterface = \"dut0\"\nsubnet = \"10.0.0.0/8\"\ngateway = \"10.0.0.1\"\n",
+            $rest
+        )
+    };
+}
+
 /// Runs a test that needs namespaces and the machine for itself: one after another within a test program, so that
 /// their timing does not depend on each other, and inside a user namespace where the user is not root. `name` is the
 /// test's own, as the harness knows it.

@@ -17,7 +17,7 @@ use chaff_wire::{
     tcp,
 };
 
-use crate::network::Network;
+use crate::{neighbour, network::Network};
 
 /// Who it is: no kernel answers for this address.
 pub const PROBER: (Mac, Ipv4Addr) = (Mac([0x52, 0x54, 0, 0, 0, 0x77]), Ipv4Addr::new(10, 0, 0, 77));
@@ -66,9 +66,8 @@ impl Prober {
         let mut buffer = [0; 2048];
         let Some(length) = self.socket.receive(&mut buffer, patience).unwrap() else { return false };
         let frame = &buffer[..length];
-        if let Some(asker) = asks_for_prober(frame) {
-            let reply = arp::Packet::new(arp::REPLY, PROBER, asker);
-            self.send(asker.0, ethernet::ARP, |out| reply.emit(out));
+        if let Some(answer) = neighbour::answer(frame, PROBER) {
+            self.socket.send(&answer).unwrap();
         }
         self.answers.borrow_mut().extend(Answer::of(frame));
         true
@@ -122,14 +121,6 @@ impl Prober {
         while self.receive(QUIET) {}
         self.answers.take()
     }
-}
-
-/// Who wants to know which card the prober has.
-fn asks_for_prober(frame: &[u8]) -> Option<(Mac, Ipv4Addr)> {
-    let Content::Type(ethernet::ARP, packet) = ethernet::Frame::parse(frame)?.content else { return None };
-    let packet = arp::Packet::parse(packet)?;
-    let asked = packet.operation == arp::REQUEST && packet.target_ip == PROBER.1;
-    asked.then_some((packet.sender_mac, packet.sender_ip))
 }
 
 fn datagram(protocol: u8, destination: Ipv4Addr, payload: &[u8], out: &mut Vec<u8>) {

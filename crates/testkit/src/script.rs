@@ -18,7 +18,7 @@ mod read;
 use std::net::Ipv4Addr;
 
 use chaff_engine::spec::FleetSpec;
-use chaff_wire::{Mac, arp, ethernet};
+use chaff_wire::Mac;
 
 pub use packet::{
     ACK, CWR, ECE, FIN, NONE, Option, PSH, Packet, RST, SYN, URG, arp_reply, arp_request, echo, echo_reply, eol, icmp,
@@ -26,7 +26,7 @@ pub use packet::{
 };
 pub use read::Seen;
 
-use crate::{MILLISECOND, fixture, rig::Rig};
+use crate::{MILLISECOND, fixture, neighbour, rig::Rig};
 
 /// An answer that needs no timer comes at once; this much is allowed, in milliseconds of virtual time.
 const AT_ONCE_MS: u64 = 1;
@@ -223,28 +223,15 @@ impl Script {
     fn collect(&mut self) {
         while let Some((at, frame)) = self.rig.poll_frame() {
             self.note('<', &frame);
-            let is_arp = read::arp(&frame);
-            match is_arp {
-                Some(_) if self.sees_arp => self.waiting.push_back((at, frame)),
-                Some(question) => self.answer_arp(&question),
-                None => self.waiting.push_back((at, frame)),
+            if self.sees_arp || read::arp(&frame).is_none() {
+                self.waiting.push_back((at, frame));
+            } else if self.answers_arp
+                && let Some(answer) = neighbour::answer(&frame, self.me)
+            {
+                self.note('>', &answer);
+                self.rig.handle_frame(&answer);
             }
         }
-    }
-
-    fn answer_arp(&mut self, question: &arp::Packet) {
-        let asked = question.operation == arp::REQUEST && question.target_ip == self.me.1;
-        if !asked || !self.answers_arp {
-            return;
-        }
-        let sender = (question.sender_mac, question.sender_ip);
-        let mut frame = Vec::new();
-        let header =
-            ethernet::Header { destination: question.sender_mac, source: self.me.0, vlan: None, kind: ethernet::ARP };
-        header.emit(&mut frame);
-        arp::Packet::new(arp::REPLY, self.me, sender).emit(&mut frame);
-        self.note('>', &frame);
-        self.rig.handle_frame(&frame);
     }
 
     fn note(&mut self, direction: char, frame: &[u8]) {

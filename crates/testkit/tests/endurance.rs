@@ -8,11 +8,12 @@ use chaff_testkit::{
     chance::Chance,
     fixture::{self, CLOSED, ECHO, GATEWAY, HOST, OPEN, decoy_ip, decoy_mac},
     memory::{Counting, held},
+    neighbour,
     rig::Rig,
     script::{ACK, Packet, SYN, Script, echo, mss, sack_permitted, tcp, timestamps, udp, window_scale},
     seed,
 };
-use chaff_wire::{Mac, arp, ethernet};
+use chaff_wire::Mac;
 
 #[global_allocator]
 static COUNTED: Counting = Counting;
@@ -99,17 +100,8 @@ fn bounded(name: &str, before: usize, at_half: usize) {
 fn route(rig: &mut Rig) {
     rig.take_observations();
     while let Some((_, frame)) = rig.poll_frame() {
-        let asked = ethernet::Frame::parse(&frame).and_then(|frame| match frame.content {
-            ethernet::Content::Type(ethernet::ARP, packet) => arp::Packet::parse(packet),
-            _ => None,
-        });
-        if let Some(asked) = asked.filter(|asked| asked.operation == arp::REQUEST && asked.target_ip == GATEWAY) {
-            let mut reply = Vec::new();
-            let kind = ethernet::ARP;
-            ethernet::Header { destination: asked.sender_mac, source: HOST.0, vlan: None, kind }.emit(&mut reply);
-            let (from, to) = ((HOST.0, GATEWAY), (asked.sender_mac, asked.sender_ip));
-            arp::Packet::new(arp::REPLY, from, to).emit(&mut reply);
-            rig.handle_frame(&reply);
+        if let Some(answer) = neighbour::answer(&frame, (HOST.0, GATEWAY)) {
+            rig.handle_frame(&answer);
         }
     }
 }

@@ -74,17 +74,17 @@ impl State {
 
     /// The spool of worker `index`.
     pub(crate) fn spool(&self, index: usize) -> Result<File, Failure> {
-        let path = self.spool_path(index);
-        private(OpenOptions::new().read(true).write(true).create(true))
-            .open(&path)
-            .map_err(|error| Failure::Running(format!("{}: {error}", path.display())))
+        Self::open_spool(&self.spool_path(index))
     }
 
     /// The spool of the node host.
     pub(crate) fn spool_of_nodes(&self) -> Result<File, Failure> {
-        let path = self.directory.join("spool-nodes");
+        Self::open_spool(&self.directory.join("spool-nodes"))
+    }
+
+    fn open_spool(path: &Path) -> Result<File, Failure> {
         private(OpenOptions::new().read(true).write(true).create(true))
-            .open(&path)
+            .open(path)
             .map_err(|error| Failure::Running(format!("{}: {error}", path.display())))
     }
 

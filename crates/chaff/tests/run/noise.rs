@@ -11,21 +11,18 @@ use chaff_lab::{Namespace, PacketSocket};
 use chaff_testkit::{
     neighbourhood::{Daemon, Kind},
     network::{DECOY_INTERFACE, Network, alone, run_any},
+    office,
     process::Chaff,
 };
 use serde_json::Value;
 
-const CONFIG: &str = r#"
-[[network]]
-name      = "office"
-interface = "dut0"
-subnet    = "10.0.0.0/8"
-gateway   = "10.0.0.1"
-
+const CONFIG: &str = office!(
+    r#"
 [[network.decoys]]
 profile   = "linux-server"
 addresses = ["10.20.0.1-10.20.0.200"]
-"#;
+"#
+);
 
 #[test]
 fn a_minute_of_lan_life_raises_nothing() {

@@ -61,23 +61,24 @@ pub(super) enum Token {
 /// When it cannot start, or an interface is removed.
 pub fn run(setup: Setup, seal: impl FnOnce() -> io::Result<()>) -> Result<(), WorkerError> {
     let start = |what| move |error: io::Error| WorkerError::Start(what, error);
-    let mut file = setup.fleet;
+    let mut file = setup.worker.fleet;
     let (fleet, fingerprint) = worker::read_fleet(&mut file)?;
     inherit::trim_heap();
     let clock = Clock::start();
-    let outbox = Outbox::new(worker::open_spool(setup.spool, fingerprint), clock.utc(clock.reading()).0);
-    let uplink = Uplink::start(setup.hub, setup.roster, outbox).map_err(start("read from the hub"))?;
+    let outbox = Outbox::new(worker::open_spool(setup.worker.spool, fingerprint), clock.utc(clock.reading()).0);
+    let uplink = Uplink::start(setup.worker.hub, setup.worker.roster, outbox).map_err(start("read from the hub"))?;
     let attach = |socket| Ok(Link { ring: RxRing::attach(socket)?, out: Transmitter::new() });
-    let links = setup.links.into_iter().map(attach).collect::<io::Result<_>>().map_err(start("set up the ring"))?;
+    let links =
+        setup.worker.links.into_iter().map(attach).collect::<io::Result<_>>().map_err(start("set up the ring"))?;
     let door = Door::new(setup.door).map_err(start("listen for `chaff node`"))?;
     let events = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|e| start("watch")(e.into()))?;
     let mut host = Host::new(fleet, clock, uplink, links, door, events, setup.image, setup.machine);
-    host.watch(&setup.control).map_err(start("watch its descriptors"))?;
+    host.watch(&setup.worker.control).map_err(start("watch its descriptors"))?;
     seal().map_err(start("seal the node host"))?;
-    if let Some(reason) = setup.replaces {
+    if let Some(reason) = setup.worker.replaces {
         host.tell_ended(DecoyId(0), "node host", &reason);
     }
-    rustix::io::write(&setup.control, &[UP]).map_err(|e| start("report to the supervisor")(e.into()))?;
+    rustix::io::write(&setup.worker.control, &[UP]).map_err(|e| start("report to the supervisor")(e.into()))?;
     host.serve()?;
     host.farewell();
     Ok(())

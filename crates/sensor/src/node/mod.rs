@@ -22,29 +22,19 @@ pub mod switch;
 pub use host::run;
 pub use qemu::{Accel, Machine};
 
-use std::{fs::File, os::fd::OwnedFd};
+use std::os::fd::OwnedFd;
+
+use crate::worker;
 
 /// What the supervisor hands to the node host.
 #[derive(Debug)]
 pub struct Setup {
-    /// The fleet: only decoys that have a machine, postcard.
-    pub fleet: File,
-    /// Their roster, as [`crate::roster::write`] writes it.
-    pub roster: File,
-    /// The spool.
-    pub spool: File,
-    /// The socket to the hub.
-    pub hub: OwnedFd,
-    /// A stream to the supervisor, as a worker's.
-    pub control: OwnedFd,
-    /// One packet socket for each interface, by link.
-    pub links: Vec<OwnedFd>,
+    /// What a worker gets as well: a fleet, of which only decoys that have a machine, their roster, sockets. No relay.
+    pub worker: worker::Setup,
     /// The unikernel.
     pub image: OwnedFd,
     /// Where `chaff node` asks: a listening unix socket.
     pub door: OwnedFd,
     /// How a machine is made.
     pub machine: Machine,
-    /// How this process' predecessor ended, if there was one.
-    pub replaces: Option<String>,
 }

@@ -13,6 +13,7 @@ use std::{
 use chaff_lab::{Namespace, veth};
 use chaff_testkit::{
     load::{self, Generator, Kind, Resident, Target, median},
+    neighbour,
     network::{Network, run},
     process::{Chaff, RosterLine},
 };
@@ -230,7 +231,8 @@ fn measure(bench: &Bench, targets: &[Target], load: &Load) -> f64 {
         let generator = Generator::open(&bench.atk, "atk0")?;
         let _resident = (load.source == NOBODY).then(|| Resident::at(&bench.atk, "atk0", own)).transpose()?;
         // Whoever sends to a host has asked for it before, and is known to it from then on.
-        let questions: Vec<_> = load::questions(own, targets).collect();
+        let questions: Vec<_> =
+            targets.iter().map(|target| neighbour::question((own.mac, own.ip), target.ip)).collect();
         generator.run(load.kind, &questions, QUESTIONS_PER_SECOND)?;
         generator.search(load.kind, SHARE, STEPS, TRY_SECONDS, |count| {
             salt += 1;

@@ -19,7 +19,7 @@ use chaff_wire::{
     ethernet::{self, Content, Frame},
 };
 
-use crate::forwarder::ignore_outgoing;
+use crate::{forwarder::ignore_outgoing, neighbour};
 
 /// Room for a frame.
 const ROOM: usize = 2048;
@@ -120,16 +120,10 @@ impl Wire {
             _ => self.station_of(frame.destination),
         };
         let Some((number, seat)) = station.and_then(|number| Some((number, self.seats.get(number)?))) else { return };
-        if let Some(packet) = asked.filter(|p| p.operation == arp::REQUEST && seat.answers.load(Ordering::SeqCst)) {
-            let own = self.identity(number);
-            if packet.target_ip == own.1 {
-                let reply = arp::Packet::new(arp::REPLY, own, (packet.sender_mac, packet.sender_ip));
-                let mut answer = Vec::new();
-                ethernet::Header { destination: packet.sender_mac, source: own.0, vlan: None, kind: ethernet::ARP }
-                    .emit(&mut answer);
-                reply.emit(&mut answer);
-                self.send(&answer);
-            }
+        if seat.answers.load(Ordering::SeqCst)
+            && let Some(answer) = neighbour::answer(octets, self.identity(number))
+        {
+            self.send(&answer);
         }
         // A station that has ended hears no more.
         let _ = seat.sender.send(Heard { at, octets: octets.to_vec() });
