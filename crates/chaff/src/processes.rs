@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use chaff_config::Layer;
+use chaff_config::{Accel, Layer};
 use chaff_sensor::{inherit, node, relay, worker};
 use clap::Args;
 use rustix::process::{Gid, Pid};
@@ -206,11 +206,11 @@ pub(crate) fn layer(name: &str) -> Result<Layer, String> {
 }
 
 fn accel(name: &str) -> Result<node::Accel, String> {
-    match name {
-        "auto" => Ok(node::Accel::Auto),
-        "kvm" => Ok(node::Accel::Kvm),
-        "tcg" => Ok(node::Accel::Tcg),
-        _ => Err(format!("no accelerator `{name}`")),
+    match Accel::named(name) {
+        Some(Accel::Auto) => Ok(node::Accel::Auto),
+        Some(Accel::Kvm) => Ok(node::Accel::Kvm),
+        Some(Accel::Tcg) => Ok(node::Accel::Tcg),
+        None => Err(format!("no accelerator `{name}`")),
     }
 }
 

@@ -170,6 +170,27 @@ pub enum Accel {
     Tcg,
 }
 
+impl Accel {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Kvm, Self::Tcg];
+
+    /// As `[node] accel` has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Kvm => "kvm",
+            Self::Tcg => "tcg",
+        }
+    }
+
+    /// The one of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|accel| accel.name() == name)
+    }
+}
+
 /// A planted login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {

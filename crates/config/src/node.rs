@@ -23,15 +23,11 @@ pub(crate) fn node(reader: &mut Reader, root: &Table<'_>) -> NodeSettings {
 
 fn accel(reader: &mut Reader, table: &Table<'_>) -> Option<Accel> {
     let accel = reader.text(table, "accel")?;
-    match accel.as_str() {
-        "auto" => Some(Accel::Auto),
-        "kvm" => Some(Accel::Kvm),
-        "tcg" => Some(Accel::Tcg),
-        other => {
-            let message = format!("unknown accelerator `{other}`");
-            let help = "write \"kvm\" for the processor, \"tcg\" for emulation, or \"auto\" for the better that works";
-            reader.wrong(accel.span.clone(), message, "here", help);
-            None
-        }
+    let named = Accel::named(accel.as_str());
+    if named.is_none() {
+        let message = format!("unknown accelerator `{}`", accel.as_str());
+        let help = "write \"kvm\" for the processor, \"tcg\" for emulation, or \"auto\" for the better that works";
+        reader.wrong(accel.span.clone(), message, "here", help);
     }
+    named
 }

@@ -307,11 +307,8 @@ impl Observer {
         out: &mut Outbox,
     ) {
         self.sequence = (self.sequence + 1) & 0x0fff;
-        let milliseconds = u128::from(time.0 / 1_000_000) & 0xffff_ffff_ffff;
-        let random = u128::from(chance.next_u64() >> 2);
-        let id = milliseconds << 80 | 0x7 << 76 | u128::from(self.sequence) << 64 | 0b10 << 62 | random;
         out.observe(Observation {
-            id: EventId(id),
+            id: EventId::new(time, self.sequence, chance.next_u64()),
             time,
             decoy: DecoyId(sight.decoy),
             source: sight.source,

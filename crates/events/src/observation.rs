@@ -13,6 +13,19 @@ pub struct UtcNanos(pub u64);
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EventId(pub u128);
 
+impl EventId {
+    /// The identifier of something that happened at `utc`. `within` tells apart what happened in one millisecond; of it
+    /// the low 12 bits count, of `random` the low 62.
+    #[must_use]
+    pub fn new(utc: UtcNanos, within: u16, random: u64) -> Self {
+        const VERSION: u128 = 7 << 76;
+        const VARIANT: u128 = 0b10 << 62;
+        let milliseconds = u128::from(utc.0 / 1_000_000) & 0xffff_ffff_ffff;
+        let within = u128::from(within & 0x0fff);
+        Self(milliseconds << 80 | VERSION | within << 64 | VARIANT | u128::from(random & (u64::MAX >> 2)))
+    }
+}
+
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = self.0;

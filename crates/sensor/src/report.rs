@@ -45,13 +45,11 @@ fn observation(utc: UtcNanos, decoy: DecoyId, source: Source, kind: Kind, count:
     }
 }
 
-/// A version 7 UUID (RFC 9562 §5.7).
+/// An identifier of its own: the engine's counter is not at hand here.
 fn id(utc: UtcNanos) -> EventId {
-    let mut random = [0; 16];
+    let mut random = [0; 10];
     // Without chance the time alone tells it from others; it is not secret.
     let _ = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty());
-    let random = u128::from_le_bytes(random);
-    let milliseconds = u128::from(utc.0 / 1_000_000) & 0xffff_ffff_ffff;
-    let (version, variant) = (7 << 76, 0b10 << 62);
-    EventId(milliseconds << 80 | version | (random >> 116) << 64 | variant | random & (u128::MAX >> 66))
+    let [a, b, rest @ ..] = random;
+    EventId::new(utc, u16::from_le_bytes([a, b]), u64::from_le_bytes(rest))
 }

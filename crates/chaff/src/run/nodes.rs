@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chaff_config::{Accel, NodeSettings};
+use chaff_config::NodeSettings;
 use chaff_engine::spec::FleetSpec;
 use chaff_sensor::interface::Interfaces;
 
@@ -30,7 +30,7 @@ const IMAGE: &str = "chaff-node.elf";
 /// Where packages put it.
 const LIBRARIES: [&str; 2] = ["/usr/lib/chaff", "/usr/local/lib/chaff"];
 
-/// Octets of an image at most: twice what one may have.
+/// Octets of an image at most: eight times what `cargo xtask image` lets one have. More is some other file.
 const LONGEST_IMAGE: u64 = 16 << 20;
 
 /// Name of the emulator.
@@ -81,11 +81,7 @@ impl NodeFiles {
 
     /// The words of its command line.
     pub(super) fn words(&self) -> Vec<String> {
-        let accel = match self.settings.accel {
-            Accel::Auto => "auto",
-            Accel::Kvm => "kvm",
-            Accel::Tcg => "tcg",
-        };
+        let accel = self.settings.accel.name();
         let memory = self.settings.memory_mib.to_string();
         let starts = self.settings.starts_at_once.to_string();
         let qemu = self.qemu.display().to_string();

@@ -90,10 +90,6 @@ pub(crate) struct Connection {
     pub(crate) service_wake: Option<u64>,
     /// What of the octets in its buffers is counted in the sum over all connections.
     pub(crate) accounted: usize,
-    /// The latest stamp that went out, and when its value first did.
-    stamped: Option<(u32, u64)>,
-    /// The latest stamp that came back.
-    echoed: Option<u32>,
     pub(crate) opened: u64,
     pub(crate) received: u64,
     pub(crate) sent: u64,
@@ -181,8 +177,6 @@ impl Connection {
             end_told: false,
             service_wake: None,
             accounted: 0,
-            stamped: None,
-            echoed: None,
             opened: opened.now,
             received: 0,
             sent: 0,
@@ -492,26 +486,6 @@ impl Connection {
         None
     }
 
-    /// A stamp goes out. What counts is when its value first did.
-    pub(crate) fn note_stamp(&mut self, now: u64, value: u32) {
-        if self.stamped.is_none_or(|(last, _)| last != value) {
-            self.stamped = Some((value, now));
-        }
-    }
-
-    /// How long the latest stamp took to come back, once for each.
-    fn note_trip(&mut self, now: u64, segment: &Segment<'_>) {
-        let (Some((value, at)), Some(space), Some((_, echo))) =
-            (self.stamped, &mut self.receive.space, stamp_of(segment))
-        else {
-            return;
-        };
-        if value == echo && self.echoed != Some(echo) {
-            self.echoed = Some(echo);
-            space.note_trip(u32::try_from(segment.payload.len()).unwrap_or(0), now.saturating_sub(at));
-        }
-    }
-
     fn handle_data(&mut self, now: u64, segment: &Segment<'_>, limits: Limits) {
         let fin = segment.flags.has(Flags::FIN);
         if segment.payload.is_empty() && !fin {
@@ -533,7 +507,9 @@ impl Connection {
             // No memory: as if it had been lost on the way.
             return;
         }
-        self.note_trip(now, segment);
+        if let (Some(space), Some((_, echo))) = (&mut self.receive.space, stamp_of(segment)) {
+            space.note_echo(now, echo, u32::try_from(segment.payload.len()).unwrap_or(0));
+        }
         let arrived = self.receive.take(seq, segment.payload, fin);
         let fresh = self.receive.next.since(before);
         self.received = self.received.saturating_add(u64::from(fresh));

@@ -283,7 +283,9 @@ impl Run {
         let whole = !outgoing.flags.has(Flags::RST) || decoy.stack.rules.connection.reset_window;
         if let Some(stamps) = connection.stamps.filter(|_| whole) {
             let value = self.ticks(decoy, now).wrapping_add(stamps.offset);
-            connection.note_stamp(now, value);
+            if let Some(space) = &mut connection.receive.space {
+                space.note_stamp(now, value);
+            }
             options.push(TcpOption::Nop);
             options.push(TcpOption::Nop);
             options.push(TcpOption::Timestamps(value, stamps.recent));

@@ -43,6 +43,9 @@ pub(crate) struct Space {
 /// How much the service reads within a round trip: what memory grows by (Linux `tcp_rcv_space_adjust`).
 #[derive(Debug)]
 struct Reading {
+    /// The latest stamp that went out, and when its value first did; and the latest that came back.
+    stamp: Option<(u32, u64)>,
+    echoed: Option<u32>,
     /// The shortest round trip seen, in nanoseconds.
     trip: Option<u64>,
     /// Octets read since `begun`.
@@ -73,14 +76,34 @@ impl Space {
             window: core::cell::Cell::new(window),
             queue: VecDeque::new(),
             charged: 0,
-            reading: Reading { trip: None, read: 0, begun: now, steady: window.min(FIRST_FLIGHT * segment).max(1) },
+            reading: Reading {
+                stamp: None,
+                echoed: None,
+                trip: None,
+                read: 0,
+                begun: now,
+                steady: window.min(FIRST_FLIGHT * segment).max(1),
+            },
         }
     }
 
-    /// A stamp of ours came back after so many nanoseconds, with a full segment. What took less than the clock of stamps
-    /// can tell says nothing.
-    pub(crate) fn note_trip(&mut self, octets: u32, trip: u64) {
+    /// A stamp goes out. What counts is when its value first did.
+    pub(crate) fn note_stamp(&mut self, now: u64, value: u32) {
+        if self.reading.stamp.is_none_or(|(last, _)| last != value) {
+            self.reading.stamp = Some((value, now));
+        }
+    }
+
+    /// The latest stamp came back, with so many octets: a round trip, once for each stamp and with full segments alone. What
+    /// took less than the clock of stamps can tell says nothing.
+    pub(crate) fn note_echo(&mut self, now: u64, echo: u32, octets: u32) {
         const CLOCK_NS: u64 = 1_000_000;
+        let Some((value, sent)) = self.reading.stamp.filter(|_| self.reading.echoed != Some(echo)) else { return };
+        if value != echo {
+            return;
+        }
+        self.reading.echoed = Some(echo);
+        let trip = now.saturating_sub(sent);
         if octets >= self.segment && trip >= CLOCK_NS {
             self.reading.trip = Some(self.reading.trip.map_or(trip, |least| least.min(trip)));
         }

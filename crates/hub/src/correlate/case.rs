@@ -196,9 +196,6 @@ impl Case {
 fn incident_id(now: UtcNanos, who: Who, observation: &Observation) -> EventId {
     let mut hasher = DefaultHasher::new();
     (who, observation.id).hash(&mut hasher);
-    let random = u128::from(hasher.finish() >> 2);
-    let milliseconds = u128::from(now.0 / 1_000_000) & 0xffff_ffff_ffff;
-    let fraction = u128::from(now.0 % 1_000_000 * 4_096 / 1_000_000);
-    let (version, variant) = (7 << 76, 0b10 << 62);
-    EventId(milliseconds << 80 | version | fraction << 64 | variant | random)
+    let fraction = u16::try_from(now.0 % 1_000_000 * 4_096 / 1_000_000).unwrap_or(0);
+    EventId::new(now, fraction, hasher.finish())
 }
