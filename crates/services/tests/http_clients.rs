@@ -6,7 +6,12 @@ mod real;
 mod server;
 mod table;
 
-use std::{collections::BTreeSet, fs, process::Command};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::Write,
+    process::{Command, Stdio},
+};
 
 use chaff_events::Detail;
 use chaff_services::{Account, AuthSpec, HttpPage, HttpSpec, Scheme, ServiceSpec};
@@ -180,10 +185,7 @@ fn curl_logs_in_by_every_scheme_and_only_with_the_planted_account() {
     let text = String::from_utf8(secret.clone()).unwrap();
     let fields: Vec<_> = text.split('$').collect();
     let [_, _, response, name, realm, method, uri, nonce, nc, cnonce, qop] = fields[..] else { panic!("{text}") };
-    let md5 = |text: String| {
-        let script = format!("printf %s '{text}' | md5sum");
-        run("sh", &["-c", &script])[..32].to_owned()
-    };
+    let md5 = |text: String| digest(&["-md5"], text.as_bytes());
     let first = md5(format!("{name}:{realm}:gh:ost"));
     let second = md5(format!("{method}:{uri}"));
     assert_eq!((user.as_slice(), name), (b"anna".as_slice(), "anna"));
@@ -203,16 +205,25 @@ fn curl_logs_in_by_every_scheme_and_only_with_the_planted_account() {
 
 /// [MS-NLMP] §3.3.2, by OpenSSL: the proof that the secret must have if the password is this one.
 fn ntlmv2_proof(user: &str, password: &str, domain: &str, message: &str) -> String {
-    let wide =
-        |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).map(|o| format!("{o:02x}")).collect::<String>();
-    let digest = |words: &str, hex: &str| {
-        let script = format!("printf %s {hex} | xxd -r -p | openssl dgst {words} -r");
-        run("sh", &["-c", &script])[..32].to_owned()
-    };
-    let hash = digest("-md4 -provider legacy -provider default", &wide(password));
-    let key =
-        digest(&format!("-md5 -mac HMAC -macopt hexkey:{hash}"), &wide(&format!("{}{domain}", user.to_uppercase())));
-    digest(&format!("-md5 -mac HMAC -macopt hexkey:{key}"), message)
+    let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let hmac =
+        |key: &str, octets: &[u8]| digest(&["-md5", "-mac", "HMAC", "-macopt", &format!("hexkey:{key}")], octets);
+    let hash = digest(&["-md4", "-provider", "legacy", "-provider", "default"], &wide(password));
+    let key = hmac(&hash, &wide(&format!("{}{domain}", user.to_uppercase())));
+    let (pairs, _) = message.as_bytes().as_chunks::<2>();
+    let octet = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    hmac(&key, &pairs.iter().map(octet).collect::<Vec<u8>>())
+}
+
+/// What `openssl dgst` makes of `octets`, in hexadecimal.
+fn digest(words: &[&str], octets: &[u8]) -> String {
+    let mut command = Command::new("openssl");
+    command.arg("dgst").args(words).arg("-r").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("openssl runs");
+    child.stdin.take().unwrap().write_all(octets).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "openssl dgst {words:?}");
+    String::from_utf8_lossy(&output.stdout)[..32].to_owned()
 }
 
 #[test]
