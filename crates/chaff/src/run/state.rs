@@ -27,7 +27,17 @@ pub(crate) const SECRET: usize = 32;
 pub(crate) struct State {
     directory: PathBuf,
     /// Held for as long as `chaff run` runs.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for State {
+    /// Unlocks. Closing the descriptor would not be enough: a child that another thread has forked and that has not
+    /// become its program yet has a copy of it, and the lock lasts as long as the last copy, flock(2).
+    fn drop(&mut self) {
+        if let Err(error) = flock(&self.lock, FlockOperation::Unlock) {
+            tracing::warn!("state directory {}: unlock: {error}", self.directory.display());
+        }
+    }
 }
 
 impl State {
@@ -56,7 +66,7 @@ impl State {
                 directory.display()
             )));
         }
-        Ok(Self { directory: directory.into(), _lock: lock })
+        Ok(Self { directory: directory.into(), lock })
     }
 
     /// The install's secret; drawn once. A damaged one is an error: a new one would change every decoy.
