@@ -17,6 +17,7 @@ use rustix::{
 use super::{
     Accel, Machine, Setup,
     care::{Kvm, Node},
+    counter::Counter,
     door::Door,
     switch::{Delivery, LONGEST, Port, Switch},
 };
@@ -97,6 +98,7 @@ pub(super) struct Host {
     pub(super) switch: Switch,
     pub(super) nodes: Vec<Node>,
     pub(super) kvm: Kvm,
+    pub(super) counter: Option<Counter>,
     pub(super) begun: u64,
     pub(super) all_up: bool,
     pub(super) ending: bool,
@@ -148,6 +150,7 @@ impl Host {
             switch,
             nodes,
             kvm,
+            counter: Counter::read(),
             begun,
             all_up: false,
             ending: false,

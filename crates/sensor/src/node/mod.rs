@@ -12,6 +12,7 @@
 //! have no conversation among each other either. Machines do reach each other.
 
 mod care;
+mod counter;
 pub mod door;
 mod guest;
 mod host;

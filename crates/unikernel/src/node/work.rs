@@ -11,7 +11,7 @@ use chaff_unikernel::{
 
 use crate::{
     clock::Clock,
-    machine::{draw, end},
+    machine::{counter, draw, end},
     memory, panic,
     virtio::{Device, Devices},
 };
@@ -41,15 +41,15 @@ struct Node {
     end_at: Option<u64>,
 }
 
-/// Works until the host wants the end.
-pub(crate) fn run(module: BootModule, devices: Devices) -> ! {
-    let BootModule { mut entropy, now, utc, fleet } = module;
+/// Works until the host wants the end. `begun` is what the counter read at the entry.
+pub(crate) fn run(begun: u64, module: BootModule, devices: Devices) -> ! {
+    let BootModule { mut entropy, now, utc, counter_khz, fleet } = module;
     for part in entropy.chunks_exact_mut(8) {
         let drawn = draw().unwrap_or(0).to_le_bytes();
         part.iter_mut().zip(drawn).for_each(|(octet, drawn)| *octet ^= drawn);
     }
     let run = draw().unwrap_or(now);
-    let clock = Clock::start(now);
+    let clock = Clock::start(now, counter_khz);
     let card = devices.card.expect("no virtio card");
     #[cfg(feature = "hole")]
     let (name, own) = fleet.decoys.first().map(|decoy| (decoy.name.clone(), decoy.mac.0)).unwrap_or_default();
@@ -69,7 +69,8 @@ pub(crate) fn run(module: BootModule, devices: Devices) -> ! {
         panic::tell_on(console);
     }
     let (used, all) = memory::used();
-    node.reporter.handle_line(&alloc::format!("up; {used} of {all} octets of memory in use"));
+    let took = node.clock.microseconds(counter().saturating_sub(begun));
+    node.reporter.handle_line(&alloc::format!("up; {used} of {all} octets of memory in use; {took} µs from the entry"));
     loop {
         node.turn();
         #[cfg(feature = "hole")]
