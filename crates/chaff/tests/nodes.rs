@@ -98,7 +98,7 @@ fn soak_a_machine_answers_as_a_decoy_of_a_worker_does() {
 }
 
 /// Mutated frames, and words of machines, of the ordinary run.
-const FRAMES: u64 = 20_000;
+const FRAMES: u64 = 10_000;
 const WORDS: u64 = 20_000;
 
 /// `cargo xtask storm`: as many as `CHAFF_FRAMES` says.

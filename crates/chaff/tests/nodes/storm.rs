@@ -26,9 +26,13 @@ use crate::{PATIENCE, binary, nodes, wait_until};
 /// Frames between two questions whether it is still there: fewer than wait on the way to a machine, so that it gets all.
 const BURST: u64 = 64;
 /// Bursts between two real connections, whose request is mutated.
-const CONNECT_EVERY: u64 = 32;
+const CONNECT_EVERY: u64 = 64;
+/// How long a connection may take: where the table of handshakes is full of mutated ones, a SYN is lost.
+const CONNECT: Duration = Duration::from_millis(50);
 /// A machine that says nothing for so long hangs. One that had ended would be back by then, and is found out as well.
 const SILENCE: Duration = Duration::from_secs(30);
+/// How soon a question is asked again: it may be lost behind a burst, as any frame.
+const AGAIN: Duration = Duration::from_millis(50);
 /// What the emulator and the node host may grow by between a tenth of the storm and its end, in KiB: pages of the machine
 /// that were not touched before, buffers of the allocator. A leak of an octet for each frame would be more after ten million.
 const GROWTH_KIB: u64 = 6 * 1024;
@@ -86,8 +90,8 @@ fn answers(socket: &PacketSocket, ip: Ipv4Addr) -> Duration {
     while begun.elapsed() < SILENCE {
         socket.send(&question).unwrap();
         let asked = Instant::now();
-        while asked.elapsed() < Duration::from_millis(500) {
-            let Some(length) = socket.receive(&mut buffer, Duration::from_millis(100)).unwrap() else { continue };
+        while asked.elapsed() < AGAIN {
+            let Some(length) = socket.receive(&mut buffer, AGAIN).unwrap() else { continue };
             let packet = buffer[..length].get(ethernet::HEADER..).and_then(arp::Packet::parse);
             let to_us = buffer[..6] == ASKER.0.0 && buffer[12..14] == [8, 6];
             if to_us && packet.is_some_and(|packet| packet.operation == arp::REPLY && packet.sender_ip == ip) {
@@ -108,7 +112,7 @@ fn converse(ip: Ipv4Addr, chance: &mut Chance) {
     let mut said = said.to_vec();
     spoil(chance, &mut said);
     // What becomes of it is not looked at: whether the machine is there is asked by others.
-    let Ok(mut stream) = TcpStream::connect_timeout(&SocketAddr::from((ip, port)), Duration::from_secs(1)) else {
+    let Ok(mut stream) = TcpStream::connect_timeout(&SocketAddr::from((ip, port)), CONNECT) else {
         return;
     };
     let _ = stream.write_all(&said);
