@@ -639,6 +639,9 @@ pub struct Arp {
     pub verify_retries: u8,
     /// How long an answer holds before the next packet starts the verification again.
     pub reachable_ms: u32,
+    /// So long after an answer no other card is believed, unless its owner announces himself or asks for the decoy.
+    #[serde(default)]
+    pub lock_ms: u32,
     /// How often everybody is asked for a neighbour that nothing is known of, a second apart, before it is given up.
     #[serde(default = "questions")]
     pub questions: u8,
