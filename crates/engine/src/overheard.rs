@@ -69,7 +69,7 @@ fn index(chance: &Chance, place: (u16, Option<u16>), ip: Ipv4Addr) -> usize {
     let (link, vlan) = place;
     let place = u64::from(link) << 32 | vlan.map_or(0, |vlan| u64::from(vlan) + 1);
     let hash = chance.hash(&[place, u64::from(ip.to_bits())]);
-    (hash % PLACES as u64) as usize
+    usize::try_from(hash % PLACES as u64).unwrap_or(0)
 }
 
 #[cfg(test)]
