@@ -4,7 +4,7 @@ use std::{
     time::Instant,
 };
 
-use crate::{cargo, fuzz, root, shown, summary::Summary, tools};
+use crate::{cargo, fuzz, goldens, root, shown, summary::Summary, tools};
 
 /// Seconds for each fuzz target in the test command: enough to find what every input finds.
 const FUZZ_SAMPLE_SECONDS: u32 = 5;
@@ -42,6 +42,8 @@ fn in_gaps() -> Summary {
 /// The tests that are marked `ignore = "soak: …"`, in release mode: they move much, or take minutes.
 pub(crate) fn soak() -> Result<(), String> {
     tools::install().map_err(|lacking| lacking.to_string())?;
+    // The servers of other suites, beside which the products of SSH are held.
+    goldens::trees()?;
     let mut sum = Summary::default();
     let mut command = cargo();
     command.args([

@@ -53,7 +53,15 @@ fn every_personality_fits_a_device() {
 }
 
 /// Services that no device of the catalogue has by itself; people choose them by `ports` in `chaff.toml`.
-const FOR_PORTS: [&str; 4] = ["discard", "dropbear-2025.89", "echo", "lighttpd-1.4.69-debian12"];
+const FOR_PORTS: [&str; 7] = [
+    "discard",
+    "dropbear-2025.89",
+    "echo",
+    "lighttpd-1.4.69-debian12",
+    "openssh-8.0-rhel8",
+    "openssh-8.1-windows",
+    "openssh-8.7-rhel9",
+];
 
 #[test]
 fn every_service_is_used_or_built_in() {
