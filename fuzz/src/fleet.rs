@@ -325,6 +325,7 @@ fn arp(open: bool) -> Arp {
         verify_ms: 5000,
         verify_retries: 3,
         reachable_ms: 30_000,
+        lock_ms: if open { 0 } else { 1000 },
         questions: 3,
         pending: 1,
         announce: 2,
