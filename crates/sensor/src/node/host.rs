@@ -262,7 +262,10 @@ impl Host {
             let Some(length) = guest.take_frame(&mut buffer) else { return };
             let frame = buffer.get(..length.min(LONGEST + 1)).unwrap_or_default();
             match self.switch.admit(node, frame) {
-                Ok(()) => self.forward(node, frame),
+                Ok(()) => {
+                    self.switch.handle_sent(node, frame);
+                    self.forward(node, frame);
+                }
                 Err(forgery) => self.note_forgery(node, forgery.name(), frame),
             }
         }

@@ -15,6 +15,10 @@ use chaff_wire::{
 /// The longest frame that a machine's card takes: 1,500 octets, an Ethernet header and a tag.
 pub const LONGEST: usize = 1_518;
 
+/// Hosts that machines have spoken to and that are remembered, of all machines together; then all are forgotten, which costs
+/// a machine one move of a peer that it finds out about later.
+const PEERS: usize = 4_096;
+
 /// Where a machine is plugged in, and what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Port {
@@ -78,6 +82,16 @@ pub struct Switch {
     by_card: HashMap<(Place, Mac), usize>,
     by_ip: HashMap<(Place, IpAddr), usize>,
     by_place: HashMap<Place, Vec<usize>>,
+    peers: HashMap<(Place, IpAddr), Peer>,
+}
+
+/// A host that machines have spoken to.
+#[derive(Debug)]
+struct Peer {
+    /// The card that they last sent to.
+    mac: Mac,
+    /// Which machines.
+    ports: Vec<usize>,
 }
 
 type Place = (u16, Option<u16>);
@@ -95,6 +109,7 @@ impl Switch {
             by_card: numbered().map(|(index, port)| ((port.place(), port.mac), index)).collect(),
             by_ip: numbered().map(|(index, port)| ((port.place(), port.ip), index)).collect(),
             by_place,
+            peers: HashMap::new(),
             ports,
         }
     }
@@ -106,7 +121,8 @@ impl Switch {
     }
 
     /// Whom a frame is for that came in on `link`, or that a machine there has sent. A card lets through what is for
-    /// it and what is for everybody; of ARP, only those hear who are named in it, as no other would do anything.
+    /// it and what is for everybody; of ARP, only those hear who are named in it, and those who have spoken to its sender
+    /// at another card, as no other would do anything.
     #[must_use]
     pub fn deliver(&self, link: u16, octets: &[u8]) -> Delivery<'_> {
         let Some(frame) = Frame::parse(octets) else { return Delivery::Nobody };
@@ -121,9 +137,30 @@ impl Switch {
             Some(packet) => {
                 let named = [packet.sender_ip, packet.target_ip];
                 let port = named.into_iter().find_map(|ip| self.by_ip.get(&(place, IpAddr::from(ip))));
-                port.map_or(Delivery::Nobody, |&port| Delivery::One(port))
+                let moved = || self.peers.get(&(place, packet.sender_ip.into())).filter(|p| p.mac != packet.sender_mac);
+                port.map_or_else(
+                    || moved().map_or(Delivery::Nobody, |peer| Delivery::All(&peer.ports)),
+                    |&port| Delivery::One(port),
+                )
             }
             None => self.by_place.get(&place).map_or(Delivery::Nobody, |ports| Delivery::All(ports)),
+        }
+    }
+
+    /// The machine at `port` sends this frame, which was admitted: it knows the receiver's card.
+    pub fn handle_sent(&mut self, port: usize, octets: &[u8]) {
+        let Some(place) = self.ports.get(port).map(Port::place) else { return };
+        let Some(frame) = Frame::parse(octets).filter(|frame| !frame.destination.is_group()) else { return };
+        let Content::Type(ethernet::IPV4, packet) = frame.content else { return };
+        let Some(datagram) = Datagram::parse(packet) else { return };
+        let key = (place, IpAddr::from(datagram.destination));
+        if self.peers.len() >= PEERS && !self.peers.contains_key(&key) {
+            self.peers.clear();
+        }
+        let peer = self.peers.entry(key).or_insert_with(|| Peer { mac: frame.destination, ports: Vec::new() });
+        peer.mac = frame.destination;
+        if !peer.ports.contains(&port) {
+            peer.ports.push(port);
         }
     }
 

@@ -91,3 +91,29 @@ fn frames_come_to_whom_they_are_for() {
     assert_eq!(to(Mac::BROADCAST, None, ethernet::ARP, &claim), Delivery::One(0), "whose address is claimed hears it");
     assert_eq!(switch.deliver(1, &frame(OWN.0, HOST.0, None, ethernet::IPV4, &ip(HOST.1))), Delivery::Nobody);
 }
+
+#[test]
+fn who_has_spoken_to_a_host_hears_that_it_has_moved() {
+    let mut switch = switch();
+    let elsewhere = (Mac([2, 0, 0, 0, 0, 10]), HOST.1);
+    let third = Ipv4Addr::new(10, 20, 1, 77);
+    let announced = frame(Mac::BROADCAST, elsewhere.0, None, ethernet::ARP, &arp(elsewhere, HOST.1));
+    let asked = frame(Mac::BROADCAST, elsewhere.0, None, ethernet::ARP, &arp(elsewhere, third));
+    assert_eq!(switch.deliver(0, &announced), Delivery::Nobody, "nobody has spoken to it");
+    // The datagram goes to HOST.
+    switch.handle_sent(1, &frame(HOST.0, FELLOW.0, None, ethernet::IPV4, &ip(FELLOW.1)));
+    let known = frame(Mac::BROADCAST, HOST.0, None, ethernet::ARP, &arp(HOST, third));
+    assert_eq!(switch.deliver(0, &known), Delivery::Nobody, "it is where it was: a sweep wakes nobody");
+    for moved in [&announced, &asked] {
+        assert_eq!(switch.deliver(0, moved), Delivery::All(&[1]));
+    }
+    switch.handle_sent(1, &frame(elsewhere.0, FELLOW.0, None, ethernet::IPV4, &ip(FELLOW.1)));
+    assert_eq!(switch.deliver(0, &announced), Delivery::Nobody, "the machine knows");
+    for last in 0..=PEERS {
+        let [.., a, b] = u32::try_from(last).expect("small").to_be_bytes();
+        let mut packet = ip(OWN.1);
+        packet[18..20].copy_from_slice(&[a, b]);
+        switch.handle_sent(0, &frame(HOST.0, OWN.0, None, ethernet::IPV4, &packet));
+        assert!(switch.peers.len() <= PEERS);
+    }
+}
