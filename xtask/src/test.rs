@@ -4,7 +4,7 @@ use std::{
     time::Instant,
 };
 
-use crate::{cargo, fuzz, shown, summary::Summary, tools};
+use crate::{cargo, fuzz, goldens, shown, summary::Summary, tools};
 
 /// Seconds for each fuzz target in the test command: enough to find what every input finds.
 const FUZZ_SAMPLE_SECONDS: u32 = 5;
@@ -30,6 +30,7 @@ pub(crate) fn run() -> Result<(), String> {
 /// The tests that are marked `ignore = "soak: …"`, in release mode: they move much, or take minutes.
 pub(crate) fn soak() -> Result<(), String> {
     tools::install().map_err(|lacking| lacking.to_string())?;
+    goldens::old_tls()?;
     let mut sum = Summary::default();
     let mut command = cargo();
     command.args([

@@ -15,7 +15,7 @@ use super::{
     record::{Aead, CHANGE_CIPHER_SPEC, HANDSHAKE, Half, Protection},
     session::{Session, Tickets},
     spec::{TlsSpec, Version},
-    suite::{Bulk, Hash, Scheme, Suite},
+    suite::{Hash, Scheme, Suite},
     wire::{message, put_u16, put_vector},
 };
 
@@ -75,8 +75,9 @@ pub(super) fn begin(
     line.set_limit(choice.max_fragment);
     let (suite, hash) = (choice.suite, choice.suite.hash());
     let (group, scheme) = choice.group.zip(choice.scheme).ok_or(Alert::InternalError)?;
-    let ephemeral = Ephemeral::on_curve(group, &mut line.chance).ok_or(Alert::InternalError)?;
-    let shared = ephemeral.agree(choice.peer_half.as_deref().unwrap_or(&[]))?;
+    let ephemeral = Ephemeral::in_group(group, &mut line.chance).ok_or(Alert::InternalError)?;
+    let small_order = if spec.small_order_fails { Alert::InternalError } else { Alert::IllegalParameter };
+    let shared = ephemeral.agree(choice.peer_half.as_deref().unwrap_or(&[]), small_order)?;
     let mut random = [0; 32];
     line.chance.fill_bytes(&mut random);
     let share = Share::Half(&ephemeral.public);
@@ -217,8 +218,7 @@ fn finished(suite: Suite, secret: &[u8], transcript: &[u8]) -> Vec<u8> {
 
 fn protection(suite: Suite, secret: &[u8]) -> Result<Half, Alert> {
     let (hash, bulk) = (suite.hash(), suite.bulk());
-    let length = if bulk == Bulk::Aes128Gcm { 16 } else { 32 };
-    let aead = Aead::new(bulk, &hash.expand_label(secret, "key", &[], length));
+    let aead = Aead::new(bulk, &hash.expand_label(secret, "key", &[], bulk.key_length()));
     let iv = hash.expand_label(secret, "iv", &[], 12).try_into();
     match (aead, iv) {
         (Some(aead), Ok(iv)) => Ok(Half::new(Protection::Aead13(aead, iv))),

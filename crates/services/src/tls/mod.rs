@@ -1,14 +1,15 @@
-//! TLS 1.2 and 1.3, the server's side, as one product speaks it: a conversation around another one.
+//! TLS 1.0 to 1.3, the server's side, as one product speaks it: a conversation around another one.
 //!
 //! What a product chooses, and in which order it says it, is data ([`TlsSpec`]); here is the machine that says it, the
 //! cryptography aside sans-io like every conversation. Sessions go on by tickets alone: it keeps none by identifier, and
-//! takes no early data. It asks for no client certificate, speaks no TLS 1.0 or 1.1, and does not compress.
+//! takes no early data. It asks for no client certificate, does not renegotiate, and does not compress.
 
 mod alert;
 mod answer;
 mod certificate;
 mod choice;
 mod exchange;
+mod field;
 mod handshake12;
 mod handshake13;
 mod hello;
@@ -47,7 +48,7 @@ use record::{
     MAX_PROTECTED_13,
 };
 use session::Tickets;
-use spec::Version::{Tls12, Tls13};
+use spec::Version::Tls13;
 
 const CLIENT_HELLO: u8 = 1;
 const CLIENT_KEY_EXCHANGE: u8 = 16;
@@ -365,11 +366,12 @@ impl Tls {
                 return Err(alert.into());
             }
         };
+        self.line.version = version.min(Version::Tls12).number();
         let again = asked.is_some();
         let (tickets, now_s) = (Tickets::of(&self.identity.seed), self.utc_s(cx.now));
         let lifetime_s = self.spec.ticket_lifetime_s;
         let mut choice = choice::choose(&self.spec, version, hello, asked, |hello| {
-            session::of_ticket(&tickets, hello, now_s, lifetime_s)
+            session::of_ticket(&tickets, version, hello, now_s, lifetime_s)
         })?;
         if version == Tls13 {
             choice.resumed = session::of_shared_key(&tickets, &choice, now_s, lifetime_s, &transcript, whole)?;
@@ -402,18 +404,18 @@ impl Tls {
         };
         self.line.out.wake(self.deadline);
         self.state = match choice.version {
-            Tls12 if choice.resumed.is_some() => {
-                let resumed = handshake12::resume(&self.spec, *choice, transcript, &mut self.line)?;
-                State::Finishing12(Box::new(resumed))
-            }
-            Tls12 => {
-                let begun = handshake12::begin(&self.spec, *choice, key, &certificate, transcript, &mut self.line)?;
-                State::Exchanging(Box::new(begun))
-            }
             Tls13 => {
                 let line = &mut self.line;
                 let begun = handshake13::begin(&self.spec, &choice, &key, &certificate, transcript, again, line)?;
                 State::Finishing13(Box::new(begun))
+            }
+            _ if choice.resumed.is_some() => {
+                let resumed = handshake12::resume(&self.spec, *choice, transcript, &mut self.line)?;
+                State::Finishing12(Box::new(resumed))
+            }
+            _ => {
+                let begun = handshake12::begin(&self.spec, *choice, key, &certificate, transcript, &mut self.line)?;
+                State::Exchanging(Box::new(begun))
             }
         };
         self.handle_messages(cx)

@@ -44,7 +44,7 @@ pub(super) struct Tickets {
 pub(super) struct Session {
     pub(super) version: Version,
     pub(super) suite: Suite,
-    /// The master secret of TLS 1.2; of TLS 1.3, the key that is shared.
+    /// The master secret of TLS 1.2 and before; of TLS 1.3, the key that is shared.
     pub(super) secret: Vec<u8>,
     /// RFC 7627.
     pub(super) extended: bool,
@@ -112,7 +112,9 @@ impl Tickets {
 
 impl Session {
     fn encode(&self) -> Vec<u8> {
-        let mut out = alloc::vec![u8::from(self.version == Version::Tls13), u8::from(self.extended)];
+        let mut out = Vec::new();
+        put_u16(&mut out, self.version.number());
+        out.push(u8::from(self.extended));
         put_u16(&mut out, self.suite.id());
         out.extend_from_slice(&self.issued_s.to_be_bytes());
         put_vector::<1>(&mut out, |out| out.extend_from_slice(&self.secret));
@@ -121,7 +123,7 @@ impl Session {
 
     fn decode(text: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(text);
-        let version = if reader.u8()? == 1 { Version::Tls13 } else { Version::Tls12 };
+        let version = Version::of_number(reader.u16()?)?;
         let extended = reader.u8()? == 1;
         let suite = Suite::of_id(reader.u16()?)?;
         let issued_s = u64::from_be_bytes(reader.array()?);
@@ -133,15 +135,16 @@ impl Session {
     }
 }
 
-/// The session that a client of TLS 1.2 comes back with; the errors are OpenSSL's.
+/// The session that a client before TLS 1.3 comes back with; the errors are OpenSSL's.
 pub(super) fn of_ticket(
     tickets: &Tickets,
+    version: Version,
     hello: &ClientHello,
     now_s: u64,
     lifetime_s: u32,
 ) -> Result<Option<Session>, Alert> {
     let session = hello.extension(SESSION_TICKET).and_then(|ticket| tickets.open(ticket));
-    let fits = |session: &Session| session.version == Version::Tls12 && session.is_fresh(now_s, lifetime_s);
+    let fits = |session: &Session| session.version == version && session.is_fresh(now_s, lifetime_s);
     let Some(session) = session.filter(fits) else { return Ok(None) };
     // RFC 7627 §5.3.
     match (session.extended, hello.has(EXTENDED_MASTER_SECRET)) {
