@@ -53,8 +53,14 @@ fn every_personality_fits_a_device() {
 }
 
 /// Services that no device of the catalogue has by itself; people choose them by `ports` in `chaff.toml`.
-const FOR_PORTS: [&str; 5] =
-    ["discard", "dropbear-2025.89", "echo", "lighttpd-1.4.69-debian12", "nginx-1.18.0-debian11-tls"];
+const FOR_PORTS: [&str; 6] = [
+    "apache-2.4.71-debian12-tls",
+    "discard",
+    "dropbear-2025.89",
+    "echo",
+    "lighttpd-1.4.69-debian12",
+    "nginx-1.18.0-debian11-tls",
+];
 
 #[test]
 fn every_service_is_used_or_built_in() {

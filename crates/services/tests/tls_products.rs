@@ -16,7 +16,7 @@ use std::{
 };
 
 use hellos::{Said, answer};
-use secure::{https, same_sessions};
+use secure::{https, run, same_sessions};
 
 const AT_ONCE: usize = 16;
 
@@ -80,7 +80,24 @@ fn same(name: &str, ours: u16, real: u16, sessions: &[(&str, &str)]) {
     assert!(own == other && !own.starts_with("000000"), "ours {own}\nreal {other}");
     let (own, other) = (secure::scanned(ours), secure::scanned(real));
     assert!(own == other && own.len() > 20, "ours:\n{}\nreal:\n{}", own.join("\n"), other.join("\n"));
-    same_sessions(ours, real, sessions);
+    let (own, other) = (curl(ours), curl(real));
+    assert!(own == other && own.contains("SSL connection using"), "ours:\n{own}\nreal:\n{other}");
+    same_sessions(ours, real, name.starts_with("apache"), sessions);
+}
+
+/// What `curl -v` says of TLS, in either version, without what is a certificate's own.
+fn curl(port: u16) -> String {
+    let mut text = String::new();
+    for version in ["1.2", "1.3"] {
+        let (url, to) = (format!("https://nav-1:{port}/"), format!("nav-1:{port}:127.0.0.1"));
+        let words = ["-skv", "--max-time", "20", "-o", "/dev/null", "--resolve", &to, "--tls-max", version, &url];
+        let (_, said) = run("curl", &words);
+        let tells = |line: &&str| {
+            line.starts_with("* ") && ["TLS", "SSL", "ALPN", "subject", "issuer"].iter().any(|word| line.contains(word))
+        };
+        said.lines().filter(tells).for_each(|line| text += &format!("{line}\n"));
+    }
+    text
 }
 
 const SESSIONS: [(&str, &str); 8] = [
@@ -115,9 +132,20 @@ fn soak_nginx_beside_the_real_one() {
 }
 
 #[test]
+#[ignore = "soak: hundreds of handshakes"]
+fn soak_apache_beside_the_real_one() {
+    let (ours, real) = (https(secure::APACHE), secure::apache());
+    same("apache-2.4.71-debian12", ours.port, real.port, &SESSIONS);
+}
+
+#[test]
 fn openings_are_answered_as_recorded() {
     thread::scope(|scope| {
-        for (name, spec) in [("nginx-1.18.0-debian11", secure::NGINX_OLD), ("nginx-1.22.1-debian12", secure::NGINX)] {
+        for (name, spec) in [
+            ("apache-2.4.71-debian12", secure::APACHE),
+            ("nginx-1.18.0-debian11", secure::NGINX_OLD),
+            ("nginx-1.22.1-debian12", secure::NGINX),
+        ] {
             scope.spawn(move || {
                 let ours = https(spec);
                 let text = fs::read_to_string(recording(name)).unwrap();

@@ -69,7 +69,8 @@ fn extension(choice: &Choice, answer: Answer, spec: &TlsSpec, share: Share<'_>) 
     match answer {
         Answer::RenegotiationInfo => choice.knows_renegotiation().then(|| (RENEGOTIATION_INFO, alloc::vec![0])),
         // A session before TLS 1.3 that goes on keeps its name, and a ticket that was good is not renewed.
-        Answer::ServerName | Answer::SessionTicket if goes_on => None,
+        Answer::ServerName | Answer::OwnServerName | Answer::SessionTicket if goes_on => None,
+        Answer::OwnServerName => empty_if(choice.names_us, SERVER_NAME),
         Answer::ServerName => empty_if(hello.has(SERVER_NAME), SERVER_NAME),
         Answer::MaxFragmentLength => {
             hello.extension(MAX_FRAGMENT_LENGTH).map(|body| (MAX_FRAGMENT_LENGTH, body.to_vec()))

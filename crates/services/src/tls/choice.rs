@@ -41,6 +41,8 @@ pub(super) struct Choice {
     pub(super) resumed: Option<Resumed>,
     /// Whether the server's preferred group is not the one in use, which it then says (RFC 8446 §4.2.7).
     pub(super) prefers_other_group: bool,
+    /// Whether the client asks for the decoy by its own name.
+    pub(super) names_us: bool,
 }
 
 /// Picks the version (RFC 8446 §4.2.1).
@@ -163,6 +165,7 @@ fn choose_12(
         max_fragment,
         resumed: None,
         prefers_other_group: false,
+        names_us: false,
     })
 }
 
@@ -179,6 +182,7 @@ fn go_on_12(session: Session, hello: ClientHello, protocol: Option<Vec<u8>>, max
         max_fragment,
         resumed: Some(Resumed { secret: session.secret, index: 0 }),
         prefers_other_group: false,
+        names_us: false,
     }
 }
 
@@ -227,6 +231,7 @@ fn choose_13(
         protocol,
         max_fragment,
         resumed: None,
+        names_us: false,
     })
 }
 
@@ -328,6 +333,7 @@ fn protocol(spec: &TlsSpec, hello: &ClientHello) -> Result<Option<Vec<u8>>, Aler
     match found {
         Some(protocol) => Ok(Some(protocol.as_bytes().to_vec())),
         None if spec.alpn_must_match && !spec.alpn.is_empty() => Err(Alert::NoApplicationProtocol),
+        None if spec.alpn_insists => Ok(spec.alpn.first().map(|own| own.as_bytes().to_vec())),
         None => Ok(None),
     }
 }

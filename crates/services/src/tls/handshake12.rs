@@ -31,6 +31,7 @@ pub(super) struct Exchanging {
     key: PrivateKey,
     random: [u8; 32],
     ephemeral: Option<Ephemeral>,
+    session_id: Vec<u8>,
     transcript: Vec<u8>,
 }
 
@@ -38,6 +39,7 @@ pub(super) struct Exchanging {
 pub(super) struct Finishing {
     choice: Choice,
     master: Vec<u8>,
+    session_id: Vec<u8>,
     transcript: Vec<u8>,
     /// Ours was said first: the session goes on.
     resumed: bool,
@@ -59,8 +61,15 @@ pub(super) fn resume(
     let hello = server_hello(&choice, &random, &choice.hello.session_id, &spec.hello_12, spec, Share::None);
     line.handshake(&hello, &mut transcript);
     let (reading, writing) = protections(&choice, &master, &random, line).ok_or(Alert::InternalError)?;
-    let mut finishing =
-        Finishing { choice, master, transcript, resumed: true, reading: Some(reading), writing: Some(writing) };
+    let mut finishing = Finishing {
+        choice,
+        master,
+        session_id: Vec::new(),
+        transcript,
+        resumed: true,
+        reading: Some(reading),
+        writing: Some(writing),
+    };
     finishing.finish(line);
     Ok(finishing)
 }
@@ -114,7 +123,7 @@ pub(super) fn begin(
         line.handshake(&exchange, &mut transcript);
     }
     line.handshake(&message(SERVER_HELLO_DONE, |_| {}), &mut transcript);
-    Ok(Exchanging { choice, key, random, ephemeral, transcript })
+    Ok(Exchanging { choice, key, random, ephemeral, session_id, transcript })
 }
 
 /// ServerKeyExchange (RFC 5246 §7.4.3, RFC 8422 §5.4).
@@ -168,6 +177,7 @@ impl Exchanging {
         Ok(Finishing {
             choice: self.choice,
             master,
+            session_id: self.session_id,
             transcript: self.transcript,
             resumed: false,
             reading: Some(reading),
@@ -221,7 +231,7 @@ impl Finishing {
         line.handshake(&message(FINISHED, |out| out.extend_from_slice(&verify)), &mut self.transcript);
     }
 
-    /// Finished came: says the rest, and the connection is open.
+    /// Finished came: says the rest, and the connection is open. A new session, and the identifier that it has.
     pub(super) fn handle_finished(
         mut self,
         whole: &[u8],
@@ -230,7 +240,7 @@ impl Finishing {
         tickets: &Tickets,
         now_s: u64,
         line: &mut Line,
-    ) -> Result<(), Alert> {
+    ) -> Result<Option<(Vec<u8>, Session)>, Alert> {
         let hash = self.choice.hash();
         let expected = hash.prf(&self.master, b"client finished", &[&hash.digest(&self.transcript)], 12);
         if body.len() != expected.len() {
@@ -241,16 +251,16 @@ impl Finishing {
         }
         self.transcript.extend_from_slice(whole);
         if self.resumed {
-            return Ok(());
+            return Ok(None);
         }
+        let session = Session {
+            version: self.choice.version,
+            suite: self.choice.suite,
+            secret: self.master.clone(),
+            extended: self.choice.extends_master_secret(),
+            issued_s: now_s,
+        };
         if self.choice.wants_ticket() && spec.ticket_octets > 0 {
-            let session = Session {
-                version: self.choice.version,
-                suite: self.choice.suite,
-                secret: self.master.clone(),
-                extended: self.choice.extends_master_secret(),
-                issued_s: now_s,
-            };
             let ticket = tickets.seal(&session, spec.ticket_octets, &mut line.chance);
             // RFC 5077 §3.3.
             let ticket = message(NEW_SESSION_TICKET, |out| {
@@ -260,7 +270,7 @@ impl Finishing {
             line.handshake(&ticket, &mut self.transcript);
         }
         self.finish(line);
-        Ok(())
+        Ok(Some((self.session_id, session)))
     }
 }
 

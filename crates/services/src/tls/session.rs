@@ -1,6 +1,6 @@
 //! Sessions that go on: what a ticket holds, and who may come back with one (RFC 5077 §4, RFC 8446 §4.2.11).
 //!
-//! The server keeps nothing. A ticket is as long as the product's; inside, what is needed is sealed with a key of the
+//! But for a product that keeps its sessions, the server keeps nothing. A ticket is as long as the product's; inside, what is needed is sealed with a key of the
 //! decoy, which outlives the sensor as a server's key outlives its connections.
 
 use alloc::vec::Vec;
@@ -16,7 +16,7 @@ use subtle::ConstantTimeEq;
 use super::{
     alert::Alert,
     choice::Choice,
-    hello::{ClientHello, EXTENDED_MASTER_SECRET, PRE_SHARED_KEY, PSK_MODES, SESSION_TICKET},
+    hello::{ClientHello, EXTENDED_MASTER_SECRET, PRE_SHARED_KEY, PSK_MODES},
     spec::Version,
     suite::{Hash, Suite},
     wire::{Reader, put_u16, put_vector},
@@ -135,15 +135,14 @@ impl Session {
     }
 }
 
-/// The session that a client before TLS 1.3 comes back with; the errors are OpenSSL's.
-pub(super) fn of_ticket(
-    tickets: &Tickets,
+/// Whether a client before TLS 1.3 can go on with the session that it comes back with; the errors are OpenSSL's.
+pub(super) fn of_old(
+    session: Option<Session>,
     version: Version,
     hello: &ClientHello,
     now_s: u64,
     lifetime_s: u32,
 ) -> Result<Option<Session>, Alert> {
-    let session = hello.extension(SESSION_TICKET).and_then(|ticket| tickets.open(ticket));
     let fits = |session: &Session| session.version == version && session.is_fresh(now_s, lifetime_s);
     let Some(session) = session.filter(fits) else { return Ok(None) };
     // RFC 7627 §5.3.
@@ -159,10 +158,11 @@ pub(super) fn of_ticket(
     Ok(Some(session))
 }
 
-/// The shared key that a client of TLS 1.3 offers, of which it knows more than the ticket. `before` is what was said
+/// The shared key that a client of TLS 1.3 offers, of which it knows more than the ticket, in which `find` finds a
+/// session. `before` is what was said
 /// before this hello, which is `whole`.
 pub(super) fn of_shared_key(
-    tickets: &Tickets,
+    find: impl Fn(&[u8]) -> Option<Session>,
     choice: &Choice,
     now_s: u64,
     lifetime_s: u32,
@@ -185,7 +185,7 @@ pub(super) fn of_shared_key(
         let ticket = identities.vector::<2>().ok_or(Alert::DecodeError)?;
         // The age, by which only early data would be judged.
         identities.array::<4>().ok_or(Alert::DecodeError)?;
-        let session = tickets.open(ticket);
+        let session = find(ticket);
         let fits = |session: &Session| {
             session.version == Version::Tls13 && session.suite.hash() == hash && session.is_fresh(now_s, lifetime_s)
         };

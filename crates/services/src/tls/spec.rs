@@ -37,6 +37,8 @@ pub struct TlsSpec {
     pub hello_13: Vec<Answer>,
     /// Extensions of EncryptedExtensions in TLS 1.3.
     pub encrypted_13: Vec<Answer>,
+    /// Sessions are kept, and go on by their identifiers: a ticket of TLS 1.3 is such an identifier.
+    pub session_cache: bool,
     /// A session that gets no ticket gets an identifier.
     pub session_ids: bool,
     /// Octets of a ticket of TLS 1.2; 0: none is sent.
@@ -51,11 +53,16 @@ pub struct TlsSpec {
     pub alpn: Vec<String>,
     /// A client that offers none of them is refused; else it gets no answer to the extension.
     pub alpn_must_match: bool,
+    /// A client that offers none of them is told the first one all the same, as mod_ssl does.
+    pub alpn_insists: bool,
     /// Seconds for the handshake, 60 if left out.
     pub handshake_timeout_s: u32,
-    /// What a client is told that asks in HTTP, placeholders and escapes as in a banner, and `{date}`; empty: what is no
+    /// What a client is told that asks in HTTP, placeholders and escapes as in a banner, `{date}`
+    /// and `{length}`, the octets behind the empty line; empty: what is no
     /// TLS ends the connection in silence.
     pub plain_answer: String,
+    /// HTTP is known by its method alone, as OpenSSL knows it, and answered at once; what is neither ends in silence.
+    pub plain_by_method: bool,
     /// What a client is told that speaks neither.
     pub garbage_answer: String,
     /// The certificate of each decoy.
@@ -102,6 +109,8 @@ impl Version {
 pub enum Answer {
     RenegotiationInfo,
     ServerName,
+    /// Only if it is the decoy's own.
+    OwnServerName,
     MaxFragmentLength,
     EcPointFormats,
     SupportedGroups,
