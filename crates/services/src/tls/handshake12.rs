@@ -13,7 +13,7 @@ use super::{
     key::PrivateKey,
     line::Line,
     record::{Aead, CHANGE_CIPHER_SPEC, Cbc, Half, Protection},
-    session::{Session, Tickets},
+    session::{Kept, Session, Tickets},
     spec::{TlsSpec, Version},
     suite::{Bulk, Exchange},
     wire::{Reader, message, put_u16, put_vector},
@@ -240,7 +240,7 @@ impl Finishing {
         tickets: &Tickets,
         now_s: u64,
         line: &mut Line,
-    ) -> Result<Option<(Vec<u8>, Session)>, Alert> {
+    ) -> Result<Option<Kept>, Alert> {
         let hash = self.choice.hash();
         let expected = hash.prf(&self.master, b"client finished", &[&hash.digest(&self.transcript)], 12);
         if body.len() != expected.len() {

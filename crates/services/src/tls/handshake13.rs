@@ -13,7 +13,7 @@ use super::{
     key::PrivateKey,
     line::Line,
     record::{Aead, CHANGE_CIPHER_SPEC, HANDSHAKE, Half, Protection},
-    session::{Session, Tickets},
+    session::{Kept, Session, Tickets},
     spec::{TlsSpec, Version},
     suite::{Hash, Scheme, Suite},
     wire::{message, put_u16, put_vector},
@@ -158,7 +158,7 @@ impl Finishing {
         tickets: &Tickets,
         now_s: u64,
         line: &mut Line,
-    ) -> Result<(Traffic, Vec<(Vec<u8>, Session)>), Alert> {
+    ) -> Result<(Traffic, Vec<Kept>), Alert> {
         let expected = finished(self.suite, &self.client_handshake, &self.transcript);
         if body.len() != expected.len() {
             return Err(Alert::DecodeError);

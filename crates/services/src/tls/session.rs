@@ -52,6 +52,9 @@ pub(super) struct Session {
     pub(super) issued_s: u64,
 }
 
+/// A session that is kept, behind its identifier.
+pub(super) type Kept = (Vec<u8>, Session);
+
 /// A session that goes on in this handshake.
 pub(super) struct Resumed {
     pub(super) secret: Vec<u8>,
