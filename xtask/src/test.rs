@@ -4,7 +4,7 @@ use std::{
     time::Instant,
 };
 
-use crate::{cargo, fuzz, goldens, shown, summary::Summary, tools};
+use crate::{cargo, fuzz, goldens, root, shown, summary::Summary, tools};
 
 /// Seconds for each fuzz target in the test command: enough to find what every input finds.
 const FUZZ_SAMPLE_SECONDS: u32 = 5;
@@ -16,15 +16,27 @@ pub(crate) fn run() -> Result<(), String> {
     tools::install().map_err(|lacking| lacking.to_string())?;
     let mut sum = Summary::default();
     check(&mut sum, cargo().args(["fmt", "--all", "--check"]));
-    check(&mut sum, cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
-    // No build before it: without the tests' dependencies cargo would choose other features, and compile everything twice.
-    runner(&mut sum, cargo().args(["test", "--workspace", "--no-fail-fast"]));
-    check(&mut sum, &mut fuzz::build());
+    // Tests wait for scanners and timers most of their time; what only computes runs in these gaps. It begins when the
+    // first test runs: before that, cargo needs the folder of the debug build for itself.
+    let mut beside = None;
+    let tests = &mut cargo();
+    runner(&mut sum, tests.args(["test", "--workspace", "--no-fail-fast"]), || {
+        beside = Some(std::thread::spawn(in_gaps));
+    });
+    sum.add(beside.map_or_else(in_gaps, |thread| thread.join().unwrap_or(Summary::of_one(false))));
     for targets in fuzz::targets()?.chunks(FUZZ_TARGETS_AT_ONCE) {
         let mut commands: Vec<_> = targets.iter().map(|target| fuzz::command(target, FUZZ_SAMPLE_SECONDS)).collect();
         check_all(&mut sum, &mut commands);
     }
     close(sum)
+}
+
+/// The checks that need a processor, but no quiet machine.
+fn in_gaps() -> Summary {
+    let mut sum = Summary::default();
+    check_in_gaps(&mut sum, cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
+    check_in_gaps(&mut sum, &mut fuzz::build());
+    sum
 }
 
 /// The tests that are marked `ignore = "soak: …"`, in release mode: they move much, or take minutes.
@@ -47,7 +59,7 @@ pub(crate) fn soak() -> Result<(), String> {
         "--no-fail-fast",
         "--",
     ]);
-    runner(&mut sum, command.args(["--ignored", "--nocapture", "--test-threads=1", "soak"]));
+    runner(&mut sum, command.args(["--ignored", "--nocapture", "--test-threads=1", "soak"]), || {});
     close(sum)
 }
 
@@ -76,12 +88,41 @@ fn check_all(sum: &mut Summary, commands: &mut [Command]) {
     }
 }
 
-/// A test runner: its own counts are added. One that dies before it counts anything is one failure.
-fn runner(sum: &mut Summary, command: &mut Command) {
+/// A command that passes or fails as a whole, and computes only while nothing else wants to: scheduled as idle, so that
+/// what it runs beside is woken as soon as without it. What it says is shown when it failed, in one piece.
+fn check_in_gaps(sum: &mut Summary, command: &mut Command) {
+    let begun = Instant::now();
+    let mut idle = Command::new("chrt");
+    idle.args(["--idle", "0"]).arg(command.get_program()).args(command.get_args());
+    idle.current_dir(command.get_current_dir().unwrap_or(&root()));
+    for (variable, value) in command.get_envs() {
+        match value {
+            Some(value) => idle.env(variable, value),
+            None => idle.env_remove(variable),
+        };
+    }
+    let output = idle.stdin(Stdio::null()).output();
+    let passed = output.as_ref().is_ok_and(|output| output.status.success());
+    match output {
+        Ok(output) if !passed => eprint!("{}", String::from_utf8_lossy(&output.stderr)),
+        Ok(_) => {}
+        Err(error) => eprintln!("cannot run chrt(1) of util-linux: {error}"),
+    }
+    report(command, passed, begun);
+    sum.add(Summary::of_one(passed));
+}
+
+/// A test runner: its own counts are added. One that dies before it counts anything is one failure. `compiled` is called
+/// when the first line comes of a test.
+fn runner(sum: &mut Summary, command: &mut Command, compiled: impl FnOnce()) {
     let begun = Instant::now();
     eprintln!("── {}", shown(command));
     let mut counted = Summary::default();
+    let mut compiled = Some(compiled);
     let passed = stream(command, |line| {
+        if let Some(compiled) = compiled.take() {
+            compiled();
+        }
         println!("{line}");
         if let Some(result) = Summary::of_line(line) {
             counted.add(result);

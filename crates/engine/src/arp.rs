@@ -18,6 +18,9 @@ impl Run {
         let Some(packet) = arp::Packet::parse(octets) else {
             return Verdict::Dropped(DropReason::Malformed);
         };
+        if arrival.destination == Mac::BROADCAST {
+            self.overheard.note(&self.chance, arrival.now, (arrival.link, arrival.vlan), &packet);
+        }
         // Somebody announces or claims an address by naming it as his own.
         if let Some(decoy) = fleet.find(arrival.link, arrival.vlan, packet.sender_ip.into()).and_then(|i| fleet.view(i))
         {

@@ -17,6 +17,7 @@ use crate::{
     fleet::{DecoyView, Fleet, Hosts},
     observe::{Observer, Sight},
     outbox::{Outbox, Path, To},
+    overheard::Overheard,
     part::{Audience, Fellows, Share},
     peer::Peers,
     reassembly::Reassembler,
@@ -56,6 +57,7 @@ pub struct Engine {
 pub(crate) struct Run {
     pub(crate) hosts: Hosts,
     pub(crate) peers: Peers,
+    pub(crate) overheard: Overheard,
     pub(crate) tcp: Tables,
     pub(crate) reassembler: Reassembler,
     pub(crate) wheel: Wheel<Timer>,
@@ -104,6 +106,7 @@ impl Engine {
         let run = Run {
             hosts: Hosts::new(fleet.len()),
             peers: Peers::new(share),
+            overheard: Overheard::new(),
             tcp: Tables::new(share),
             reassembler: Reassembler::new(share),
             wheel: Wheel::new(now),

@@ -39,6 +39,7 @@ mod isn;
 mod neighbour;
 mod observe;
 mod outbox;
+mod overheard;
 mod part;
 mod peer;
 mod reassembly;

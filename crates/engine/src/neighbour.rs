@@ -67,7 +67,9 @@ impl Run {
         rule: IdRule,
     ) -> Departure {
         let to = match self.peers.get_mut(peer) {
-            Some(entry) if now < entry.neighbour.until => To::Card(entry.neighbour.card),
+            Some(entry) if now < entry.neighbour.until && entry.neighbour.heard == self.overheard.count() => {
+                To::Card(entry.neighbour.card)
+            }
             Some(entry) => {
                 let remote = entry.remote;
                 self.next_hop(decoy, now, peer, remote, heard)
@@ -95,6 +97,7 @@ impl Run {
             if let Some(entry) = self.peers.get_mut(peer).filter(|entry| hop != peer && entry.remote == remote) {
                 entry.neighbour.card = card;
                 entry.neighbour.until = now.saturating_add(ROUTE_HOLDS_NS);
+                entry.neighbour.heard = self.overheard.count();
             }
         }
         way
@@ -103,6 +106,7 @@ impl Run {
     /// The card of a neighbour that something is to be sent to. `heard` is the card that a packet from beyond a router
     /// came from: it stands in for a router that does not answer.
     fn resolve(&mut self, decoy: &DecoyView<'_>, now: u64, hop: u32, heard: Option<Mac>) -> To {
+        self.listen(decoy, now, hop);
         let rules = &decoy.stack.rules.arp;
         let Some(host) = self.hosts.of(decoy.index) else { return To::Nobody };
         let Some(entry) = self.peers.get_mut(hop) else { return To::Nobody };
@@ -142,6 +146,29 @@ impl Run {
         }
     }
 
+    /// What was overheard of a neighbour since its entry was last looked at goes into it, as if heard now: a host that
+    /// has moved to another card is found there (RFC 826, packet reception).
+    fn listen(&mut self, decoy: &DecoyView<'_>, now: u64, index: u32) {
+        let Some(entry) = self.peers.get_mut(index) else { return };
+        let before = core::mem::replace(&mut entry.neighbour.heard, self.overheard.count());
+        let IpAddr::V4(ip) = entry.remote else { return };
+        let place = (decoy.network.link, decoy.network.vlan);
+        if entry.neighbour.is_known()
+            && let Some(word) = self.overheard.since(&self.chance, place, ip, before)
+            && (word.announced || !entry.neighbour.is_locked(word.card, word.at, decoy))
+        {
+            self.moved(decoy, now, index, word.card);
+        }
+    }
+
+    /// A neighbour that is known is at `card`.
+    fn moved(&mut self, decoy: &DecoyView<'_>, now: u64, index: u32, card: Mac) {
+        let Some(entry) = self.peers.get_mut(index).filter(|entry| entry.neighbour.card != card) else { return };
+        let timer = core::mem::replace(&mut entry.neighbour.timer, TimerId::NONE);
+        self.wheel.cancel(timer);
+        entry.neighbour.learn(card, now, decoy);
+    }
+
     /// Somebody on the link asked for the decoy and was answered: his card is known from now on (RFC 826, packet
     /// reception).
     pub(crate) fn neighbour_asked(&mut self, decoy: &DecoyView<'_>, now: u64, ip: Ipv4Addr, card: Mac) {
@@ -153,6 +180,7 @@ impl Run {
         }
         let Some(index) = self.peers.find(decoy.index, ip.into(), &self.chance) else { return };
         let Some(entry) = self.peers.get_mut(index) else { return };
+        entry.neighbour.heard = self.overheard.count();
         match entry.neighbour.state {
             // It is asked when it is needed.
             NeighbourState::Unknown => {}
@@ -162,11 +190,8 @@ impl Run {
                 let _ = self.resolve(decoy, now, index, None);
             }
             // What is known already, is not touched (Linux `neigh_update`).
-            _ if entry.neighbour.card == card => {}
-            _ => {
-                let timer = core::mem::replace(&mut entry.neighbour.timer, TimerId::NONE);
-                self.wheel.cancel(timer);
-                entry.neighbour.learn(card, now, decoy);
+            NeighbourState::Stale | NeighbourState::Delay | NeighbourState::Probe(_) | NeighbourState::Reachable => {
+                self.moved(decoy, now, index, card)
             }
         }
     }
@@ -174,8 +199,12 @@ impl Run {
     /// A neighbour answered a question of the decoy's, or said without being asked where it is.
     pub(crate) fn neighbour_told(&mut self, decoy: &DecoyView<'_>, now: u64, ip: Ipv4Addr, card: Mac, to_all: bool) {
         let Some(index) = self.peers.find(decoy.index, ip.into(), &self.chance) else { return };
-        let known = self.peers.get_mut(index).is_some_and(|entry| entry.neighbour.state != NeighbourState::Unknown);
-        if !known || card.is_group() {
+        let Some(entry) = self.peers.get_mut(index) else { return };
+        if entry.neighbour.state == NeighbourState::Unknown || card.is_group() {
+            return;
+        }
+        entry.neighbour.heard = self.overheard.count();
+        if entry.neighbour.is_locked(card, now, decoy) {
             return;
         }
         self.found(decoy, index, |neighbour| {
@@ -206,6 +235,8 @@ impl Run {
         let Some(entry) = self.peers.get_mut(index) else { return };
         entry.neighbour.timer = TimerId::NONE;
         let Some(decoy) = fleet.view(entry.decoy) else { return };
+        self.listen(&decoy, now, index);
+        let Some(entry) = self.peers.get_mut(index) else { return };
         let rules = &decoy.stack.rules.arp;
         let (state, to) = match entry.neighbour.state {
             NeighbourState::Incomplete(asked) if asked < rules.questions => {

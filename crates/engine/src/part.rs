@@ -154,6 +154,9 @@ impl Fleet {
                 // Whoever names a decoy's address as his own concerns that decoy and not the one that he asks for.
                 if self.is_decoy(link, vlan, packet.sender_ip.into()) {
                     self.whose(link, vlan, packet.sender_ip.into())
+                } else if destination == Mac::BROADCAST && packet.sender_ip == packet.target_ip {
+                    // A host that announces itself: whoever knows it takes note.
+                    Audience::Everybody
                 } else {
                     self.whose(link, vlan, packet.target_ip.into())
                 }

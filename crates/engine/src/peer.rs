@@ -15,7 +15,7 @@ use crate::{
     timer::TimerId,
 };
 
-/// Pairs of decoy and remote address that are remembered at once: a sweep of a /16 by one intruder. About 9 MiB.
+/// Pairs of decoy and remote address that are remembered at once: a sweep of a /16 by one intruder. About 10 MiB.
 const MAX_PEERS: usize = 65_536;
 
 #[derive(Debug)]
@@ -42,6 +42,10 @@ pub(crate) struct Neighbour {
     pub(crate) timer: TimerId,
     /// Where packets wait while the neighbour is asked for.
     pub(crate) line: u64,
+    /// How much of what was overheard the entry takes into account.
+    pub(crate) heard: u32,
+    /// When the card was last learned or confirmed.
+    updated: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +65,26 @@ pub(crate) enum NeighbourState {
 }
 
 impl Neighbour {
-    const UNKNOWN: Self =
-        Self { card: Mac::ZERO, state: NeighbourState::Unknown, until: 0, timer: TimerId::NONE, line: 0 };
+    const UNKNOWN: Self = Self {
+        card: Mac::ZERO,
+        state: NeighbourState::Unknown,
+        until: 0,
+        timer: TimerId::NONE,
+        line: 0,
+        heard: 0,
+        updated: 0,
+    };
+
+    /// Whether its card is known; it may have to be verified.
+    pub(crate) fn is_known(&self) -> bool {
+        !matches!(self.state, NeighbourState::Unknown | NeighbourState::Incomplete(_))
+    }
+
+    /// Whether another card is not believed at `now`: somebody else has just answered (Linux, arp(7): locktime).
+    pub(crate) fn is_locked(&self, card: Mac, now: u64, decoy: &DecoyView<'_>) -> bool {
+        let lock = u64::from(decoy.stack.rules.arp.lock_ms) * 1_000_000;
+        self.is_known() && self.card != card && now < self.updated.saturating_add(lock)
+    }
 
     /// It was heard of. A stack that verifies does so before it relies on that; others take it as an answer.
     pub(crate) fn learn(&mut self, card: Mac, now: u64, decoy: &DecoyView<'_>) {
@@ -76,6 +98,7 @@ impl Neighbour {
     /// It answered. Where the personality sets no end, that holds for ever.
     pub(crate) fn confirm(&mut self, card: Mac, now: u64, decoy: &DecoyView<'_>) {
         let holds = u64::from(decoy.stack.rules.arp.reachable_ms) * 1_000_000;
+        self.updated = now;
         self.card = card;
         self.state = NeighbourState::Reachable;
         self.until = if holds == 0 { u64::MAX } else { now.saturating_add(holds) };

@@ -255,6 +255,65 @@ fn a_request_of_the_peer_is_an_answer_too() {
     assert_eq!(seen.ether_destination, HOST.0, "it was only overheard");
 }
 
+/// RFC 826, packet reception: whoever knows the sender takes over the card, whomever the packet asks for.
+#[test]
+fn a_neighbour_that_moves_to_another_card_is_found_there_at_once() {
+    let mut host = script("arp-moved");
+    host.send(who_has());
+    host.expect(is_at());
+    host.send(echo(1, 1, b"x"));
+    host.expect(echo_reply(1, 1, b"x"));
+    for (id, asked) in [(2, HOST.1), (3, Ipv4Addr::new(10, 0, 0, 254))] {
+        let card = Mac([2, 0, 0, 0, 0x77, u8::try_from(id).unwrap()]);
+        host.be(card, HOST.1);
+        // Linux believes no other card for a second, unless it is announced (arp(7), locktime).
+        host.wait(1_000);
+        host.send(arp_request((card, HOST.1), asked));
+        host.send(echo(id, 1, b"x"));
+        let answer = host.expect(echo_reply(id, 1, b"x"));
+        assert_eq!(answer.ether_destination, card, "after a question for {asked}");
+    }
+    // It was overheard only, so it is asked.
+    host.expect_at(5_000, question());
+}
+
+/// Of two who say within a second that they have an address, the first is believed; an announcement by all.
+#[test]
+fn another_card_is_not_believed_for_a_second() {
+    let mut host = script("arp-locked");
+    let other = Mac([2, 0, 0, 0, 0x77, 7]);
+    host.send(who_has());
+    host.expect(is_at());
+    host.send(echo(1, 1, b"x"));
+    host.expect(echo_reply(1, 1, b"x"));
+    for lie in [
+        arp_request((other, HOST.1), Ipv4Addr::new(10, 0, 0, 254)),
+        arp_reply((other, HOST.1), (decoy_mac(DECOY), decoy_ip(DECOY))),
+    ] {
+        host.send(lie.ether_source(other));
+        host.send(echo(1, 2, b"x"));
+        let answer = host.expect(echo_reply(1, 2, b"x"));
+        assert_eq!(answer.ether_destination, HOST.0);
+    }
+    host.be(other, HOST.1);
+    host.send(arp_request((other, HOST.1), HOST.1));
+    host.send(echo(1, 3, b"x"));
+    let answer = host.expect(echo_reply(1, 3, b"x"));
+    assert_eq!(answer.ether_destination, other);
+}
+
+/// What was overheard before an answer is older than the answer.
+#[test]
+fn what_was_overheard_before_the_neighbour_was_known_is_forgotten() {
+    let mut host = script("arp-moved-before");
+    host.send(arp_request((Mac([2, 0, 0, 0, 0x77, 9]), HOST.1), HOST.1));
+    host.send(who_has());
+    host.expect(is_at());
+    host.send(echo(1, 1, b"x"));
+    let answer = host.expect(echo_reply(1, 1, b"x"));
+    assert_eq!(answer.ether_destination, HOST.0);
+}
+
 /// Somebody who lends another's address, as a scan over a third host does: the answer goes to the one who has it.
 #[test]
 fn an_answer_goes_to_the_owner_of_the_address() {

@@ -1,19 +1,19 @@
-//! The sending half of a connection: the buffer, the peer's window, loss and congestion (RFC 5681, RFC 6298, RFC 6582,
-//! RFC 2018 with the pipe of RFC 6675).
+//! The sending half of a connection: the buffer, and which segment goes out next within the peer's window and what
+//! congestion allows. What is lost and when the timer is due is in `send/`.
+
+mod recovery;
+mod timers;
 
 use alloc::{collections::VecDeque, vec::Vec};
 
+use self::timers::{Purpose, Timers};
 use super::seq::Seq;
 use crate::{clock::Ticks, personality::ConnectionRules};
 
 /// Octets that wait to be acknowledged at most; a service that says more must wait.
 pub(crate) const SEND_BUFFER: usize = 64 * 1024;
-/// Ranges that the peer said it has; more than a window of holes is not worth keeping.
-const MAX_SACKED: usize = 64;
 /// Initial window in segments (RFC 6928; Linux since 2.6.39, Windows since 10).
 const INITIAL_SEGMENTS: u32 = 10;
-/// Duplicate acknowledgments that mean a loss (RFC 5681 §3.2).
-const DUPLICATES: u32 = 3;
 /// A loss probe waits so much longer than two round trips, that a timer may be late (Linux: TCP_TIMEOUT_MIN).
 const PROBE_SLACK_NS: u64 = 8_000_000;
 /// Below this window half of it is no bound (RFC 9293 §3.7.1; Linux: TCP_MSS_DEFAULT).
@@ -81,33 +81,6 @@ struct Habits {
     half_window: bool,
     burst_push: bool,
     ticks: Ticks,
-}
-
-/// What the retransmission timer was set for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Purpose {
-    Resend,
-    /// A loss probe (RFC 8985 §7).
-    Probe,
-    /// A segment that was reported around counts as lost when it is not reported by then (RFC 8985 §6.2).
-    Reorder,
-}
-
-/// Round trips and the retransmission timer, in nanoseconds.
-#[derive(Debug)]
-struct Timers {
-    smoothed: Option<u64>,
-    variation: u64,
-    timeout: u64,
-    least: u64,
-    most: u64,
-    /// A segment that is being timed: the acknowledgment that ends it, and when it was sent.
-    timed: Option<(Seq, u64)>,
-    deadline: Option<u64>,
-    purpose: Purpose,
-    shortest: u64,
-    retries: u8,
-    max_retries: u8,
 }
 
 /// A segment to be sent: where its data starts and how long it is.
@@ -218,17 +191,6 @@ impl Send {
         self.largest_window.min(self.acknowledged)
     }
 
-    /// The peer met congestion (RFC 3168 §6.1.2).
-    pub(crate) fn slow_down(&mut self) {
-        self.threshold = self.after_loss();
-        self.congestion = self.congestion.min(self.threshold.max(self.segment));
-    }
-
-    /// The congestion window that a loss leaves.
-    fn after_loss(&self) -> u32 {
-        (self.in_flight() / 10 * self.habits.keeps_tenths).max(2 * self.segment)
-    }
-
     /// Largest segment now.
     fn segment_now(&self) -> u32 {
         if !self.habits.half_window {
@@ -286,59 +248,6 @@ impl Send {
         }
     }
 
-    /// An acceptable acknowledgment. `bare` says that the segment carried neither data nor FIN nor SYN.
-    pub(crate) fn acknowledge(
-        &mut self,
-        now: u64,
-        seq: Seq,
-        ack: Seq,
-        window: u32,
-        bare: bool,
-        blocks: impl Iterator<Item = (Seq, Seq)>,
-    ) {
-        let newer = self.window_seq.before(seq) || self.window_seq == seq && !ack.before(self.window_ack);
-        let opened = newer && self.window == 0 && window > 0;
-        let same_window = window == self.window;
-        if newer {
-            self.largest_window = self.largest_window.max(window);
-            self.window = window;
-            self.window_seq = seq;
-            self.window_ack = ack;
-        }
-        let mut reported = false;
-        for (from, to) in blocks {
-            reported |= self.report(from, to);
-        }
-        if ack.after(self.una) {
-            self.advance(now, ack);
-        } else if ack == self.una && bare && self.next.after(self.una) && (same_window || reported) {
-            self.duplicate();
-        }
-        if self.recover.is_some() && self.timers.purpose == Purpose::Reorder {
-            // The loss was found by counting: nothing is left to wait for but the retransmission's own end.
-            self.timers.purpose = Purpose::Resend;
-            self.timers.deadline = Some(self.habits.ticks.deadline(now, self.timers.timeout));
-        }
-        if opened {
-            self.timers.retries = 0;
-            self.timers.deadline = None;
-        }
-        if self.una == self.next {
-            self.timers.deadline = None;
-        } else if reported && self.rack {
-            self.watch_for_losses(now);
-        }
-    }
-
-    /// What was sent before something that arrived is lost when it does not arrive soon (RFC 8985 §6.2). The timer
-    /// that was set for less than that stays.
-    fn watch_for_losses(&mut self, now: u64) {
-        if self.recover.is_none() && self.timers.purpose != Purpose::Reorder && !self.sacked.is_empty() {
-            self.timers.purpose = Purpose::Reorder;
-            self.timers.deadline = Some(self.habits.ticks.deadline(now, PROBE_SLACK_NS));
-        }
-    }
-
     /// Sets the timer after data went out or was acknowledged: for a loss probe if that comes first.
     fn arm(&mut self, now: u64) {
         let timeout = self.timers.timeout;
@@ -376,74 +285,6 @@ impl Send {
             }
         };
         Some(chunk)
-    }
-
-    /// The timer of a loss probe has come: something new if there is, else the last segment again.
-    fn probe_tail(&mut self, now: u64) {
-        self.timers.purpose = Purpose::Resend;
-        self.timers.deadline = Some(self.habits.ticks.deadline(now, self.timers.timeout));
-        let data_end = self.una.plus(self.buffered());
-        let fresh = data_end.after(self.next) && self.una.plus(self.window).after(self.next);
-        if fresh {
-            // One segment beyond what congestion allows, and however small it is.
-            self.small = None;
-            self.congestion = self.congestion.max(self.in_flight() + self.segment);
-        } else {
-            let fin = u32::from(self.fin == Fin::Sent && self.next == data_end.plus(1));
-            let octets = self.next.minus(fin).since(self.una);
-            let last = if fin == 1 || octets == 0 { 0 } else { (octets - 1) % self.segment_now() + 1 };
-            self.resent = self.next.minus(last + fin).max(self.una);
-            self.lost_until = self.next;
-        }
-        self.probe = Some(self.next);
-        self.timers.timed = None;
-    }
-
-    /// The timer may be due.
-    pub(crate) fn handle_timeout(&mut self, now: u64) -> Timeout {
-        if self.timers.deadline.is_none_or(|at| at > now) {
-            return Timeout::None;
-        }
-        match self.timers.purpose {
-            Purpose::Resend => {}
-            Purpose::Probe => {
-                self.probe_tail(now);
-                return Timeout::Resend;
-            }
-            Purpose::Reorder => {
-                self.timers.purpose = Purpose::Resend;
-                self.timers.deadline = Some(self.habits.ticks.deadline(now, self.timers.timeout));
-                if let Some(&(_, highest)) = self.sacked.last() {
-                    self.enter_recovery();
-                    let first = self.sacked.first().map_or(highest, |&(start, _)| start);
-                    self.lost_until = self.lost_until.max(first);
-                }
-                return Timeout::Resend;
-            }
-        }
-        if self.timers.retries >= self.timers.max_retries {
-            return Timeout::GiveUp;
-        }
-        self.timers.retries += 1;
-        self.probe = None;
-        self.timers.timeout = self.timers.timeout.saturating_mul(2).min(self.timers.most);
-        self.timers.deadline = Some(self.habits.ticks.deadline(now, self.timers.timeout));
-        self.timers.timed = None;
-        if self.next == self.una {
-            self.forced = self.window > 0;
-            return if self.forced { Timeout::Resend } else { Timeout::Probe };
-        }
-        // RFC 5681 §3.1 (4) and RFC 2018 §8: after a timeout nothing that was reported counts any more.
-        if self.timers.retries == 1 {
-            self.threshold = self.after_loss();
-        }
-        self.congestion = self.segment;
-        self.sacked.clear();
-        self.duplicates = 0;
-        self.recover = Some(self.next);
-        self.lost_until = self.next;
-        self.resent = self.una;
-        Timeout::Resend
     }
 
     fn lost_chunk(&mut self) -> Option<Chunk> {
@@ -549,158 +390,7 @@ impl Send {
         self.burst == 0 && self.bursts
     }
 
-    fn advance(&mut self, now: u64, ack: Seq) {
-        let acked = ack.since(self.una);
-        self.acknowledged = self.acknowledged.saturating_add(acked);
-        if self.probe.is_some_and(|until| !ack.before(until)) {
-            self.probe = None;
-        }
-        if self.small.is_some_and(|until| !ack.before(until)) {
-            self.small = None;
-        }
-        let data = usize::try_from(acked).unwrap_or(0).min(self.buffer.len());
-        self.buffer.drain(..data);
-        if self.buffer.is_empty() {
-            self.buffer = VecDeque::new();
-        }
-        self.una = ack;
-        self.sacked.retain(|&(_, end)| end.after(ack));
-        self.resent = self.resent.max(ack);
-        self.lost_until = self.lost_until.max(ack);
-        self.duplicates = 0;
-        if let Some((end, sent)) = self.timers.timed
-            && !ack.before(end)
-        {
-            self.timers.timed = None;
-            self.timers.measure(now.saturating_sub(sent));
-        }
-        if self.timers.retries > 0 {
-            self.timers.retries = 0;
-            self.timers.restore();
-        }
-        self.arm(now);
-        match self.recover {
-            Some(recover) if ack.before(recover) => {
-                // A partial acknowledgment: the next hole is lost as well (RFC 6582 §3.2).
-                if self.sacked.is_empty() && self.lost_until == ack {
-                    self.lost_until = ack.plus(self.segment).min(recover);
-                }
-                if self.congestion < self.threshold {
-                    self.congestion = self.congestion.saturating_add(acked.min(self.segment));
-                }
-            }
-            Some(_) => {
-                self.recover = None;
-                self.congestion = self.congestion.max(self.threshold.min(self.in_flight().max(self.segment) * 2));
-            }
-            None if self.congestion < self.threshold => {
-                self.congestion = self.congestion.saturating_add(acked.min(2 * self.segment));
-            }
-            None => {
-                let step = u64::from(self.segment) * u64::from(self.segment) / u64::from(self.congestion.max(1));
-                self.congestion = self.congestion.saturating_add(u32::try_from(step.max(1)).unwrap_or(1));
-            }
-        }
-    }
-
-    fn duplicate(&mut self) {
-        self.duplicates = self.duplicates.saturating_add(1);
-        if self.recover.is_some() {
-            self.mark_lost();
-            if self.sacked.is_empty() {
-                // Each duplicate says that one segment has left the network.
-                self.congestion = self.congestion.saturating_add(self.segment);
-            }
-            return;
-        }
-        if self.duplicates < DUPLICATES {
-            return;
-        }
-        self.enter_recovery();
-        self.mark_lost();
-    }
-
-    /// The oldest segment is lost; recovery lasts until all that was sent by now is acknowledged.
-    fn enter_recovery(&mut self) {
-        self.threshold = self.after_loss();
-        self.congestion = self.threshold;
-        self.recover = Some(self.next);
-        self.resent = self.una;
-        self.lost_until = self.una.plus(self.segment_now()).min(self.next);
-    }
-
-    /// What lies before the highest range that arrived, three segments of reports later, is lost (RFC 6675 §4, IsLost).
-    fn mark_lost(&mut self) {
-        let mut above = 0u32;
-        for &(start, end) in self.sacked.iter().rev() {
-            above = above.saturating_add(end.since(start));
-            if above >= DUPLICATES * self.segment {
-                self.lost_until = self.lost_until.max(start);
-                return;
-            }
-        }
-    }
-
-    /// Adds a range that the peer has; `true` if it is news.
-    fn report(&mut self, from: Seq, to: Seq) -> bool {
-        if !from.before(to) || from.before(self.una) || to.after(self.next) {
-            return false;
-        }
-        if self.sacked.iter().any(|&(start, end)| !from.before(start) && !to.after(end)) {
-            return false;
-        }
-        let mut joined = (from, to);
-        self.sacked.retain(|&(start, end)| {
-            let apart = end.before(joined.0) || start.after(joined.1);
-            if !apart {
-                joined = (joined.0.min(start), joined.1.max(end));
-            }
-            apart
-        });
-        let at = self.sacked.partition_point(|&(start, _)| start.before(joined.0));
-        self.sacked.insert(at, joined);
-        self.sacked.truncate(MAX_SACKED);
-        true
-    }
-
-    /// Octets believed to be on their way (RFC 6675 §4, pipe).
-    fn in_flight(&self) -> u32 {
-        let sent = self.next.since(self.una);
-        let reported: u32 = self.sacked.iter().map(|&(start, end)| end.since(start)).sum();
-        let from = self.resent.max(self.una);
-        let mut lost = self.lost_until.since(from);
-        for &(start, end) in &self.sacked {
-            lost = lost.saturating_sub(end.min(self.lost_until).since(start.max(from)));
-        }
-        sent.saturating_sub(reported).saturating_sub(lost)
-    }
-
     fn buffered(&self) -> u32 {
         u32::try_from(self.buffer.len()).unwrap_or(u32::MAX)
-    }
-}
-
-impl Timers {
-    /// RFC 6298 §2.
-    fn measure(&mut self, trip: u64) {
-        self.shortest = self.shortest.min(trip);
-        match self.smoothed {
-            None => {
-                self.smoothed = Some(trip);
-                self.variation = trip / 2;
-            }
-            Some(smoothed) => {
-                self.variation = (3 * self.variation + smoothed.abs_diff(trip)) / 4;
-                self.smoothed = Some((7 * smoothed + trip) / 8);
-            }
-        }
-        self.restore();
-    }
-
-    /// The timeout without back-off. The least is added to the round trip, as Linux does it, rather than being a floor.
-    fn restore(&mut self) {
-        if let Some(smoothed) = self.smoothed {
-            self.timeout = (smoothed + (4 * self.variation).max(self.least)).min(self.most);
-        }
     }
 }

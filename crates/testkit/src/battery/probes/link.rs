@@ -16,6 +16,7 @@ probes! {
     "ARP: the peer is asked for after first contact" => verified,
     "ARP: the peer does not answer" => unanswered,
     "ARP: a peer that was never heard of" => stranger,
+    "ARP: the peer moves to another card" => moved,
     "ARP: traffic in both directions keeps it quiet" => confirmed,
     "link: frames for another card" => another_card,
     "link: tags and other encapsulations" => encapsulations,
@@ -144,6 +145,34 @@ fn stranger(station: &mut Station) {
     station.note("a second packet");
     echo(station);
     station.listen(300);
+}
+
+/// An answer that goes to another card is not heard.
+fn moved(station: &mut Station) {
+    station.meet();
+    echo(station);
+    station.answer("echo");
+    let announced = arp::Packet::new(arp::REQUEST, station.own, (Mac::ZERO, station.own.1));
+    let elsewhere = arp::Packet { sender_mac: Mac([0x52, 0x54, 0, 0xaa, 0xbb, 0xcc]), ..announced };
+    for (operation, kind) in [(arp::REQUEST, "announced"), (arp::REPLY, "told to all")] {
+        station.arp(&arp::Packet { operation, ..elsewhere }, Mac::BROADCAST);
+        echo(station);
+        station.answer(&format!("{kind} elsewhere: echo"));
+        station.arp(&arp::Packet { operation, ..announced }, Mac::BROADCAST);
+        echo(station);
+        station.answer(&format!("{kind} back again: echo"));
+    }
+    let third = Ipv4Addr::new(10, 20, 99, 99);
+    for label in ["at once", "later"] {
+        station.arp(&arp::Packet { target_ip: third, ..elsewhere }, Mac::BROADCAST);
+        echo(station);
+        station.answer(&format!("asks for a third from elsewhere, {label}: echo"));
+        station.wait(1500);
+    }
+    station.wait(1500);
+    station.arp(&arp::Packet { target_ip: third, ..announced }, Mac::BROADCAST);
+    echo(station);
+    station.answer("asks for a third from its own card again: echo");
 }
 
 /// TCP that moves forward confirms the neighbour by itself.
