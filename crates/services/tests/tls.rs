@@ -6,6 +6,8 @@ mod secure;
 mod server;
 
 use std::{
+    io::Read,
+    net::{Ipv4Addr, TcpListener},
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -193,4 +195,60 @@ fn nmap_sees_the_same_suites_and_certificate_as_behind_openssl() {
     let (ours, real) = (https(OPENSSL), secure::openssl());
     let (own, other) = (secure::scanned(ours.port), secure::scanned(real.port));
     assert!(own == other && own.len() > 20, "ours:\n{}\nreal:\n{}", own.join("\n"), other.join("\n"));
+}
+
+/// The octets of a client's hello, by a listener that says nothing, and what the client then is called by ours.
+fn hello_of(server: &server::Server, client: &str) -> (Vec<u8>, String) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let ours = server.port;
+    let copy = thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut hello = vec![0; 5];
+        client.read_exact(&mut hello).unwrap();
+        hello.resize(5 + usize::from(u16::from_be_bytes([hello[3], hello[4]])), 0);
+        client.read_exact(&mut hello[5..]).unwrap();
+        let said = Said { pieces: vec![hello.clone()], ends: false };
+        assert!(answer(ours, &said).len() > 1);
+        hello
+    });
+    // It fails, since it is not answered; that it said hello is what counts.
+    run("sh", &["-c", &format!("timeout 10 {}", client.replace("PORT", &port.to_string()))]);
+    let hello = copy.join().unwrap();
+    let facts = server.facts();
+    let Some(Detail::Tls { ja3, .. }) = facts.iter().rev().find(|fact| fact.0 == Kind::TlsHello).map(|fact| &fact.2)
+    else {
+        panic!("{client} is not told of")
+    };
+    (hello, ja3.clone())
+}
+
+#[test]
+fn clients_have_the_ja3_that_tshark_prints() {
+    let server = https(NGINX);
+    let folder = tempfile::tempdir().unwrap();
+    let python = "import socket,ssl;c=ssl._create_unverified_context();\
+                  c.wrap_socket(socket.create_connection((\\\"127.0.0.1\\\",PORT)),server_hostname=\\\"nav-1\\\")";
+    let mut seen = std::collections::BTreeSet::new();
+    for client in [
+        "curl -sk https://127.0.0.1:PORT/",
+        "curl -sk --http1.1 --tls-max 1.2 https://localhost:PORT/",
+        "openssl s_client -connect 127.0.0.1:PORT",
+        "openssl s_client -connect 127.0.0.1:PORT -tls1_1 -cipher ALL:@SECLEVEL=0 -noservername",
+        "openssl s_client -connect 127.0.0.1:PORT -groups X448:P-256 -alpn h2 -servername nav-1",
+        "gnutls-cli --insecure -p PORT localhost",
+        &format!("python3 -c \"{python}\""),
+    ] {
+        let (hello, ja3) = hello_of(&server, client);
+        let [dump, capture] = ["hello.txt", "hello.pcap"].map(|name| folder.path().join(name).display().to_string());
+        let octets: Vec<String> = hello.iter().map(|octet| format!("{octet:02x}")).collect();
+        std::fs::write(&dump, format!("0000 {}\n", octets.join(" "))).unwrap();
+        let (done, said) = run("text2pcap", &["-q", "-T", "50000,443", &dump, &capture]);
+        assert!(done, "{said}");
+        let fields = ["-r", &capture, "-T", "fields", "-e", "tls.handshake.ja3"];
+        let output = std::process::Command::new("tshark").args(fields).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), ja3, "{client}");
+        seen.insert(ja3);
+    }
+    assert_eq!(seen.len(), 7, "{seen:?}");
 }
