@@ -15,6 +15,7 @@ const ACTIVATION: &str = "
 import os, socket, sys
 listener = socket.create_server(('127.0.0.1', int(sys.argv[2])), backlog=128)
 os.dup2(listener.fileno(), 3)
+os.set_inheritable(3, True)
 os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))
 os.chroot(sys.argv[1])
 os.chdir('/')
