@@ -93,7 +93,20 @@ fn soak_a_machine_answers_as_a_decoy_of_a_worker_does() {
         let network = Network::new();
         let chaff = start(&network, folder.path());
         chaff.hurry();
-        alike::compare(&network, SHARED, OWN, alike::Extent::Whole);
+        alike::compare(&network, SHARED, OWN, alike::Extent::Whole, || begin_anew(folder.path()));
+    });
+}
+
+/// Starts the machine of [`OWN`] again, as an operator does, and waits for it.
+fn begin_anew(folder: &Path) {
+    let machine = || nodes(folder).into_iter().find(|node| node["ip"] == OWN.to_string()).expect("a machine");
+    let before = machine();
+    let mut command = std::process::Command::new(binary());
+    command.args(["node", "restart", &OWN.to_string(), "--state"]).arg(folder.join("state"));
+    assert!(command.status().expect("chaff node").success());
+    wait_until("a machine that was started again", || {
+        let now = machine();
+        now["state"] == "up" && now["pid"] != before["pid"]
     });
 }
 
@@ -212,7 +225,7 @@ fn machines_answer_alarm_and_are_mended_beside_decoys_of_a_worker() {
             chaff.incidents().iter().any(|one| one["title"].as_str().is_some_and(|title| title.contains("scan")))
         });
 
-        alike::compare(&network, SHARED, OWN, alike::Extent::Sample);
+        alike::compare(&network, SHARED, OWN, alike::Extent::Sample, || begin_anew(folder.path()));
         they_hear_each_other(&network, &chaff);
         what_the_kernel_merged_comes_whole(&network, folder.path());
         storm::frames(&network, &chaff, folder.path(), OWN, FRAMES);
