@@ -69,7 +69,7 @@ pub(crate) fn compare(network: &Network, shared: Ipv4Addr, own: Ipv4Addr, extent
         for (words, lines) in [
             (
                 &["-O", "-p", "22,80,81"][..],
-                &["Device type", "Running", "OS CPE", "OS details", "Network Distance"][..],
+                &["Device type", "No exact OS matches", "Running", "OS CPE", "OS details", "Network Distance"][..],
             ),
             (&["-sV", "-p", "22,80"], &["22/tcp", "80/tcp", "Service Info"]),
         ] {
