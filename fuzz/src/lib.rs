@@ -6,9 +6,11 @@ pub mod services;
 pub mod ssh;
 
 mod frames;
+mod node;
 mod parsers;
 mod script;
 
 pub use frames::run_frames;
+pub use node::{check_console, check_module};
 pub use parsers::{check_arp, check_frame, check_icmp, check_ipv4, check_ipv6, check_tcp, check_udp};
 pub use script::run_script;

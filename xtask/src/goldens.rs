@@ -19,7 +19,7 @@ struct Suite {
 
 const DEBIAN_KEYS: Option<&str> = Some("/usr/share/keyrings/debian-archive-keyring.gpg");
 
-const SUITES: [Suite; 6] = [
+const SUITES: [Suite; 7] = [
     Suite {
         name: "bullseye",
         sources: &[
@@ -45,6 +45,14 @@ const SUITES: [Suite; 6] = [
         keyring: DEBIAN_KEYS,
     },
     Suite { name: "sid", sources: &["http://deb.debian.org/debian sid main"], keyring: DEBIAN_KEYS },
+    Suite {
+        name: "focal",
+        sources: &[
+            "http://archive.ubuntu.com/ubuntu focal main universe",
+            "http://archive.ubuntu.com/ubuntu focal-updates main universe",
+        ],
+        keyring: None,
+    },
     Suite {
         name: "jammy",
         sources: &[
@@ -72,7 +80,8 @@ const SSHD_PATIENT: &str = "usr/sbin/sshd -D -o PidFile=none -o PerSourcePenalti
 const DROPBEAR: &str = "usr/sbin/dropbear -F -P /run/dropbear.pid";
 
 /// Name of the recording, suite, program with its options.
-const SSH_SERVERS: [(&str, &str, &str); 10] = [
+const SSH_SERVERS: [(&str, &str, &str); 11] = [
+    ("openssh-8.2p1-ubuntu20.04", "focal", SSHD),
     ("openssh-8.4p1-debian11", "bullseye", SSHD),
     ("openssh-8.9p1-ubuntu22.04", "jammy", SSHD),
     ("openssh-9.2p1-debian12", "bookworm", SSHD),
@@ -84,6 +93,9 @@ const SSH_SERVERS: [(&str, &str, &str); 10] = [
     ("dropbear-2025.89-debian13", "trixie", DROPBEAR),
     ("dropbear-2026.94-debian-sid", "sid", DROPBEAR),
 ];
+
+/// A file beside a tree that has all that it needs.
+const FURNISHED: &str = "furnished";
 
 const SSH_PACKAGES: [&str; 3] = ["openssh-server", "dropbear-bin", "libpam-modules"];
 
@@ -106,10 +118,10 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
 /// Unpacks what is not unpacked yet.
 pub(crate) fn trees() -> Result<(), String> {
     for suite in &SUITES {
-        // The last thing that is made of a tree.
-        if !folder(suite.name).join("tree/etc/dropbear/dropbear_ed25519_host_key").exists() {
+        if !folder(suite.name).join(FURNISHED).exists() {
             eprintln!("── servers of SSH of {}", suite.name);
             furnish(&unpack(suite, suite.name, &SSH_PACKAGES)?)?;
+            fs::write(folder(suite.name).join(FURNISHED), "").map_err(told)?;
         }
     }
     old_tls()
@@ -263,7 +275,11 @@ fn furnish(tree: &Path) -> Result<(), String> {
         let key = format!("etc/dropbear/dropbear_{kind}_host_key");
         if !tree.join(&key).exists() {
             let mut make = Command::new("chroot");
-            run_quietly(make.arg(tree).args(["/usr/bin/dropbearkey", "-t", kind, "-f", &format!("/{key}")]))?;
+            let made = run_quietly(make.arg(tree).args(["/usr/bin/dropbearkey", "-t", kind, "-f", &format!("/{key}")]));
+            // Dropbear has Ed25519 since 2020.79; that of Ubuntu 20.04 is older, and is not used.
+            if kind != "ed25519" {
+                made?;
+            }
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ mod fidelity;
 mod fuzz;
 mod goldens;
 mod image;
+mod storm;
 mod summary;
 mod test;
 mod tools;
@@ -21,6 +22,8 @@ cargo xtask test                            install what is missing, then run ev
 cargo xtask tools                           only install what the tests need
 cargo xtask bench [PART...]                 figures of this machine beside those of its kernel, some ten minutes; PART is
                                             memory, rates, latency, alarm, instructions or doors
+cargo xtask bench nodes [N]                 decoys with a machine each, 200 or N: memory, start, processor time, alarms
+cargo xtask storm [--frames N]              ten million mutated frames to a machine, and words to whoever runs machines
 cargo xtask image                           the unikernel of a node, as target/chaff-node.elf
 cargo xtask soak                            the tests that take too long for every day
 cargo xtask fidelity [--sample N] [--seed S] [--whole] [--routed] [--two-scanners]
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         ["bench", parts @ ..] => bench::run(parts),
         ["fidelity", options @ ..] => fidelity::run(options),
         ["image"] => image::run(),
+        ["storm", options @ ..] => storm::run(options),
         ["soak"] => test::soak(),
         ["goldens", options @ ..] => goldens::run(options),
         ["fuzz", options @ ..] => fuzz::run(options),

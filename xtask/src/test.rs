@@ -23,7 +23,7 @@ pub(crate) fn run() -> Result<(), String> {
     runner(&mut sum, tests.args(["test", "--workspace", "--no-fail-fast"]), || {
         beside = Some(std::thread::spawn(in_gaps));
     });
-    sum.add(beside.map_or_else(in_gaps, |thread| thread.join().unwrap_or(Summary::of_one(false))));
+    sum.add(beside.map_or_else(in_gaps, |thread| thread.join().unwrap_or_else(|_| Summary::of_one(false))));
     for targets in fuzz::targets()?.chunks(FUZZ_TARGETS_AT_ONCE) {
         let mut commands: Vec<_> = targets.iter().map(|target| fuzz::command(target, FUZZ_SAMPLE_SECONDS)).collect();
         check_all(&mut sum, &mut commands);
@@ -35,14 +35,15 @@ pub(crate) fn run() -> Result<(), String> {
 fn in_gaps() -> Summary {
     let mut sum = Summary::default();
     check_in_gaps(&mut sum, cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
-    check_in_gaps(&mut sum, &mut fuzz::build());
+    check_in_gaps(&mut sum, &fuzz::build());
     sum
 }
 
 /// The tests that are marked `ignore = "soak: …"`, in release mode: they move much, or take minutes.
 pub(crate) fn soak() -> Result<(), String> {
     tools::install().map_err(|lacking| lacking.to_string())?;
-    goldens::old_tls()?;
+    // The servers of other suites, beside which the products of SSH are held.
+    goldens::trees()?;
     let mut sum = Summary::default();
     let mut command = cargo();
     command.args([
@@ -90,7 +91,7 @@ fn check_all(sum: &mut Summary, commands: &mut [Command]) {
 
 /// A command that passes or fails as a whole, and computes only while nothing else wants to: scheduled as idle, so that
 /// what it runs beside is woken as soon as without it. What it says is shown when it failed, in one piece.
-fn check_in_gaps(sum: &mut Summary, command: &mut Command) {
+fn check_in_gaps(sum: &mut Summary, command: &Command) {
     let begun = Instant::now();
     let mut idle = Command::new("chrt");
     idle.args(["--idle", "0"]).arg(command.get_program()).args(command.get_args());

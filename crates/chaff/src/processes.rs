@@ -58,6 +58,17 @@ struct HostArgs {
     hub: RawFd,
     #[arg(long)]
     link: Vec<RawFd>,
+    /// Workers in all.
+    #[arg(long, default_value_t = 1)]
+    workers: usize,
+    /// What others pass on, and the inboxes of all, where there are several that hold packet sockets.
+    #[arg(long, requires = "other")]
+    inbox: Option<RawFd>,
+    #[arg(long)]
+    other: Vec<RawFd>,
+    /// Decoys on the other side of the node host, where there is one.
+    #[arg(long)]
+    fellows: Option<RawFd>,
     /// How the one before it ended.
     #[arg(long)]
     replaces: Option<String>,
@@ -71,11 +82,6 @@ pub(crate) struct WorkerArgs {
     /// Which worker of several this is.
     #[arg(long)]
     index: usize,
-    /// What other workers pass on, and the inboxes of all, where there are several.
-    #[arg(long, requires = "other")]
-    inbox: Option<RawFd>,
-    #[arg(long)]
-    other: Vec<RawFd>,
 }
 
 /// What the node host is told, and how it makes machines.
@@ -125,8 +131,8 @@ pub(crate) fn log_to_stderr() {
 }
 
 impl HostArgs {
-    /// Takes over what was inherited; there is no relay yet.
-    fn adopt(&self) -> Result<worker::Setup, Failure> {
+    /// Takes over what was inherited by the process of this number.
+    fn adopt(&self, number: usize) -> Result<worker::Setup, Failure> {
         Ok(worker::Setup {
             fleet: File::from(adopt(self.fleet)?),
             roster: File::from(adopt(self.roster)?),
@@ -134,9 +140,18 @@ impl HostArgs {
             hub: adopt(self.hub)?,
             control: adopt(self.child.control)?,
             links: self.link.iter().copied().map(adopt).collect::<Result<_, _>>()?,
-            relay: None,
+            relay: self.inbox.map(|inbox| self.adopt_relay(number, inbox)).transpose()?,
             replaces: self.replaces.clone(),
         })
+    }
+
+    fn adopt_relay(&self, worker: usize, inbox: RawFd) -> Result<relay::Setup, Failure> {
+        let others = self.other.iter().copied().map(adopt).collect::<Result<_, _>>()?;
+        let fellows = match self.fellows {
+            Some(file) => relay::Fellows::read(&File::from(adopt(file)?))?,
+            None => relay::Fellows::default(),
+        };
+        Ok(relay::Setup { worker, workers: self.workers, inbox: adopt(inbox)?, others, fellows })
     }
 }
 
@@ -156,11 +171,7 @@ fn ended(name: &str, result: Result<(), worker::WorkerError>) -> Result<(), Fail
 /// One worker.
 pub(crate) fn worker(args: &WorkerArgs) -> Result<(), Failure> {
     log_to_stderr();
-    let mut setup = args.host.adopt()?;
-    if let Some(inbox) = args.inbox {
-        let others = args.other.iter().copied().map(adopt).collect::<Result<_, _>>()?;
-        setup.relay = Some(relay::Setup { worker: args.index, inbox: adopt(inbox)?, others });
-    }
+    let setup = args.host.adopt(args.index)?;
     drop_privileges(&args.host.child)?;
     let fleet = setup.fleet.metadata().map_or(0, |fleet| fleet.len());
     ended("worker", worker::run(setup, || Ok(sandbox::seal_worker(&args.host.child.without, fleet)?)))
@@ -170,7 +181,7 @@ pub(crate) fn worker(args: &WorkerArgs) -> Result<(), Failure> {
 pub(crate) fn nodes(args: &NodesArgs) -> Result<(), Failure> {
     log_to_stderr();
     let setup = node::Setup {
-        worker: args.host.adopt()?,
+        worker: args.host.adopt(args.host.workers)?,
         image: adopt(args.image)?,
         door: adopt(args.door)?,
         machine: node::Machine {

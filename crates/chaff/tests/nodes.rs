@@ -1,7 +1,16 @@
 //! Decoys with a virtual machine each, in a real QEMU, beside decoys that share a worker.
 
+#[path = "nodes/alike.rs"]
+mod alike;
+#[path = "nodes/storm.rs"]
+mod storm;
+#[path = "../../services/tests/table/mod.rs"]
+mod table;
+
 use std::{
     fs,
+    io::{Read, Write},
+    net::{Ipv4Addr, TcpStream},
     path::Path,
     time::{Duration, Instant},
 };
@@ -13,28 +22,31 @@ use chaff_testkit::{
     office,
     process::Chaff,
 };
+use chaff_wire::{Mac, ethernet, ipv4, tcp};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-/// Three machines, and three decoys of a worker.
-const CONFIG: &str = office!(
-    r#"
-[[network.decoys]]
-profile   = "linux-server"
-addresses = ["10.20.0.11-10.20.0.13"]
-
-[[network.decoys]]
-profile   = "linux-server"
-addresses = ["10.20.0.21-10.20.0.23"]
-runtime   = "node"
-
+/// Three machines, and three decoys of a worker, which are the same but for who they are.
+fn config() -> String {
+    let ports = alike::PORTS;
+    let head = office!(
+        "
 [chaff]
 packets_per_second = 0
 
 [node]
-accel = "tcg"
-"#
-);
+accel = \"tcg\"
+"
+    );
+    let group = |addresses: &str, runtime: &str| {
+        format!(
+            "[[network.decoys]]\nprofile = \"linux-server\"\naddresses = [\"{addresses}\"]\nruntime = \"{runtime}\"\n\
+             coherent = false\nports = {ports}\n"
+        )
+    };
+    let groups = group("10.20.0.11-10.20.0.13", "shared") + &group("10.20.0.21-10.20.0.23", "node");
+    format!("{head}image = \"{}\"\n{groups}", image::with_holes().display())
+}
 
 /// How long a machine may take to be back on a processor that others use.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -58,17 +70,146 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// A decoy of the worker, and one with a machine.
+const SHARED: Ipv4Addr = Ipv4Addr::new(10, 20, 0, 11);
+const OWN: Ipv4Addr = Ipv4Addr::new(10, 20, 0, 22);
+
+/// All six, up.
+fn start(network: &Network, folder: &Path) -> Chaff {
+    alike::write_services(folder);
+    let chaff = Chaff::start(binary(), network, folder, &config());
+    wait_until("the start of three machines", || {
+        let nodes = nodes(folder);
+        nodes.len() == 3 && nodes.iter().all(|node| node["state"] == "up")
+    });
+    chaff
+}
+
+#[test]
+#[ignore = "soak: the whole battery, the whole table, nmap's -O and -sV; some minutes"]
+fn soak_a_machine_answers_as_a_decoy_of_a_worker_does() {
+    alone("soak_a_machine_answers_as_a_decoy_of_a_worker_does", || {
+        let folder = tempfile::tempdir().unwrap();
+        let network = Network::new();
+        let chaff = start(&network, folder.path());
+        chaff.hurry();
+        alike::compare(&network, SHARED, OWN, alike::Extent::Whole, || begin_anew(folder.path()));
+    });
+}
+
+/// Starts the machine of [`OWN`] again, as an operator does, and waits for it.
+fn begin_anew(folder: &Path) {
+    let machine = || nodes(folder).into_iter().find(|node| node["ip"] == OWN.to_string()).expect("a machine");
+    let before = machine();
+    let mut command = std::process::Command::new(binary());
+    command.args(["node", "restart", &OWN.to_string(), "--state"]).arg(folder.join("state"));
+    assert!(command.status().expect("chaff node").success());
+    wait_until("a machine that was started again", || {
+        let now = machine();
+        now["state"] == "up" && now["pid"] != before["pid"]
+    });
+}
+
+/// Mutated frames, and words of machines, of the ordinary run.
+const FRAMES: u64 = 10_000;
+const WORDS: u64 = 20_000;
+
+/// `cargo xtask storm`: as many as `CHAFF_FRAMES` says.
+#[test]
+#[ignore = "soak: ten million frames and words take long; `cargo xtask storm`"]
+fn storm_of_mutated_frames_and_words() {
+    alone("storm_of_mutated_frames_and_words", || {
+        let count = std::env::var("CHAFF_FRAMES").ok().and_then(|count| count.parse().ok()).unwrap_or(10_000_000);
+        let network = Network::new();
+        let folder = tempfile::tempdir().unwrap();
+        let chaff = start(&network, folder.path());
+        storm::frames(&network, &chaff, folder.path(), OWN, count);
+        drop(chaff);
+        storm::words_of_machines(&network, tempfile::tempdir().unwrap().path(), count);
+    });
+}
+
+#[test]
+fn whatever_machines_say_the_node_host_goes_on() {
+    alone("whatever_machines_say_the_node_host_goes_on", || {
+        storm::words_of_machines(&Network::new(), tempfile::tempdir().unwrap().path(), WORDS);
+    });
+}
+
+/// Somebody asks one in the name of the other, as an idle scan does. Whoever is asked answers the other, who has asked for
+/// nothing and says so: all of it happens inside the sensor, and looks like two hosts.
+fn they_hear_each_other(network: &Network, chaff: &Chaff) {
+    let roster = chaff.roster();
+    let card = |ip| roster.iter().find(|line| line.ip == ip).map(|line| line.mac).expect("a decoy");
+    let socket = PacketSocket::open(&network.atk, "atk0").unwrap();
+    let told = |events: &[Value], decoy: Ipv4Addr, source: Ipv4Addr| {
+        events.iter().any(|event| {
+            event["decoy"]["ip"] == decoy.to_string()
+                && event["source"]["ip"] == source.to_string()
+                && event["source"]["mac"] == card(source).to_string()
+        })
+    };
+    wait_until("a word between a decoy of a worker and a machine", || {
+        for (asked, named) in [(SHARED, OWN), (OWN, SHARED)] {
+            socket.send(&syn(named, (card(asked), asked))).unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(200));
+        let events = chaff.events();
+        told(&events, OWN, SHARED) && told(&events, SHARED, OWN)
+    });
+}
+
+/// A SYN in the name of another, from a card that is nobody's.
+fn syn(source: Ipv4Addr, (mac, destination): (Mac, Ipv4Addr)) -> Vec<u8> {
+    let mut frame = Vec::new();
+    let somebody = Mac([0x52, 0x54, 0, 0, 0x77, 0x77]);
+    ethernet::Header { destination: mac, source: somebody, vlan: None, kind: ethernet::IPV4 }.emit(&mut frame);
+    let (tos, id, df, mf, offset, ttl, protocol, options) = (0, 7, true, false, 0, 64, ipv4::TCP, &[][..]);
+    let ip = ipv4::Header { tos, id, df, mf, offset, ttl, protocol, source, destination, options };
+    let (flags, seq, ack, reserved, window, urgent) = (tcp::Flags::SYN, 1, 0, 0, 1024, 0);
+    let tcp = tcp::Header { source: 40_001, destination: 22, seq, ack, reserved, flags, window, urgent, options };
+    ip.emit(tcp.length(), &mut frame);
+    tcp.emit(source, destination, &[], &mut frame);
+    frame.resize(frame.len().max(ethernet::MIN_FRAME), 0);
+    frame
+}
+
+/// A sender on this machine leaves the cutting to its card, so that many segments arrive as one frame.
+fn what_the_kernel_merged_comes_whole(network: &Network, folder: &Path) {
+    // From here on the attacker's card, and the switch's port to the decoys, leave the cutting to others.
+    for (namespace, name) in [(&network.atk, "atk0"), (&network.net, "dut0-p")] {
+        run(namespace, 5, "ethtool", &["-K", name, "tx", "on", "sg", "on", "tso", "on", "gso", "on"]);
+    }
+    let seen = PacketSocket::open(&network.dut, "dut0").unwrap();
+    let lost = || nodes(folder).iter().filter_map(|node| node["lost"].as_u64()).sum::<u64>();
+    let before = lost();
+    let said: Vec<u8> = (0..60_000_u32).map(|n| (n % 251) as u8).collect();
+    let talk = || {
+        let mut stream = TcpStream::connect((OWN, 7)).unwrap();
+        let mut listening = stream.try_clone().unwrap();
+        let hearing = std::thread::spawn(move || {
+            let mut heard = vec![0; 60_000];
+            listening.set_read_timeout(Some(PATIENCE)).unwrap();
+            listening.read_exact(&mut heard).map(|()| heard)
+        });
+        stream.write_all(&said).unwrap();
+        hearing.join().unwrap().unwrap()
+    };
+    assert!(network.atk.enter(talk).unwrap() == said, "what was said comes back");
+    let (mut buffer, mut longest) = ([0; 2048], 0);
+    while let Some(length) = seen.receive(&mut buffer, Duration::ZERO).unwrap() {
+        longest = longest.max(length);
+    }
+    assert!(longest > 1_518, "nothing was merged here: the longest frame had {longest} octets");
+    assert_eq!(lost(), before, "frames that no machine could take");
+}
+
 #[test]
 fn machines_answer_alarm_and_are_mended_beside_decoys_of_a_worker() {
     alone("machines_answer_alarm_and_are_mended_beside_decoys_of_a_worker", || {
         let folder = tempfile::tempdir().unwrap();
         let network = Network::new();
-        let config = format!("{CONFIG}image = \"{}\"\n", image::with_holes().display());
-        let chaff = Chaff::start(binary(), &network, folder.path(), &config);
-        wait_until("the start of three machines", || {
-            let nodes = nodes(folder.path());
-            nodes.len() == 3 && nodes.iter().all(|node| node["state"] == "up")
-        });
+        let chaff = start(&network, folder.path());
         for last in [11, 21, 22, 23] {
             let ip = format!("10.20.0.{last}");
             let ping = run(&network.atk, 10, "ping", &["-c", "2", "-W", "2", &ip]);
@@ -83,6 +224,11 @@ fn machines_answer_alarm_and_are_mended_beside_decoys_of_a_worker() {
         wait_until("an incident", || {
             chaff.incidents().iter().any(|one| one["title"].as_str().is_some_and(|title| title.contains("scan")))
         });
+
+        alike::compare(&network, SHARED, OWN, alike::Extent::Sample, || begin_anew(folder.path()));
+        they_hear_each_other(&network, &chaff);
+        what_the_kernel_merged_comes_whole(&network, folder.path());
+        storm::frames(&network, &chaff, folder.path(), OWN, FRAMES);
 
         let before = nodes(folder.path());
         let victim = i32::try_from(before[1]["pid"].as_u64().unwrap()).unwrap();

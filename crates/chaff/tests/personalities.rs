@@ -109,10 +109,10 @@ fn p0f_sees_the_right_signatures() {
         let mut missing: BTreeSet<&String> = systems.keys().collect();
         // p0f does not say when it begins to listen: what it missed is connected to again.
         while !missing.is_empty() && begun.elapsed() < PATIENCE {
-            for system in &missing {
-                let connect = format!("exec 3<>/dev/tcp/{}/22 && sleep 0.1", address(systems, system));
-                run_any(&network.atk, 10, "bash", &["-c", &connect]);
-            }
+            let addresses: Vec<String> = missing.iter().map(|system| address(systems, system)).collect();
+            let mut words = vec!["-c", "for ip; do exec 3<>/dev/tcp/$ip/22; sleep 0.02; exec 3>&-; done", "connect"];
+            words.extend(addresses.iter().map(String::as_str));
+            run_any(&network.atk, 60, "bash", &words);
             thread::sleep(Duration::from_millis(500));
             let seen = fs::read_to_string(&log).unwrap_or_default();
             missing

@@ -108,18 +108,19 @@ pub fn credentials(state_dir: &Path, options: &PrintOptions, out: &mut impl Writ
 
 fn credential_table(reader: &Reader, out: &mut impl Write) -> Result<(), PrintError> {
     let table = Table::new(&CREDENTIAL_COLUMNS);
-    let (mut rows, mut attempts) = (0_u64, 0);
+    let (mut secrets, mut attempts) = (0_u64, 0);
     table.head(out)?;
     reader.secrets(|secret| -> Result<(), PrintError> {
-        rows += 1;
+        // SSH's method "none" asks as a user what there is, and shows no secret.
+        secrets += u64::from(secret.kind != "none");
         attempts += secret.attempts;
         Ok(table.row(&credential_cells(secret), out)?)
     })?;
-    match (rows, attempts) {
-        (0, _) => writeln!(out, "(none)")?,
-        (1, 1) => writeln!(out, "\n1 attempt")?,
+    match (secrets, attempts) {
+        (_, 0) => writeln!(out, "(none)")?,
+        (_, 1) => writeln!(out, "\n1 attempt")?,
         (1, _) => writeln!(out, "\n1 secret in {attempts} attempts")?,
-        _ => writeln!(out, "\n{rows} secrets in {attempts} attempts")?,
+        _ => writeln!(out, "\n{secrets} secrets in {attempts} attempts")?,
     }
     Ok(out.flush()?)
 }

@@ -161,7 +161,6 @@ fn a_boat_says_where_it_is() {
 fn what_is_not_built_yet_says_nothing_wrong() {
     for (profile, service) in [
         ("windows-server-2022", "microsoft-ds"),
-        ("windows-server-2022", "msrpc"),
         ("windows-server-2022", "ms-rdp"),
         ("ubuntu-file-server", "samba"),
         ("plc", "ethernet-ip"),
@@ -169,6 +168,37 @@ fn what_is_not_built_yet_says_nothing_wrong() {
     ] {
         assert_eq!(talk(profile, service, b"GET / HTTP/1.0\r\n\r\n"), (String::new(), true), "{service}");
     }
+}
+
+#[test]
+fn a_server_without_ntlm_gives_no_challenge() {
+    let opening = b"GET / HTTP/1.1\r\nHost: decoy\r\nAuthorization: NTLM TlRMTVNTUAABAAAAB4IIogAAAAAAAAAAAAAAAAAAAAAGAbEdAAAADw==\r\n\r\n";
+    let (said, _) = talk("cisco-switch", "cisco-ios-http", opening);
+    assert!(said.contains("WWW-Authenticate: Basic realm=\"level_15_access\"\r\n") && !said.contains("NTLM"), "{said}");
+}
+
+#[test]
+fn rpc_of_another_version_is_refused_and_names_the_one_that_there_is() {
+    let services = services("windows-server-2022");
+    assert!(services.iter().any(|service| service.name == "msrpc"));
+    let (said, closes) = talk("windows-server-2022", "msrpc", b"GET / HTTP/1.0\r\n\r\n");
+    // The last octets: one version, 5.0.
+    assert!(said.starts_with("\u{5}\0\r") && said.ends_with("\u{4}\0\u{1}\u{5}\0\0\0\0") && closes, "{said:?}");
+    assert_eq!(talk("windows-server-2022", "msrpc", b"\x05\0\x0b\x03\x10\0\0\0\x48\0\0\0\x01\0\0\0").0, "");
+}
+
+#[test]
+fn a_camera_and_a_router_answer_with_the_number_of_the_question() {
+    let (said, _) = talk(
+        "network-camera",
+        "axis-rtsp",
+        b"OPTIONS * RTSP/1.0\r\nCSeq: 41\r\n\r\nDESCRIBE rtsp://10.9.0.7/ RTSP/1.0\r\nCSeq: 42\r\n\r\n",
+    );
+    assert!(said.starts_with("RTSP/1.0 200 OK\r\nCSeq: 41\r\n"), "{said}");
+    assert!(said.contains("RTSP/1.0 401 Unauthorized\r\nCSeq: 42\r\n") && said.contains("AXIS_"), "{said}");
+    let question = b"\0\x1e\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x07version\x04bind\0\0\x10\0\x03";
+    let (said, _) = talk("wlan-router", "dnsmasq-2.85", question);
+    assert!(said.starts_with("\0\u{37}\u{12}4") && said.ends_with("\u{c}dnsmasq-2.85"), "{said:?}");
 }
 
 /// The example of the documents, as a reader would try it.

@@ -90,7 +90,7 @@ fn measure() -> (u64, u64) {
     (at, utc.wrapping_sub(at))
 }
 
-fn monotonic() -> u64 {
+pub(crate) fn monotonic() -> u64 {
     nanos(clock_gettime(ClockId::Monotonic))
 }
 

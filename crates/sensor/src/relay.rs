@@ -4,18 +4,24 @@
 //! Each worker has an inbox, a socket pair that the supervisor made and that outlives it; all others may write into it.
 //! Nobody waits for anybody: a frame for which an inbox has no room is lost there, and counted. What a worker is passed
 //! it passes on to nobody, so nothing goes in circles.
+//!
+//! The node host, where there is one, has an inbox as well. It receives from the interface by itself; what it is passed,
+//! and passes, is what decoys say to each other: a kernel hands what is sent on an interface to nobody who listens there.
 
 use std::{
-    io,
+    fs::File,
+    io::{self, Read, Seek, Write},
     net::IpAddr,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
-use chaff_engine::{Audience, owner};
+use chaff_engine::{Audience, owner, spec::FleetSpec};
+use chaff_events::Mac;
 use rustix::{
     io::Errno,
     net::{RecvFlags, SendFlags},
 };
+use serde::{Deserialize, Serialize};
 
 /// Octets before the frame: the link, and the time of day at which it was received.
 const HEADER: usize = 2 + 8;
@@ -24,21 +30,82 @@ const HEADER: usize = 2 + 8;
 /// broadcast can be. What the kernel has merged is longer, but never a broadcast.
 const LONGEST: usize = 9_216;
 
-/// What a worker of several inherits.
+/// What one of several inherits, of workers and the node host.
 #[derive(Debug)]
 pub struct Setup {
-    /// Which worker this is.
+    /// Which worker this is. The node host's number is that of the workers.
     pub worker: usize,
+    /// Workers, without the node host.
+    pub workers: usize,
     /// Where it reads what others pass on.
     pub inbox: OwnedFd,
-    /// Where it writes, by worker. Its own place is never written to.
+    /// Where it writes, by number. Its own place is never written to.
     pub others: Vec<OwnedFd>,
+    /// Decoys on the other side of the node host: machines for a worker, all others for the node host itself.
+    pub fellows: Fellows,
+}
+
+/// Whose decoy has which card, of those on the other side of the node host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fellows {
+    /// Link, card, and who has the decoy; in order.
+    cards: Vec<(u16, Mac, u8)>,
+}
+
+impl Fellows {
+    /// The decoys of `fleet`, of which `whose` says who has one at an address.
+    #[must_use]
+    pub fn new(fleet: &FleetSpec, whose: impl Fn(IpAddr) -> usize) -> Self {
+        let link = |network: u16| fleet.networks.get(usize::from(network)).map_or(0, |network| network.link);
+        let whose = |ip| u8::try_from(whose(ip)).unwrap_or(u8::MAX);
+        let mut cards: Vec<_> =
+            fleet.decoys.iter().map(|decoy| (link(decoy.network), decoy.mac, whose(decoy.ip))).collect();
+        cards.sort_unstable();
+        Self { cards }
+    }
+
+    /// Writes them into a file for whoever inherits it.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, mut file: &File) -> io::Result<()> {
+        file.write_all(&postcard::to_allocvec(self).map_err(io::Error::other)?)
+    }
+
+    /// Reads what [`write`](Self::write) wrote.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn read(mut file: &File) -> io::Result<Self> {
+        let mut octets = Vec::new();
+        file.rewind()?;
+        file.read_to_end(&mut octets)?;
+        postcard::from_bytes(&octets).map_err(io::Error::other)
+    }
+
+    fn find(&self, link: u16, card: Mac) -> Option<usize> {
+        let at = self.cards.partition_point(|&(l, mac, _)| (l, mac) < (link, card));
+        let &(l, mac, whose) = self.cards.get(at)?;
+        ((l, mac) == (link, card)).then_some(usize::from(whose))
+    }
+
+    /// Who has any on which link.
+    fn hosts(&self) -> Vec<(u16, usize)> {
+        let mut hosts: Vec<_> = self.cards.iter().map(|&(link, _, whose)| (link, usize::from(whose))).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        hosts
+    }
 }
 
 /// One worker's inbox, and the way into the others'.
 #[derive(Debug)]
 pub(crate) struct Relay {
     worker: usize,
+    workers: usize,
+    fellows: Fellows,
+    /// Who has fellows on which link, and so hears what is for everybody there.
+    hosts: Vec<(u16, usize)>,
     inbox: OwnedFd,
     others: Vec<OwnedFd>,
     buffer: Vec<u8>,
@@ -58,9 +125,11 @@ pub(crate) struct Passed<'a> {
 impl Relay {
     /// Starts with an empty inbox: what was passed to the worker before this one is answered too late.
     pub(crate) fn start(setup: Setup) -> io::Result<Self> {
-        let Setup { worker, inbox, others } = setup;
+        let Setup { worker, workers, inbox, others, fellows } = setup;
         let buffer = vec![0; HEADER + LONGEST];
-        let mut relay = Self { worker, inbox, others, buffer, outgoing: Vec::new(), lost: 0 };
+        let hosts = fellows.hosts();
+        let outgoing = Vec::new();
+        let mut relay = Self { worker, workers, fellows, hosts, inbox, others, buffer, outgoing, lost: 0 };
         while relay.receive()?.is_some() {}
         Ok(relay)
     }
@@ -75,12 +144,35 @@ impl Relay {
             }
             Audience::Everybody => {
                 let own = self.worker;
-                for other in (0..self.others.len()).filter(|&other| other != own) {
+                for other in (0..self.workers).filter(|&other| other != own) {
                     self.send(other, frame);
                 }
                 true
             }
         }
+    }
+
+    /// Hands a frame that a decoy here sends to those on the other side of the node host that hear it; whether it is for
+    /// one of them alone, so that nobody on the interface is meant.
+    pub(crate) fn hand_over(&mut self, frame: &Passed<'_>) -> bool {
+        if self.hosts.is_empty() {
+            return false;
+        }
+        let Some(&destination) = frame.octets.first_chunk() else { return false };
+        let destination = Mac(destination);
+        if destination.is_group() {
+            for at in 0..self.hosts.len() {
+                if let Some(&(link, host)) = self.hosts.get(at)
+                    && link == frame.link
+                {
+                    self.send(host, frame);
+                }
+            }
+            return false;
+        }
+        let Some(host) = self.fellows.find(frame.link, destination) else { return false };
+        self.send(host, frame);
+        true
     }
 
     /// The next frame that was passed to this worker.
@@ -94,7 +186,7 @@ impl Relay {
     }
 
     fn owner(&self, ip: IpAddr) -> usize {
-        owner(ip, self.others.len())
+        owner(ip, self.workers)
     }
 
     fn send(&mut self, worker: usize, frame: &Passed<'_>) {

@@ -55,7 +55,7 @@ pub struct Setup {
     pub control: OwnedFd,
     /// One packet socket for each interface, by link.
     pub links: Vec<OwnedFd>,
-    /// The way to other workers, where there are any.
+    /// The way to other workers and the node host, where there are any.
     pub relay: Option<relay::Setup>,
     /// How the worker before this one ended, if there was one.
     pub replaces: Option<String>,
@@ -270,6 +270,11 @@ impl<S: Stack> Worker<S> {
         while let Some(output) = self.stack.poll() {
             match output {
                 Output::Transmit { link, frame } => {
+                    if let Some(relay) = &mut self.relay
+                        && relay.hand_over(&Passed { link, stamp: self.clock.utc(now).0, octets: frame })
+                    {
+                        continue;
+                    }
                     let Some(link) = self.links.get_mut(usize::from(link)) else { continue };
                     if link.out.push(frame) {
                         link.out.flush(&link.ring);

@@ -30,7 +30,7 @@ use crate::{
 };
 pub(crate) use admission::Startups;
 use admission::{Door, Outcome};
-use auth::{Answer, Auth, Wait};
+use auth::{Answer, Auth, Visit, Wait};
 use connection::{Channels, Line as Wire};
 use packet::Packet;
 use spec::SshSpec;
@@ -134,7 +134,7 @@ impl Ssh {
 
     fn greet(&mut self) {
         self.outbox.send(self.spec.version.as_bytes());
-        self.outbox.send(b"\r\n");
+        self.outbox.send(&unescape(self.spec.version_end()));
         self.phase = Phase::Version(Line::default());
         // Servers that do not wait write both at once.
         if self.spec.kexinit_first {
@@ -202,12 +202,12 @@ impl Ssh {
                 Ok(Some(packet)) => packet,
                 Ok(None) => break,
                 Err(why) => {
-                    self.tell_version();
+                    self.tell_rest();
                     return self.transport.end_corrupt(&mut self.outbox, why);
                 }
             };
             if let Err(end) = self.handle_packet(cx, packet) {
-                self.tell_version();
+                self.tell_rest();
                 self.transport.end(&mut self.outbox, &end);
             }
             self.outbox.flush();
@@ -274,8 +274,9 @@ impl Ssh {
             self.warn();
         }
         let (outbox, tool) = (&mut self.outbox, self.tool);
-        let client = self.transport.client_version();
-        let answer = self.auth.handle(&self.spec, &self.accounts, client, &packet.payload, &mut |detail| {
+        let visit =
+            Visit { accounts: &self.accounts, client: self.transport.client_version(), hostname: self.who.hostname() };
+        let answer = self.auth.handle(&self.spec, &visit, &packet.payload, &mut |detail| {
             outbox.observe(Kind::Credential, tool, detail);
         });
         match answer {
@@ -354,13 +355,17 @@ impl Ssh {
     /// Closes, if that was not done.
     fn finish(&mut self) {
         if !self.outbox.is_closing() {
-            self.tell_version();
+            self.tell_rest();
             self.outbox.close();
         }
     }
 
-    /// Tells of a client of which only the version line is known, now that no more will come.
-    fn tell_version(&mut self) {
+    /// Tells of a client of which only the version line is known, or that did not answer, now that no more will come.
+    fn tell_rest(&mut self) {
+        let (outbox, tool) = (&mut self.outbox, self.tool);
+        self.auth.tell_unanswered(self.transport.client_version(), &mut |detail| {
+            outbox.observe(Kind::Credential, tool, detail);
+        });
         if !self.told && matches!(self.phase, Phase::Packets) {
             self.told = true;
             self.outbox.observe(Kind::ServiceRequest, self.tool, payload(self.transport.client_version()));

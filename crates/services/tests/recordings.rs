@@ -12,6 +12,7 @@ const MS: u64 = 1_000_000;
 
 /// Product, revision, recording.
 const PRODUCTS: &[(&str, &str, &str)] = &[
+    ("openssh-8.2-ubuntu20.04", "ubuntu0.13", "openssh-8.2p1-ubuntu20.04"),
     ("openssh-8.4-debian11", "deb11u7", "openssh-8.4p1-debian11"),
     ("openssh-8.9-ubuntu22.04", "ubuntu0.18", "openssh-8.9p1-ubuntu22.04"),
     ("openssh-9.2-debian12", "deb12u10", "openssh-9.2p1-debian12"),

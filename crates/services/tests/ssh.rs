@@ -69,6 +69,14 @@ fn the_openssh_client_is_refused_and_what_it_tried_is_known() {
     assert!(said.contains("root@127.0.0.1: Permission denied (publickey,password)."), "{said}");
     assert_eq!(server.credentials(), ["root/hunter2 ü"]);
     let facts = server.facts();
+    let kinds: Vec<&str> = facts
+        .iter()
+        .filter_map(|(_, _, detail)| match detail {
+            Detail::Credential { secret_kind, .. } => Some(secret_kind.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert!(kinds.starts_with(&["none"]) && kinds.ends_with(&["password", "password"]), "{kinds:?}");
     let Some((_, _, Detail::Ssh { client, hassh, algorithms })) =
         facts.iter().find(|(kind, _, _)| *kind == Kind::ServiceRequest)
     else {
@@ -183,7 +191,9 @@ fn the_seventh_failure_does_not_come() {
     let said = ssh(&server, "again", &["-o", "NumberOfPasswordPrompts=9"]);
     assert!(said.contains("Received disconnect from 127.0.0.1 port"), "{said}");
     assert!(said.contains(":2: Too many authentication failures"), "{said}");
-    assert_eq!(server.facts().iter().filter(|(kind, ..)| *kind == Kind::Credential).count(), 6);
+    let password =
+        |detail: &Detail| matches!(detail, Detail::Credential { secret_kind, .. } if secret_kind == "password");
+    assert_eq!(server.facts().iter().filter(|(_, _, detail)| password(detail)).count(), 6);
 }
 
 /// The product with a planted account.

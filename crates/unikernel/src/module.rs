@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::console::checksum;
 
 /// Version of the module and of the console's messages; a node refuses another.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// Longest module. A decoy's pages are a megabyte at most by the limit of the profiles' files, and the machine has
 /// eight in all.
@@ -35,6 +35,9 @@ pub struct BootModule {
     pub now: u64,
     /// The time of day at that moment. The node asks for it again when it is up, since starting takes a while.
     pub utc: UtcNanos,
+    /// How fast the time-stamp counter runs, in kHz, where the host knows: software emulation on the same processor hands
+    /// its counter through and does not tell its speed. Else the node measures it.
+    pub counter_khz: Option<u64>,
     /// One decoy, of index 0, as [`FleetSpec::alone`] makes it. Its network's `link` is 0 and is the node's only card;
     /// its `vlan` is as in the fleet, so frames to and from the node carry the tag.
     pub fleet: FleetSpec,

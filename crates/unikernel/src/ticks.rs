@@ -28,6 +28,12 @@ impl Ticks {
         self.start_ns.saturating_add(elapsed)
     }
 
+    /// How long `ticks` are, in microseconds.
+    #[must_use]
+    pub fn microseconds(&self, ticks: u64) -> u64 {
+        u64::try_from(u128::from(ticks) * 1_000 / u128::from(self.khz)).unwrap_or(u64::MAX)
+    }
+
     /// What the counter reads after `ns` more, from `counter` on.
     #[must_use]
     pub fn after(&self, counter: u64, ns: u64) -> u64 {
@@ -41,6 +47,13 @@ impl Ticks {
 pub fn measured_khz(ticks: u64, other: u64, other_khz: u64) -> u64 {
     let khz = u128::from(ticks) * u128::from(other_khz) / u128::from(other.max(1));
     u64::try_from(khz).unwrap_or(u64::MAX).max(1)
+}
+
+/// Whether a speed that was told is the one that a short look has seen, which a host that was busy then may have made off
+/// by a tenth; another counter is off by more.
+#[must_use]
+pub fn is_about(told_khz: u64, seen_khz: u64) -> bool {
+    told_khz > 0 && told_khz.abs_diff(seen_khz) <= told_khz / 10
 }
 
 /// The speed in kHz that a paravirtual clock tells by multiplier and shift (KVM's pvclock, Xen's leaf 3).

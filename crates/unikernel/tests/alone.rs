@@ -56,7 +56,8 @@ fn a_decoy_alone_is_itself_and_knows_no_other() {
             }
         }
         // Nothing of another decoy is in what the machine is given.
-        let module = BootModule { entropy: [0; 32], now: 0, utc: chaff_events::UtcNanos(0), fleet: alone };
+        let utc = chaff_events::UtcNanos(0);
+        let module = BootModule { entropy: [0; 32], now: 0, utc, counter_khz: None, fleet: alone };
         let octets = module.encode().expect("a module");
         let others = fleet.decoys.iter().filter(|other| other.ip != decoy.ip);
         for other in others {

@@ -9,13 +9,16 @@ use std::{fs, thread, time::Duration};
 
 use chaff_events::{Detail, Kind};
 use chaff_testkit::image::with_holes;
-use chaff_unikernel::console::{FromHost, ToHost};
+use chaff_unikernel::{
+    console::{FromHost, ToHost},
+    module::BootModule,
+};
 
 use linux_loader::loader::{Elf, KernelLoader, elf::PvhBootCapability};
 use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
 
 use host::{arp_reply, arp_request, echo_reply, echo_request, talk};
-use vm::{Board, Console, DECOY, OURS, Vm, module};
+use vm::{Board, Console, DECOY, OURS, Vm, counter_khz, module};
 
 /// What a node may have.
 const MEMORY_MIB: u32 = 8;
@@ -160,7 +163,8 @@ fn what_an_intruder_inside_would_do_ends_the_machine() {
 #[test]
 #[ignore = "soak: twenty starts, for the figure"]
 fn soak_time_to_the_first_answer() {
-    let module = module().encode().expect("a module");
+    let told = BootModule { counter_khz: counter_khz(), ..module() };
+    let module = told.encode().expect("a module");
     let mut milliseconds: Vec<u128> = (0..20)
         .map(|_| {
             let vm = Vm::start(Board::Microvm, MEMORY_MIB, &module, "");

@@ -267,6 +267,7 @@ fn arp() -> Arp {
         protocol_unknown: false,
         length_wrong: false,
         snap: false,
+        lock_ms: 0,
         verify_ms: 0,
         verify_retries: 0,
         reachable_ms: 1_200_000,

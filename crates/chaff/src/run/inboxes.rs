@@ -1,4 +1,4 @@
-//! The inboxes of several workers: one socket pair each, made once, so that it outlives whoever reads it.
+//! The inboxes of several workers, and of the node host: one socket pair each, made once, so that it outlives whoever reads it.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -7,7 +7,8 @@ use rustix::net::SocketType;
 use super::{pair, process::Inherited};
 use crate::failure::Failure;
 
-/// One pair for each worker; none for a single worker, who has nobody to pass anything on to.
+/// One pair for each worker, and behind them one for the node host; none for a single worker without one, who has nobody
+/// to pass anything on to.
 #[derive(Debug)]
 pub(super) struct Inboxes(Vec<Inbox>);
 
@@ -20,15 +21,16 @@ struct Inbox {
 }
 
 impl Inboxes {
-    pub(super) fn new(workers: usize) -> Result<Self, Failure> {
-        let pairs = if workers == 1 { 0 } else { workers };
+    /// For so many processes.
+    pub(super) fn new(processes: usize) -> Result<Self, Failure> {
+        let pairs = if processes == 1 { 0 } else { processes };
         let make = |_| pair(SocketType::SEQPACKET).map(|(out, into)| Inbox { out, into });
         (0..pairs).map(make).collect::<Result<_, _>>().map(Self)
     }
 
-    /// What `worker` inherits: its own inbox, and the way into each, in their order.
-    pub(super) fn inherited(&self, worker: usize) -> impl Iterator<Item = Inherited<'_>> {
-        let own = self.0.get(worker).map(|inbox| ("--inbox", inbox.out.as_fd()));
+    /// What the process of that number inherits: its own inbox, and the way into each, in their order.
+    pub(super) fn inherited(&self, process: usize) -> impl Iterator<Item = Inherited<'_>> {
+        let own = self.0.get(process).map(|inbox| ("--inbox", inbox.out.as_fd()));
         own.into_iter().chain(self.0.iter().map(|inbox| ("--other", inbox.into.as_fd())))
     }
 }

@@ -16,8 +16,8 @@ use std::{
     time::Instant,
 };
 
-use chaff_engine::spec::FleetSpec;
-use chaff_sensor::{inherit, interface::Interfaces, ownership, roster};
+use chaff_engine::{owner, spec::FleetSpec};
+use chaff_sensor::{inherit, interface::Interfaces, ownership, relay::Fellows, roster};
 use rustix::{
     fs::{MemfdFlags, memfd_create},
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
@@ -62,25 +62,29 @@ pub(crate) fn run(files: &Files, started: Instant) -> Result<(), Failure> {
     let decoys = fleet.decoys.len();
     let is_node = |index: usize| plan.nodes().iter().any(|range| range.contains(&(index as u64)));
     let machines = fleet.only(is_node);
-    let nodes = nodes::prepare(&plan, machines, &names, &interfaces_now, &state)?;
-    let shared = if nodes.is_some() { fleet.only(|index| !is_node(index)) } else { fleet.clone() };
+    let shared = if machines.decoys.is_empty() { fleet.clone() } else { fleet.only(|index| !is_node(index)) };
     let count = if shared.decoys.is_empty() { 0 } else { plan.workers() };
+    let fellows = Fellows::new(&machines, |_| count);
+    // Of all decoys only where there is a node host: it alone must know them.
+    let others =
+        if machines.decoys.is_empty() { Fellows::default() } else { Fellows::new(&shared, |ip| owner(ip, count)) };
+    let nodes = nodes::prepare(&plan, &machines, &names, &interfaces_now, &state, &others)?;
     let workers = (0..count)
         .map(|worker| {
             let place = Place { worker, workers: count };
             let links = Links::open(&names, place, &interfaces_now)?;
-            WorkerFiles::new(&part(&shared, place), state.spool(worker)?, links)
+            WorkerFiles::new(&part(&shared, place), state.spool(worker)?, links, &fellows)
         })
         .collect::<Result<Vec<_>, Failure>>()?;
     state.forget_spools_from(count)?;
-    let inboxes = Inboxes::new(count)?;
+    let inboxes = Inboxes::new(count + usize::from(nodes.is_some()))?;
     let hub_spec = memory_file("chaff-hub", |file| plan.write_hub_spec(&fleet, file))?;
     if let Some(user) = user {
         state.give_to(user)?;
     }
     let children = Children { user, without: plan.without().to_vec() };
     // From here on the fleet is in the memory files alone; this process keeps nothing of it.
-    drop((fleet, shared, plan));
+    drop((fleet, shared, machines, fellows, others, plan));
     inherit::trim_heap();
     privileges::keep_for_supervisor(user.is_some()).map_err(Failure::running)?;
     let up = move || {
@@ -116,14 +120,17 @@ fn memory_file(name: &str, fill: impl FnOnce(&File) -> Result<(), Failure>) -> R
 }
 
 impl WorkerFiles {
-    pub(super) fn new(fleet: &FleetSpec, spool: File, links: Links) -> Result<Self, Failure> {
+    pub(super) fn new(fleet: &FleetSpec, spool: File, links: Links, fellows: &Fellows) -> Result<Self, Failure> {
         let spec = memory_file("chaff-fleet", |mut file| {
             let octets = postcard::to_allocvec(fleet).map_err(Failure::running)?;
             file.write_all(&octets).map_err(Failure::running)
         })?;
         let roster = memory_file("chaff-roster", |file| roster::write(fleet, file).map_err(Failure::running))?;
         let (hub, hub_far) = pair(SocketType::SEQPACKET)?;
-        Ok(Self { fleet: spec, roster, spool, hub, hub_far, links })
+        let fellows = (*fellows != Fellows::default())
+            .then(|| memory_file("chaff-fellows", |file| Ok(fellows.write(file)?)))
+            .transpose()?;
+        Ok(Self { fleet: spec, roster, spool, hub, hub_far, links, fellows })
     }
 }
 

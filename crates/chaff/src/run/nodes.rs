@@ -12,7 +12,7 @@ use std::{
 
 use chaff_config::NodeSettings;
 use chaff_engine::spec::FleetSpec;
-use chaff_sensor::interface::Interfaces;
+use chaff_sensor::{interface::Interfaces, relay::Fellows};
 
 use super::{
     Plan,
@@ -54,10 +54,11 @@ pub(super) struct NodeFiles {
 /// Opens all that the decoys in `machines` need; `None` where there are none.
 pub(super) fn prepare(
     plan: &Plan,
-    machines: FleetSpec,
+    machines: &FleetSpec,
     names: &[String],
     interfaces: &Interfaces,
     state: &State,
+    others: &Fellows,
 ) -> Result<Option<NodeFiles>, Failure> {
     if machines.decoys.is_empty() {
         return Ok(None);
@@ -68,7 +69,7 @@ pub(super) fn prepare(
     raise_descriptors(nodes)?;
     let image = read_image(&image)?;
     let links = Links::open(names, Place { worker: 0, workers: 1 }, interfaces)?;
-    let worker = WorkerFiles::new(&machines, state.spool_of_nodes()?, links)?;
+    let worker = WorkerFiles::new(machines, state.spool_of_nodes()?, links, others)?;
     Ok(Some(NodeFiles { worker, image, door: state.door()?, qemu, settings, nodes }))
 }
 

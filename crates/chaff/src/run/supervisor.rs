@@ -49,6 +49,8 @@ pub(super) struct WorkerFiles {
     /// The hub's end.
     pub(super) hub_far: OwnedFd,
     pub(super) links: Links,
+    /// Decoys on the other side of the node host, where there are any.
+    pub(super) fellows: Option<File>,
 }
 
 /// What all children are started with.
@@ -159,6 +161,7 @@ impl Supervisor {
     fn start(&mut self, role: Role, last_end: Option<&str>) -> Result<Process, Failure> {
         let replaces = last_end.map_or_else(Vec::new, |reason| vec!["--replaces", reason]);
         let children = &self.children;
+        let workers = self.workers.len().to_string();
         let process = match role {
             Role::Worker(index) => {
                 let Some(files) = self.workers.get_mut(index) else {
@@ -168,7 +171,8 @@ impl Supervisor {
                 let mut inherited = files.inherited();
                 inherited.extend(self.inboxes.inherited(index));
                 let index = index.to_string();
-                let words: Vec<&str> = [WORKER, "--index", &index].into_iter().chain(replaces).collect();
+                let words = [WORKER, "--index", &index, "--workers", &workers];
+                let words: Vec<&str> = words.into_iter().chain(replaces).collect();
                 Process::start(&words, &inherited, children)
             }
             Role::Nodes => {
@@ -177,9 +181,11 @@ impl Supervisor {
                 };
                 files.worker.links.reopen_orphans()?;
                 let words = files.words();
-                let words: Vec<&str> =
-                    std::iter::once(NODES).chain(words.iter().map(String::as_str)).chain(replaces).collect();
-                Process::start(&words, &files.inherited(), children)
+                let words = [NODES, "--workers", &workers].into_iter().chain(words.iter().map(String::as_str));
+                let words: Vec<&str> = words.chain(replaces).collect();
+                let mut inherited = files.inherited();
+                inherited.extend(self.inboxes.inherited(self.workers.len()));
+                Process::start(&words, &inherited, children)
             }
             Role::Hub => {
                 let mut inherited: Vec<Inherited<'_>> = vec![("--spec", self.hub_spec.as_fd())];
@@ -309,6 +315,7 @@ impl WorkerFiles {
             ("--hub", self.hub.as_fd()),
         ];
         all.extend(self.links.sockets().map(|link| ("--link", link.as_fd())));
+        all.extend(self.fellows.as_ref().map(|fellows| ("--fellows", fellows.as_fd())));
         all
     }
 }

@@ -42,6 +42,11 @@ pub(crate) struct Bench {
 impl Bench {
     /// A namespace and a configuration; `head` is put before it.
     pub(crate) fn new(head: &str) -> Self {
+        Self::with(head, "")
+    }
+
+    /// The same, with `tail` behind it: further decoys of the network.
+    pub(crate) fn with(head: &str, tail: &str) -> Self {
         // SAFETY: only the network namespace of this thread changes; no descriptor table is split.
         unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }.expect("a network namespace (needs root)");
         ip("link add near type veth peer name far");
@@ -52,7 +57,7 @@ impl Bench {
         let directory = tempfile::tempdir().expect("a directory");
         // A hub that runs as somebody else must reach the state directory in it.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("permissions");
-        fs::write(directory.path().join("chaff.toml"), format!("{head}\n{CONFIG}")).expect("written");
+        fs::write(directory.path().join("chaff.toml"), format!("{head}\n{CONFIG}\n{tail}")).expect("written");
         Self { directory, program: None }
     }
 

@@ -6,7 +6,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
-use chaff_events::{EventId, Incident, IncidentState, Kind, Mac, Observation, Source, Tool, UtcNanos};
+use chaff_events::{Detail, EventId, Incident, IncidentState, Kind, Mac, Observation, Source, Tool, UtcNanos};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -121,7 +121,7 @@ impl Case {
         // A sensor's clock that runs ahead must not keep an incident open for ever.
         incident.updated = incident.updated.max(observation.time.min(now));
         incident.observations = incident.observations.saturating_add(u64::from(observation.count));
-        if observation.kind == Kind::Credential {
+        if observation.kind == Kind::Credential && !is_bare(&observation.detail) {
             incident.credentials = incident.credentials.saturating_add(u64::from(observation.count));
         }
         if self.who != Who::Many {
@@ -188,6 +188,11 @@ impl Case {
             self.incident.tools.push(tool);
         }
     }
+}
+
+/// Whether nothing was offered: by SSH's method "none" clients ask as a user what they may try.
+fn is_bare(detail: &Detail) -> bool {
+    matches!(detail, Detail::Credential { secret_kind, .. } if secret_kind == "none")
 }
 
 /// A version 7 UUID of the time of opening, with the fraction of its millisecond (RFC 9562 §6.2, method 3). Its random part

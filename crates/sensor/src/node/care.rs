@@ -7,6 +7,7 @@ use chaff_unikernel::{
 };
 
 use super::{
+    counter::Counter,
     door::{Answer, Question, Status},
     guest::{Guest, Lines},
     host::{Host, Token, add},
@@ -146,7 +147,9 @@ impl Host {
         let fleet = self.fleet.alone(index).ok_or("no such decoy")?;
         let mut entropy = [0; 32];
         rustix::rand::getrandom(&mut entropy, rustix::rand::GetRandomFlags::empty()).map_err(|e| e.to_string())?;
-        let module = BootModule { entropy, now, utc: self.clock.utc(now), fleet };
+        // A processor's own virtualisation tells by itself.
+        let counter_khz = self.counter.filter(|_| self.kvm == Kvm::No).and_then(Counter::khz);
+        let module = BootModule { entropy, now, utc: self.clock.utc(now), counter_khz, fleet };
         module.encode().map_err(|error| error.to_string())
     }
 

@@ -17,13 +17,16 @@ use rustix::{
 use super::{
     Accel, Machine, Setup,
     care::{Kvm, Node},
+    counter::Counter,
     door::Door,
+    segment::segments,
     switch::{Delivery, LONGEST, Port, Switch},
 };
 use crate::{
     clock::{Clock, MEASURE_EVERY, SECOND},
     inherit,
     outbox::Outbox,
+    relay::{Passed, Relay},
     ring::RxRing,
     transmit::Transmitter,
     uplink::Uplink,
@@ -45,6 +48,8 @@ pub(super) enum Token {
     Control,
     Hub,
     Door,
+    /// What decoys of workers say to machines.
+    Relay,
     Client,
     /// By link.
     Link(usize),
@@ -70,9 +75,10 @@ pub fn run(setup: Setup, seal: impl FnOnce() -> io::Result<()>) -> Result<(), Wo
     let attach = |socket| Ok(Link { ring: RxRing::attach(socket)?, out: Transmitter::new() });
     let links =
         setup.worker.links.into_iter().map(attach).collect::<io::Result<_>>().map_err(start("set up the ring"))?;
+    let relay = setup.worker.relay.map(Relay::start).transpose().map_err(start("read from workers"))?;
     let door = Door::new(setup.door).map_err(start("listen for `chaff node`"))?;
     let events = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|e| start("watch")(e.into()))?;
-    let mut host = Host::new(fleet, clock, uplink, links, door, events, setup.image, setup.machine);
+    let mut host = Host::new(fleet, clock, uplink, links, relay, door, events, setup.image, setup.machine);
     host.watch(&setup.worker.control).map_err(start("watch its descriptors"))?;
     seal().map_err(start("seal the node host"))?;
     if let Some(reason) = setup.worker.replaces {
@@ -90,6 +96,7 @@ pub(super) struct Host {
     pub(super) clock: Clock,
     pub(super) uplink: Uplink,
     links: Vec<Link>,
+    relay: Option<Relay>,
     pub(super) door: Door,
     pub(super) events: OwnedFd,
     pub(super) image: OwnedFd,
@@ -97,6 +104,7 @@ pub(super) struct Host {
     pub(super) switch: Switch,
     pub(super) nodes: Vec<Node>,
     pub(super) kvm: Kvm,
+    pub(super) counter: Option<Counter>,
     pub(super) begun: u64,
     pub(super) all_up: bool,
     pub(super) ending: bool,
@@ -118,6 +126,7 @@ impl Host {
         clock: Clock,
         uplink: Uplink,
         links: Vec<Link>,
+        relay: Option<Relay>,
         door: Door,
         events: OwnedFd,
         image: OwnedFd,
@@ -141,6 +150,7 @@ impl Host {
             clock,
             uplink,
             links,
+            relay,
             door,
             events,
             image,
@@ -148,6 +158,7 @@ impl Host {
             switch,
             nodes,
             kvm,
+            counter: Counter::read(),
             begun,
             all_up: false,
             ending: false,
@@ -160,6 +171,9 @@ impl Host {
         add(&self.events, control, Token::Control)?;
         add(&self.events, &self.uplink, Token::Hub)?;
         add(&self.events, &self.door, Token::Door)?;
+        if let Some(relay) = &self.relay {
+            add(&self.events, relay, Token::Relay)?;
+        }
         for (index, link) in self.links.iter().enumerate() {
             add(&self.events, &link.ring, Token::Link(index))?;
         }
@@ -198,6 +212,7 @@ impl Host {
                 Some(Token::Hub) => self.uplink.receive(),
                 Some(Token::Door) => self.admit_client(),
                 Some(Token::Client) | None => {}
+                Some(Token::Relay) => self.receive_passed(),
                 Some(Token::Link(link)) => self.receive(link),
                 Some(Token::Frames(node)) => self.receive_from(node),
                 Some(Token::Console(node)) => self.hear(node),
@@ -230,6 +245,15 @@ impl Host {
         }
     }
 
+    /// What decoys of workers say to machines.
+    fn receive_passed(&mut self) {
+        let Some(relay) = &mut self.relay else { return };
+        for _ in 0..FRAMES_AT_ONCE {
+            let Some(frame) = relay.take() else { return };
+            deliver(&self.switch, &mut self.nodes, frame.link, frame.octets, None);
+        }
+    }
+
     /// Frames that a machine has sent.
     fn receive_from(&mut self, node: usize) {
         let mut buffer = [0; LONGEST + 1];
@@ -244,11 +268,17 @@ impl Host {
         }
     }
 
-    /// To other machines of the network, and to the network unless one of them is all that it is for.
+    /// To other decoys of the network, and to the network unless one of them is all that it is for.
     fn forward(&mut self, node: usize, frame: &[u8]) {
         let Some(port) = self.switch.ports().get(node) else { return };
         let link = port.link;
         if deliver(&self.switch, &mut self.nodes, link, frame, Some(node)) && frame.first().is_some_and(|o| o & 1 == 0)
+        {
+            return;
+        }
+        let stamp = self.clock.utc(self.clock.reading()).0;
+        if let Some(relay) = &mut self.relay
+            && relay.hand_over(&Passed { link, stamp, octets: frame })
         {
             return;
         }
@@ -273,7 +303,7 @@ impl Host {
             self.tell_forgeries(now, node);
             self.refill(node);
         }
-        let mut lost = self.uplink.lost();
+        let mut lost = self.uplink.lost() + self.relay.as_ref().map_or(0, |relay| relay.lost);
         for link in &self.links {
             lost += link.ring.lost() + link.out.dropped + link.ring.oversize;
         }
@@ -319,20 +349,24 @@ impl Host {
     }
 }
 
-/// Gives a frame to the machines that it is for, except the one that sent it; whether there were any.
+/// Gives a frame to the machines that it is for, except the one that sent it; whether there were any. What the kernel has
+/// merged is longer than a machine's card takes, and is cut again.
 fn deliver(switch: &Switch, nodes: &mut [Node], link: u16, frame: &[u8], sender: Option<usize>) -> bool {
-    let mut to = |node: usize| {
-        if let Some(node) = nodes.get_mut(node).filter(|_| Some(node) != sender)
-            && let Some(guest) = &node.guest
-            && !guest.deliver(frame)
-        {
-            node.lost += 1;
-        }
-    };
-    match switch.deliver(link, frame) {
+    let to: &[usize] = match &switch.deliver(link, frame) {
         Delivery::Nobody => return false,
-        Delivery::One(node) => to(node),
-        Delivery::All(nodes) => nodes.iter().for_each(|&node| to(node)),
+        Delivery::One(node) => &[*node],
+        Delivery::All(nodes) => nodes,
+    };
+    let pieces = if frame.len() > LONGEST { segments(frame) } else { Vec::new() };
+    for &index in to {
+        let Some(node) = nodes.get_mut(index).filter(|_| Some(index) != sender) else { continue };
+        let Some(guest) = &node.guest else { continue };
+        if pieces.is_empty() {
+            // One that is too long and cannot be cut is refused there.
+            node.lost += u64::from(!guest.deliver(frame));
+        } else {
+            node.lost += pieces.iter().map(|piece| u64::from(!guest.deliver(piece))).sum::<u64>();
+        }
     }
     true
 }
@@ -354,6 +388,7 @@ impl Token {
             Self::Frames(index) => (6, index),
             Self::Console(index) => (7, index),
             Self::Said(index) => (8, index),
+            Self::Relay => (9, 0),
         };
         (index as u64) << 4 | kind
     }
@@ -370,6 +405,7 @@ impl Token {
             6 => Self::Frames(index),
             7 => Self::Console(index),
             8 => Self::Said(index),
+            9 => Self::Relay,
             _ => return None,
         })
     }

@@ -8,8 +8,9 @@ const FIRST_PAUSE: u64 = SECOND / 10;
 /// The longest pause: a machine that never comes up costs a start every half minute.
 const LONGEST_PAUSE: u64 = 30 * SECOND;
 
-/// A machine that has lived so long starts with the first pause again.
-const STEADY: u64 = 60 * SECOND;
+/// A machine that has lived so long starts with the first pause again. Long against the time of a start, so that one that
+/// an intruder ends again and again costs little; short, so that one that dies now and then is back at once.
+const STEADY: u64 = 10 * SECOND;
 
 /// How long a machine may take to say that it answers: a hundred times what it takes on an idle processor.
 pub(super) const START_LIMIT: u64 = 15 * SECOND;

@@ -8,15 +8,18 @@
 //! Nobody waits for a machine: a frame for which its socket has no room is lost, as on a full queue of a card, and
 //! counted. What a machine says is believed of nothing but what it has seen.
 //!
-//! Not delivered: what a machine sends to a decoy of a worker on the same interface, and the reverse. Decoys of workers
-//! have no conversation among each other either. Machines do reach each other.
+//! Machines reach each other, and, by the [`relay`](crate::relay), the decoys of workers on the same interface, which a
+//! kernel would not do: what one process sends there no other receives. Decoys of workers have no conversation among each
+//! other.
 
 mod care;
+mod counter;
 pub mod door;
 mod guest;
 mod host;
 mod life;
 mod qemu;
+mod segment;
 pub mod switch;
 
 pub use host::run;
@@ -29,7 +32,7 @@ use crate::worker;
 /// What the supervisor hands to the node host.
 #[derive(Debug)]
 pub struct Setup {
-    /// What a worker gets as well: a fleet, of which only decoys that have a machine, their roster, sockets. No relay.
+    /// What a worker gets as well: a fleet, of which only decoys that have a machine, their roster, sockets.
     pub worker: worker::Setup,
     /// The unikernel.
     pub image: OwnedFd,

@@ -95,9 +95,10 @@ impl Machine {
 }
 
 /// The command line, as it was found to cost least: no firmware tables, timers or controllers that a unikernel does not
-/// use, the smallest cache of translated code, and QEMU's own filter of system calls.
+/// use, the smallest cache of translated code that a start does not fill (a full one is emptied as a whole, and the same
+/// code translated again), and QEMU's own filter of system calls.
 fn arguments(kvm: bool, memory_mib: u16, image: i32, module: i32, frames: i32, console: i32, mac: Mac) -> Vec<String> {
-    let accel = if kvm { "kvm".to_owned() } else { "tcg,tb-size=1".to_owned() };
+    let accel = if kvm { "kvm".to_owned() } else { "tcg,tb-size=2".to_owned() };
     [
         "-accel",
         &accel,

@@ -17,7 +17,8 @@ impl Pool {
     fn start(&self, worker: usize) -> Relay {
         let copy = |fd: &OwnedFd| fd.try_clone().expect("a copy");
         let others = self.inboxes.iter().map(|(_, into)| copy(into)).collect();
-        Relay::start(Setup { worker, inbox: copy(&self.inboxes[worker].0), others }).expect("a relay")
+        let (workers, fellows) = (self.inboxes.len(), Fellows::default());
+        Relay::start(Setup { worker, workers, inbox: copy(&self.inboxes[worker].0), others, fellows }).expect("a relay")
     }
 }
 
@@ -28,6 +29,9 @@ impl Pool {
         let buffer = vec![0; HEADER + LONGEST];
         Relay {
             worker,
+            workers: self.inboxes.len(),
+            fellows: Fellows::default(),
+            hosts: Vec::new(),
             inbox: copy(&self.inboxes[worker].0),
             others: Vec::new(),
             buffer,
@@ -104,4 +108,46 @@ fn a_new_worker_answers_nothing_that_waited_for_the_one_before() {
     relay.pass(Audience::Everybody, &passed(b"in time"));
     assert_eq!(other.take().expect("a frame").octets, b"in time");
     assert!(other.take().is_none());
+}
+
+/// Two workers and the node host, which has a machine with card 2 on link 3; worker 1 has a decoy with card 1.
+fn with_machines(pool: &Pool) -> Vec<Relay> {
+    let card = |last| Mac([2, 0, 0, 0, 0, last]);
+    let of = |who: usize| match who {
+        2 => Fellows { cards: vec![(3, card(1), 1)] },
+        _ => Fellows { cards: vec![(3, card(2), 2)] },
+    };
+    let start = |worker: usize| {
+        let copy = |fd: &OwnedFd| fd.try_clone().expect("a copy");
+        let others = pool.inboxes.iter().map(|(_, into)| copy(into)).collect();
+        let inbox = copy(&pool.inboxes[worker].0);
+        Relay::start(Setup { worker, workers: 2, inbox, others, fellows: of(worker) }).expect("a relay")
+    };
+    (0..3).map(start).collect()
+}
+
+#[test]
+fn what_decoys_say_to_each_other_crosses_between_workers_and_the_node_host() {
+    let pool = Pool::new(3);
+    let mut relays = with_machines(&pool);
+    let to = |last: u8| [2, 0, 0, 0, 0, last, 9];
+    let heard = |relay: &mut Relay| std::iter::from_fn(|| relay.take().map(|p| p.octets.to_vec())).collect::<Vec<_>>();
+
+    assert!(relays[0].hand_over(&passed(&to(2))), "for a machine alone");
+    assert!(!relays[0].hand_over(&passed(&to(1))), "a decoy of another worker is none of the node host's");
+    assert!(!relays[0].hand_over(&passed(&to(7))), "somebody on the interface");
+    assert!(!relays[0].hand_over(&passed(&[0xff; 7])), "for everybody: for the interface as well");
+    assert!(!relays[0].hand_over(&Passed { link: 4, stamp: 0, octets: &to(2) }), "another interface");
+    assert!(!relays[0].hand_over(&Passed { link: 4, stamp: 0, octets: &[0xff; 7] }));
+    assert_eq!(heard(&mut relays[2]), [to(2).to_vec(), vec![0xff; 7]]);
+
+    assert!(relays[2].hand_over(&passed(&to(1))));
+    assert!(!relays[2].hand_over(&passed(&[0xff; 7])));
+    assert_eq!(heard(&mut relays[1]), [to(1).to_vec(), vec![0xff; 7]]);
+    assert!(heard(&mut relays[0]).is_empty(), "it has no decoy on that link");
+
+    // What came from the interface is passed among workers, never to the node host, which has received it too.
+    assert!(relays[0].pass(Audience::Everybody, &passed(b"all")));
+    assert_eq!(heard(&mut relays[1]), [b"all"]);
+    assert!(heard(&mut relays[2]).is_empty());
 }

@@ -15,6 +15,7 @@ use chaff_events::{
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, socketpair};
 
 use super::*;
+use crate::relay::Fellows;
 use crate::testnet::{EXPERIMENT, enter, frame, ip, next, open, ring, send};
 
 /// How long a message may take.
@@ -198,9 +199,11 @@ fn what_others_have_received_is_answered_and_what_concerns_them_is_passed_on() {
     let ((inbox, into_ours), (others_inbox, into_others)) = (pair(), pair());
     let ours = into_ours.try_clone().expect("a copy");
     // This is worker 0; the test is worker 1, who owns 10.20.0.1.
-    let setup = relay::Setup { worker: 0, inbox, others: vec![ours, into_others] };
+    let setup =
+        relay::Setup { worker: 0, workers: 2, inbox, others: vec![ours, into_others], fellows: Fellows::default() };
     let mut bench = Bench::start_in(Some(setup));
-    let setup = relay::Setup { worker: 1, inbox: others_inbox, others: vec![into_ours] };
+    let others = vec![into_ours];
+    let setup = relay::Setup { worker: 1, workers: 2, inbox: others_inbox, others, fellows: Fellows::default() };
     let mut other = Relay::start(setup).expect("a relay");
     let (far, mut answers) = (open("far"), ring("far"));
     for payload in [&b"* everybody"[..], b"1 for the other", b"0 for us"] {

@@ -125,6 +125,8 @@ impl Gate<'_> {
     fn ntlm(&self, scheme: Scheme, text: &[u8], session: &Ntlm) -> Shown {
         let Some(message) = base64(text) else { return Shown::Nothing };
         match session.take(&message) {
+            // A server without NTLM has no challenge to give, nor any names in one.
+            ntlm::Took::Opening if !self.offers(scheme) => Shown::Nothing,
             ntlm::Took::Opening => Shown::Opening(scheme, session.challenge(self.domain(), self.hostname, self.time)),
             ntlm::Took::Secret { kind, user, secret } => Shown::Secret { kind, user, secret, admitted: false },
             ntlm::Took::Nothing => Shown::Nothing,

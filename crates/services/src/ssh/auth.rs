@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     spec::SshSpec,
-    transport::End,
+    transport::{End, fill},
     wire::{Put, Reader, message},
 };
 use crate::{Account, message::secret_of};
@@ -30,6 +30,16 @@ pub(crate) struct Auth {
     failures: u32,
     asked: bool,
     admitted: bool,
+}
+
+/// Who came where: what a request does not say itself.
+pub(crate) struct Visit<'a> {
+    /// Accounts that are let in.
+    pub(crate) accounts: &'a Arc<[Account]>,
+    /// The client's version line.
+    pub(crate) client: &'a [u8],
+    /// The decoy's name.
+    pub(crate) hostname: &'a str,
 }
 
 /// What to do about a message.
@@ -76,12 +86,18 @@ impl Auth {
         &self.user
     }
 
+    /// Tells of a question that the client asked for and will not answer any more: an attempt without a secret.
+    pub(crate) fn tell_unanswered(&mut self, client: &[u8], told: &mut dyn FnMut(Detail)) {
+        if core::mem::take(&mut self.asked) {
+            told(secret_of(QUESTIONS, &self.user, b"", client, false));
+        }
+    }
+
     /// Handles a message; `told` takes what is to be observed.
     pub(crate) fn handle(
         &mut self,
         spec: &SshSpec,
-        accounts: &Arc<[Account]>,
-        client: &[u8],
+        visit: &Visit<'_>,
         payload: &[u8],
         told: &mut dyn FnMut(Detail),
     ) -> Answer {
@@ -90,10 +106,10 @@ impl Auth {
             Some(message::SERVICE_REQUEST) => self.handle_service(spec, reader),
             Some(message::USERAUTH_REQUEST) if self.admitted => Answer::Send(Vec::new()),
             Some(message::USERAUTH_REQUEST) if self.serves => {
-                self.handle_request(spec, accounts, client, reader, told).unwrap_or(Answer::End(End::Quietly))
+                self.handle_request(spec, visit, reader, told).unwrap_or(Answer::End(End::Quietly))
             }
             Some(message::USERAUTH_INFO_RESPONSE) if self.asked => {
-                self.handle_responses(accounts, client, reader, told).unwrap_or(Answer::End(End::Quietly))
+                self.handle_responses(visit, reader, told).unwrap_or(Answer::End(End::Quietly))
             }
             _ => Answer::Unimplemented,
         }
@@ -124,36 +140,38 @@ impl Auth {
     fn handle_request(
         &mut self,
         spec: &SshSpec,
-        accounts: &Arc<[Account]>,
-        client: &[u8],
+        visit: &Visit<'_>,
         mut reader: Reader<'_>,
         told: &mut dyn FnMut(Detail),
     ) -> Option<Answer> {
         let user = reader.string()?;
         let service = reader.string()?;
         let method = reader.string()?;
+        self.tell_unanswered(visit.client, told);
         let attempt = attempt(method, reader);
         let offered = spec.auth_methods.iter().any(|known| known.as_bytes() == plain(method));
         // What a server cannot read is still evidence of what was tried.
         let readable = ![user, service, method].iter().any(|text| text.contains(&0));
+        let changes = self.requests > 0 && (self.user != user || self.service != service);
+        let asks = offered && readable && !changes && method == QUESTIONS.as_bytes();
         let mut accepted = false;
-        if let Some(Attempt { kind, secret }) = attempt.as_ref().map(|(attempt, _)| attempt) {
+        // Of a question that is asked it is the answer that is told.
+        if let Some(Attempt { kind, secret }) = attempt.as_ref().map(|(attempt, _)| attempt).filter(|_| !asks) {
             accepted = readable
                 && offered
                 && *kind == "password"
                 && (self.requests == 0 || self.user == user)
                 && !secret.contains(&0)
-                && Account::admits(accounts, user, secret);
-            told(secret_of(kind, user, secret, client, accepted));
+                && Account::admits(visit.accounts, user, secret);
+            told(secret_of(kind, user, secret, visit.client, accepted));
         }
         if !readable {
             return None;
         }
-        self.asked = false;
         if self.requests == 0 {
             self.user = user.to_vec();
             self.service = service.to_vec();
-        } else if self.user != user || self.service != service {
+        } else if changes {
             let values: [(&str, &[u8]); 4] =
                 [("old_user", &self.user), ("old_service", &self.service), ("user", user), ("service", service)];
             return Some(Answer::End(End::with(&spec.answers.change_of_user, &values)));
@@ -165,9 +183,9 @@ impl Auth {
             }
             return Some(Answer::Refuse(Wait::Other));
         }
-        if offered && method == b"keyboard-interactive" {
+        if asks {
             self.asked = true;
-            return Some(Answer::Send(alloc::vec![self.question(spec)]));
+            return Some(Answer::Send(alloc::vec![self.question(spec, visit.hostname)]));
         }
         if offered && !attempt.as_ref().is_some_and(|(_, whole)| *whole) {
             return None;
@@ -181,7 +199,7 @@ impl Auth {
         Some(Answer::Refuse(wait))
     }
 
-    fn question(&self, spec: &SshSpec) -> Vec<u8> {
+    fn question(&self, spec: &SshSpec, hostname: &str) -> Vec<u8> {
         let mut payload = alloc::vec![message::USERAUTH_INFO_REQUEST];
         for _ in ["name", "instruction", "language"] {
             payload.put_string(b"");
@@ -189,7 +207,7 @@ impl Auth {
         payload.put_u32(u32::try_from(spec.prompts.len().max(1)).unwrap_or(1));
         let asked = spec.prompts.iter().map(String::as_str).chain(spec.prompts.is_empty().then_some(PROMPT));
         for prompt in asked {
-            payload.put_string(prompt.as_bytes());
+            payload.put_string(&fill(prompt, &[("hostname", hostname.as_bytes()), ("user", &self.user)]));
             payload.push(0);
         }
         payload
@@ -197,8 +215,7 @@ impl Auth {
 
     fn handle_responses(
         &mut self,
-        accounts: &Arc<[Account]>,
-        client: &[u8],
+        visit: &Visit<'_>,
         mut reader: Reader<'_>,
         told: &mut dyn FnMut(Detail),
     ) -> Option<Answer> {
@@ -208,9 +225,9 @@ impl Auth {
         for _ in 0..count {
             responses.push(reader.string()?);
         }
-        let accepted = matches!(responses.as_slice(), [only] if Account::admits(accounts, &self.user, only));
+        let accepted = matches!(responses.as_slice(), [only] if Account::admits(visit.accounts, &self.user, only));
         for response in &responses {
-            told(secret_of("keyboard-interactive", &self.user, response, client, accepted));
+            told(secret_of(QUESTIONS, &self.user, response, visit.client, accepted));
         }
         if accepted {
             self.admitted = true;
@@ -226,9 +243,11 @@ fn plain(method: &[u8]) -> &[u8] {
     if method == HOST_BOUND { b"publickey" } else { method }
 }
 
+const QUESTIONS: &str = "keyboard-interactive";
 const HOST_BOUND: &[u8] = b"publickey-hostbound-v00@openssh.com";
 
-/// What an attempt shows, and whether its message is whole. `None`: nothing was shown.
+/// What an attempt shows, and whether its message is whole. An attempt by which nothing is shown has no secret. `None`: its
+/// message ends before what it shows.
 fn attempt(method: &[u8], mut reader: Reader<'_>) -> Option<(Attempt, bool)> {
     match plain(method) {
         b"password" => {
@@ -245,7 +264,16 @@ fn attempt(method: &[u8], mut reader: Reader<'_>) -> Option<(Attempt, bool)> {
             let whole = bound && (!signed || reader.string().is_some()) && reader.is_empty();
             Some((Attempt { kind: "publickey", secret: fingerprint(algorithm, blob) }, whole))
         }
-        _ => None,
+        // RFC 4252 §9: names of host and user follow, and a signature.
+        b"hostbased" => {
+            let algorithm = reader.text()?;
+            let blob = reader.string()?;
+            Some((Attempt { kind: "hostbased", secret: fingerprint(algorithm, blob) }, true))
+        }
+        b"none" => Some((Attempt { kind: "none", secret: Vec::new() }, true)),
+        b"keyboard-interactive" => Some((Attempt { kind: QUESTIONS, secret: Vec::new() }, true)),
+        b"gssapi-with-mic" => Some((Attempt { kind: "gssapi-with-mic", secret: Vec::new() }, true)),
+        _ => Some((Attempt { kind: "other", secret: Vec::new() }, true)),
     }
 }
 

@@ -16,6 +16,8 @@ use crate::ShellSpec;
 pub struct SshSpec {
     /// The version line, without its end: `SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u5`.
     pub version: String,
+    /// Its end, with escapes; `\\r\\n` if left out.
+    pub version_end: String,
     /// Milliseconds until it is sent.
     pub version_delay_ms: u32,
     /// The server sends its KEXINIT without waiting for the client's version line.
@@ -59,7 +61,8 @@ pub struct SshSpec {
     pub password_delay_ms: (u32, u32),
     /// Text before authentication.
     pub auth_banner: String,
-    /// What `keyboard-interactive` asks, each a prompt whose answer is not shown; `Password: ` if left out.
+    /// What `keyboard-interactive` asks, each a prompt whose answer is not shown; `Password: ` if left out. `{user}` and
+    /// `{hostname}` stand for the client's user and the decoy's name.
     pub prompts: Vec<String>,
     /// Seconds until a client that has not logged in is cut off; 0: 120.
     pub login_grace_s: u32,
@@ -174,6 +177,10 @@ pub struct SshAnswers {
 impl SshSpec {
     pub(crate) fn to_client<'a>(&self, own: &'a [String], other: &'a [String]) -> &'a [String] {
         if own.is_empty() { other } else { own }
+    }
+
+    pub(crate) fn version_end(&self) -> &str {
+        if self.version_end.is_empty() { "\\r\\n" } else { &self.version_end }
     }
 
     pub(crate) fn group_bits(&self) -> (u32, u32) {

@@ -1,15 +1,17 @@
 //! The transport against packets made by hand; real clients are in `tests/ssh.rs`.
 
-use alloc::{boxed::Box, sync::Arc, vec, vec::Vec};
+use alloc::{boxed::Box, format, string::String, sync::Arc, vec, vec::Vec};
 
 use chaff_events::{Detail, Kind};
 
 use super::{
+    auth::{Answer, Auth, Visit},
     cipher::{CIPHERS, Cipher},
     kex::exchange::Method,
     mac::Mac,
     packet::{Corrupt, Keys, MAX_PACKET, Receiver, Sender},
     spec::SshSpec,
+    wire::{Put, message},
 };
 use crate::{
     Conversation, Output, ServiceKind, Shared,
@@ -244,4 +246,64 @@ fn the_lattice_hybrid_agrees_with_whoever_has_the_private_keys() {
     let hash = sha2::Sha256::new().chain_update(lattice).chain_update(curve.as_bytes()).finalize();
     assert_eq!(agreed.secret, [&[0, 0, 0, 32], hash.as_slice()].concat());
     assert_eq!(Method::MlKem768X25519.agree(&message[..message.len() - 1], &mut chance), None);
+}
+
+/// A request of authentication, as it is on the wire.
+fn request(user: &[u8], method: &[u8], rest: &[u8]) -> Vec<u8> {
+    let mut payload = vec![message::USERAUTH_REQUEST];
+    [user, b"ssh-connection", method].iter().for_each(|text| payload.put_string(text));
+    payload.extend_from_slice(rest);
+    payload
+}
+
+#[test]
+fn attempts_without_a_secret_are_told_as_well() {
+    let mut spec = product();
+    spec.auth_methods.push("keyboard-interactive".into());
+    let (accounts, mut told) = (Arc::from([]), Vec::new());
+    let mut auth = Auth::default();
+    let mut handle = |auth: &mut Auth, payload: &[u8]| {
+        let visit = Visit { accounts: &accounts, client: b"SSH-2.0-x", hostname: "nav-1" };
+        auth.handle(&spec, &visit, payload, &mut |detail| {
+            let Detail::Credential { username, secret_kind, secret, accepted: false, .. } = detail else { panic!() };
+            told.push((secret_kind, username, secret));
+        })
+    };
+    let mut service = vec![message::SERVICE_REQUEST];
+    service.put_string(b"ssh-userauth");
+    handle(&mut auth, &service);
+    let question = [&[0; 8][..]].concat();
+    handle(&mut auth, &request(b"root", b"none", b""));
+    handle(&mut auth, &request(b"root", b"gssapi-with-mic", &[0; 4]));
+    handle(&mut auth, &request(b"root", b"x\xff", b"y"));
+    // Asked for twice; the second time it is answered.
+    for _ in 0..2 {
+        assert!(matches!(handle(&mut auth, &request(b"root", b"keyboard-interactive", &question)), Answer::Send(_)));
+    }
+    let mut answer = vec![message::USERAUTH_INFO_RESPONSE, 0, 0, 0, 1];
+    answer.put_string(b"secret");
+    handle(&mut auth, &answer);
+    // Neither whether a key would do nor another user is asked in vain.
+    let mut key = vec![0];
+    [&b"ssh-ed25519"[..], b"\0\0\0\x0bssh-ed25519"].iter().for_each(|text| key.put_string(text));
+    handle(&mut auth, &request(b"root", b"publickey", &key));
+    assert!(matches!(handle(&mut auth, &request(b"anna", b"keyboard-interactive", &question)), Answer::End(_)));
+    let told: Vec<_> = told
+        .iter()
+        .map(|(kind, user, secret)| {
+            format!("{kind} {} {}", String::from_utf8_lossy(user), String::from_utf8_lossy(secret))
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "none root ",
+            "gssapi-with-mic root ",
+            "other root ",
+            "keyboard-interactive root ",
+            "keyboard-interactive root secret",
+            "publickey root ssh-ed25519 SHA256:5/gdC8tsZ+1R7UnoiM4pMal9U3M82idPVzt95oIw3hQ",
+            "keyboard-interactive anna ",
+        ]
+    );
 }

@@ -438,7 +438,7 @@ fn can_be_read(payload: &[u8]) -> Option<()> {
 }
 
 /// Puts `values` into a text, whatever octets they are.
-fn fill(text: &str, values: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn fill(text: &str, values: &[(&str, &[u8])]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, from)) = rest.split_once('{') {

@@ -61,14 +61,16 @@ impl Server {
         self.facts.lock().unwrap().clone()
     }
 
-    /// Names and passwords that were offered.
+    /// Names and secrets that were offered; without SSH's `none`, by which clients ask what there is.
     pub(crate) fn credentials(&self) -> Vec<String> {
         let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
         let mut all: Vec<_> = self
             .facts()
             .iter()
             .filter_map(|(_, _, detail)| match detail {
-                Detail::Credential { username, secret, .. } => Some(format!("{}/{}", text(username), text(secret))),
+                Detail::Credential { username, secret, secret_kind, .. } if secret_kind != "none" => {
+                    Some(format!("{}/{}", text(username), text(secret)))
+                }
                 _ => None,
             })
             .collect();

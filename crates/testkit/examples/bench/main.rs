@@ -2,6 +2,7 @@
 //! several; the table says what was run.
 
 mod doors;
+mod nodes;
 
 use std::{
     net::Ipv4Addr,
@@ -59,6 +60,19 @@ const PARTS: [(&str, Measure); 6] = [
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
+    if let [part, rest @ ..] = &wanted[..]
+        && part == "nodes"
+    {
+        let number = rest.first().map_or(Ok(nodes::NODES), |word| word.parse());
+        match (number, rest.len()) {
+            (Ok(number), 0 | 1) if (1..=nodes::MOST).contains(&number) => nodes::measure(&binary(), number),
+            _ => {
+                eprintln!("usage: bench nodes [N], of 1 to {}", nodes::MOST);
+                std::process::exit(2);
+            }
+        }
+        return;
+    }
     if let Some(unknown) = wanted.iter().find(|word| PARTS.iter().all(|(name, _)| name != word)) {
         let names = PARTS.map(|(name, _)| name).join(", ");
         eprintln!("no part of the bench is named {unknown:?}; there are {names}");

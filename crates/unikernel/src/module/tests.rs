@@ -32,7 +32,7 @@ fn module() -> BootModule {
         chaff: ChaffSpec { packets_per_second: 1 },
         part: PartSpec::default(),
     };
-    BootModule { entropy: [9; 32], now: 5, utc: UtcNanos(6), fleet }
+    BootModule { entropy: [9; 32], now: 5, utc: UtcNanos(6), counter_khz: Some(2_400_000), fleet }
 }
 
 #[test]

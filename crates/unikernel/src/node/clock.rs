@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::{__cpuid, __cpuid_count};
 
-use chaff_unikernel::ticks::{LONGEST_WAIT_NS, Ticks, measured_khz, scaled_khz};
+use chaff_unikernel::ticks::{LONGEST_WAIT_NS, Ticks, is_about, measured_khz, scaled_khz};
 
 use crate::{
     interrupts::{self, TIMER, TIMER_ENTRY, TIMER_LEFT, TIMER_START},
@@ -12,7 +12,9 @@ use crate::{
 /// The timer counts at this speed where it measures: QEMU's and KVM's bus.
 const BUS_KHZ: u64 = 1_000_000;
 /// How long it is measured: 10 ms, off by the time of reading a register, some 20 parts in a million.
-const MEASURED: u32 = 10_000_000;
+const MEASURED_US: u32 = 10_000;
+/// How long what the host says is looked at: half a millisecond, enough to see that another counter is meant.
+const LOOKED_AT_US: u32 = 500;
 /// The register of a deadline in ticks (Intel SDM 3A §10.5.4.1).
 const DEADLINE: u32 = 0x6e0;
 
@@ -28,15 +30,18 @@ struct KvmClock([u32; 8]);
 static mut KVM_CLOCK: KvmClock = KvmClock([0; 8]);
 
 impl Clock {
-    /// `now` is what the host's clock reads about now.
-    pub(crate) fn start(now: u64) -> Self {
+    /// `now` is what the host's clock reads about now, `host_khz` what it says of the counter's speed.
+    pub(crate) fn start(now: u64, host_khz: Option<u64>) -> Self {
         let deadline = __cpuid(1).ecx & 1 << 24 != 0;
         let begin = counter();
         let told = told_khz();
         let (khz, timer_khz) = match told {
             Some(khz) if deadline => (khz, BUS_KHZ),
-            Some(khz) => (khz, measure(khz, true)),
-            None => (measure(BUS_KHZ, false), BUS_KHZ),
+            Some(khz) => (khz, measure(khz, true, MEASURED_US)),
+            None => {
+                let seen = |khz: &u64| is_about(*khz, measure(BUS_KHZ, false, LOOKED_AT_US));
+                (host_khz.filter(seen).unwrap_or_else(|| measure(BUS_KHZ, false, MEASURED_US)), BUS_KHZ)
+            }
         };
         interrupts::write(TIMER_ENTRY, if deadline { 0b10 << 17 } else { 0 } | u32::from(TIMER));
         Self { ticks: Ticks::new(khz, begin, now), deadline, timer: Ticks::new(timer_khz, 0, 0) }
@@ -45,6 +50,11 @@ impl Clock {
     /// What the host's clock reads.
     pub(crate) fn now(&self) -> u64 {
         self.ticks.nanoseconds(counter())
+    }
+
+    /// How long so many ticks are.
+    pub(crate) fn microseconds(&self, ticks: u64) -> u64 {
+        self.ticks.microseconds(ticks)
     }
 
     /// Sleeps until an interrupt, for `ns` at most.
@@ -78,13 +88,13 @@ fn told_khz() -> Option<u64> {
     }
 }
 
-/// Lets the timer and the counter run beside each other. The speed of the one that is not known.
-fn measure(known_khz: u64, timer_is_unknown: bool) -> u64 {
+/// Lets the timer and the counter run beside each other, for `us`. The speed of the one that is not known.
+fn measure(known_khz: u64, timer_is_unknown: bool, us: u32) -> u64 {
     interrupts::write(TIMER_START, u32::MAX);
     let (begin, left) = (counter(), interrupts::read(TIMER_LEFT));
     let ended = || match timer_is_unknown {
-        true => counter() - begin >= known_khz * 10,
-        false => left.wrapping_sub(interrupts::read(TIMER_LEFT)) >= MEASURED,
+        true => counter() - begin >= known_khz * u64::from(us) / 1_000,
+        false => left.wrapping_sub(interrupts::read(TIMER_LEFT)) >= us * 1_000,
     };
     while !ended() {
         core::hint::spin_loop();

@@ -29,6 +29,7 @@ use chaff_unikernel::{
 
 /// The first Rust that runs. `at`: where the hypervisor says what there is.
 extern "C" fn main(at: u64) -> ! {
+    let begun = machine::counter();
     let info = StartInfo::read(&Physical, at).expect("no start_info");
     let image = paging::image();
     let layout = paging::layout(info.ram_end(image).expect("no memory holds the image"));
@@ -43,7 +44,7 @@ extern "C" fn main(at: u64) -> ! {
     let module = info.module.map_or(&[][..], octets);
     let module = BootModule::decode(module).unwrap_or_else(|error| panic!("{error}"));
     let devices = virtio::Devices::find(command_line);
-    work::run(module, devices)
+    work::run(begun, module, devices)
 }
 
 /// What the loader left in memory.

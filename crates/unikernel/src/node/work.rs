@@ -1,6 +1,6 @@
 //! The loop: frames and words of the host in, engine, frames and observations out; with nothing to do it sleeps.
 
-use alloc::vec::Vec;
+use alloc::{collections::VecDeque, vec::Vec};
 
 use chaff_engine::{Engine, Output};
 use chaff_events::UtcNanos;
@@ -11,13 +11,18 @@ use chaff_unikernel::{
 
 use crate::{
     clock::Clock,
-    machine::{draw, end},
+    machine::{counter, draw, end},
     memory, panic,
     virtio::{Device, Devices},
 };
 
 /// Frames handled before their answers go out.
 const AT_ONCE: usize = 16;
+/// Frames that wait for room on the card: the pieces of two datagrams of the longest, which leave at once. What comes then
+/// is lost, as it is on any host's queue.
+const BACKLOG: usize = 96;
+/// How soon the card is looked at again while any wait, should it not say by itself that it has room.
+const AGAIN_NS: u64 = 1_000_000;
 /// How far the engine's clock is moved at the end, so that it gives out what it was still folding.
 const FOLDING_NS: u64 = 60_000_000_000;
 /// How long the host may take to acknowledge the last observations.
@@ -31,6 +36,8 @@ struct Node {
     engine: Engine,
     clock: Clock,
     card: Device,
+    /// What the card had no room for yet.
+    backlog: VecDeque<Vec<u8>>,
     console: Option<Device>,
     reporter: Reporter,
     /// What the console had no room for yet, from `said` on.
@@ -41,15 +48,15 @@ struct Node {
     end_at: Option<u64>,
 }
 
-/// Works until the host wants the end.
-pub(crate) fn run(module: BootModule, devices: Devices) -> ! {
-    let BootModule { mut entropy, now, utc, fleet } = module;
+/// Works until the host wants the end. `begun` is what the counter read at the entry.
+pub(crate) fn run(begun: u64, module: BootModule, devices: Devices) -> ! {
+    let BootModule { mut entropy, now, utc, counter_khz, fleet } = module;
     for part in entropy.chunks_exact_mut(8) {
         let drawn = draw().unwrap_or(0).to_le_bytes();
         part.iter_mut().zip(drawn).for_each(|(octet, drawn)| *octet ^= drawn);
     }
     let run = draw().unwrap_or(now);
-    let clock = Clock::start(now);
+    let clock = Clock::start(now, counter_khz);
     let card = devices.card.expect("no virtio card");
     #[cfg(feature = "hole")]
     let (name, own) = fleet.decoys.first().map(|decoy| (decoy.name.clone(), decoy.mac.0)).unwrap_or_default();
@@ -58,6 +65,7 @@ pub(crate) fn run(module: BootModule, devices: Devices) -> ! {
         engine,
         clock,
         card,
+        backlog: VecDeque::new(),
         console: devices.console,
         reporter: Reporter::new(run),
         saying: Vec::new(),
@@ -69,7 +77,8 @@ pub(crate) fn run(module: BootModule, devices: Devices) -> ! {
         panic::tell_on(console);
     }
     let (used, all) = memory::used();
-    node.reporter.handle_line(&alloc::format!("up; {used} of {all} octets of memory in use"));
+    let took = node.clock.microseconds(counter().saturating_sub(begun));
+    node.reporter.handle_line(&alloc::format!("up; {used} of {all} octets of memory in use; {took} µs from the entry"));
     loop {
         node.turn();
         #[cfg(feature = "hole")]
@@ -92,12 +101,14 @@ impl Node {
             self.wake = None;
             self.engine.handle_wake(now);
         }
+        self.catch_up();
         self.give_out();
         let stuck = self.speak();
         self.end_if_due(now, stuck);
         if received < AT_ONCE {
             let now = self.clock.now();
-            let until = [self.wake, self.end_at].into_iter().flatten().min().unwrap_or(u64::MAX);
+            let again = (!self.backlog.is_empty()).then_some(now.saturating_add(AGAIN_NS));
+            let until = [self.wake, self.end_at, again].into_iter().flatten().min().unwrap_or(u64::MAX);
             // What came since is pending as an interrupt, which ends the sleep at once.
             if until > now {
                 self.clock.sleep(until - now);
@@ -136,12 +147,26 @@ impl Node {
         }
     }
 
+    /// Sends what waited for room.
+    fn catch_up(&mut self) {
+        while let Some(frame) = self.backlog.front() {
+            if !self.card.send(frame) {
+                return;
+            }
+            self.backlog.pop_front();
+        }
+    }
+
     /// Sends and notes what the engine has to give.
     fn give_out(&mut self) {
         while let Some(output) = self.engine.poll() {
             match output {
-                // A card without room loses the frame, as any does.
-                Output::Transmit { frame, .. } => _ = self.card.send(frame),
+                Output::Transmit { frame, .. } => {
+                    let sent = self.backlog.is_empty() && self.card.send(frame);
+                    if !sent && self.backlog.len() < BACKLOG {
+                        self.backlog.push_back(frame.to_vec());
+                    }
+                }
                 Output::Observe(observation) => self.reporter.handle_observation(observation),
                 Output::Wake(at) => self.wake = Some(at),
             }

@@ -30,3 +30,10 @@ fn speeds_are_measured_and_read() {
         assert_eq!(scaled_khz(multiplier, shift), None);
     }
 }
+
+#[test]
+fn what_a_host_says_of_the_counter_is_taken_if_it_can_be() {
+    assert!(is_about(2_400_000, 2_400_000) && is_about(2_400_000, 2_300_000) && is_about(2_400_000, 2_500_000));
+    assert!(!is_about(2_400_000, 1_000_000) && !is_about(2_400_000, 3_000_000) && !is_about(0, 0));
+    assert_eq!(Ticks::new(2_000_000, 5, 0).microseconds(3_000_000), 1_500);
+}

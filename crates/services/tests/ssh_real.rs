@@ -1,0 +1,439 @@
+//! Every product of SSH that says to be equal to a real one, beside that real one: what ssh-audit and nmap say of both, the
+//! HASSH of the server, and the limits that each sets to its clients. The ordinary run does so with the two servers of the
+//! machine's own Debian 12, the thorough one with those of all suites.
+
+mod daemon;
+mod server;
+mod sshd;
+
+use std::{
+    fmt::Debug,
+    fs,
+    io::{ErrorKind, Read, Write},
+    net::{Ipv4Addr, SocketAddrV4, TcpStream},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use chaff_services::{ServiceKind, SshSpec, SshStartups};
+use daemon::Daemon;
+use md5::{Digest, Md5};
+use server::Server;
+
+/// In so much time a server answers that means to, on a machine that has more to do.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// After so long a silence a server that has greeted is waiting.
+const SILENCE: Duration = Duration::from_millis(400);
+/// Seconds for a login, where a test waits for their end.
+const GRACE_S: u32 = 2;
+/// Clients that come in a row where chance decides about some of them.
+const CROWD: usize = 60;
+/// Clients that come and go until one is turned away.
+const MOST: usize = 60;
+
+/// A product and the real server that it says to be.
+struct Pair {
+    product: &'static str,
+    suite: &'static str,
+    program: &'static str,
+}
+
+const SSHD: &str = "usr/sbin/sshd";
+const DROPBEAR: &str = "usr/sbin/dropbear";
+const PAIRS: [Pair; 9] = [
+    Pair { product: "openssh-8.2-ubuntu20.04", suite: "focal", program: SSHD },
+    Pair { product: "openssh-8.4-debian11", suite: "bullseye", program: SSHD },
+    Pair { product: "openssh-9.2-debian12", suite: "bookworm", program: SSHD },
+    Pair { product: "openssh-10.0-debian13", suite: "trixie", program: SSHD },
+    Pair { product: "openssh-8.9-ubuntu22.04", suite: "jammy", program: SSHD },
+    Pair { product: "openssh-9.6-ubuntu24.04", suite: "noble", program: SSHD },
+    Pair { product: "dropbear-2020.81", suite: "bullseye", program: DROPBEAR },
+    Pair { product: "dropbear-2022.83", suite: "bookworm", program: DROPBEAR },
+    Pair { product: "dropbear-2025.89", suite: "trixie", program: DROPBEAR },
+];
+
+impl Pair {
+    fn is_openssh(&self) -> bool {
+        self.program == SSHD
+    }
+
+    /// Whether sources that come to nothing are turned away.
+    fn punishes(&self) -> bool {
+        self.spec().penalties.is_some()
+    }
+
+    /// The real one, with options in the form `Keyword=value`.
+    fn real(&self, options: &[&str]) -> Daemon {
+        let options: Vec<&str> = options.iter().flat_map(|option| ["-o", option]).collect();
+        sshd::of_suite(self.suite, self.program, if self.is_openssh() { &options } else { &[] })
+    }
+
+    /// The real one without what would turn a test's own connections away.
+    fn patient(&self) -> Daemon {
+        let options = ["MaxStartups=1000", "PerSourcePenalties=no"];
+        self.real(if self.punishes() { &options } else { &options[..1] })
+    }
+
+    /// The product as its newest revision, which is the one that was recorded.
+    fn spec(&self) -> SshSpec {
+        product(self.product)
+    }
+}
+
+fn product(name: &str) -> SshSpec {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        #[serde(default)]
+        revisions: Vec<String>,
+    }
+    #[derive(serde::Deserialize)]
+    struct File {
+        kind: ServiceKind,
+    }
+    let path = format!("{}/../../profiles/services/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(&path).unwrap();
+    let head: Head = toml::from_str(&text).unwrap();
+    let newest = head.revisions.last().map_or("", String::as_str);
+    let file: File = toml::from_str(&text.replace("{revision}", newest)).unwrap();
+    let ServiceKind::Ssh(spec) = file.kind else { panic!("{path} is no SSH server") };
+    (*spec).clone()
+}
+
+fn start(spec: SshSpec) -> Server {
+    Server::start(ServiceKind::Ssh(Arc::new(spec)))
+}
+
+fn patient(spec: SshSpec) -> SshSpec {
+    SshSpec { startups: None, startups_per_source: 0, penalties: None, ..spec }
+}
+
+/// The product with three clients at a time that have not logged in.
+fn of_three(spec: SshSpec) -> SshSpec {
+    SshSpec { startups: Some(SshStartups { begin: 3, rate: 100, full: 3 }), ..spec }
+}
+
+/// The product with little time for a login.
+fn of_grace(spec: SshSpec) -> SshSpec {
+    SshSpec { login_grace_s: GRACE_S, ..spec }
+}
+
+#[test]
+fn tools_say_the_same_of_the_servers_of_this_machine() {
+    let sshd = sshd::openssh();
+    let ours = start(patient(product("openssh-9.2-debian12")));
+    // As published of this server.
+    assert_eq!(hassh(sshd.port), "425d29fe50d8e4f5e37efb6e24bcf660");
+    compare("openssh-9.2-debian12", ours.port, sshd.port);
+    let dropbear = sshd::dropbear();
+    let ours = start(patient(product("dropbear-2022.83")));
+    assert_eq!(hassh(dropbear.port), "e1a0b5f8d334ec70fe937b2d5ff8d0b6");
+    assert_eq!(hassh(ours.port), hassh(dropbear.port));
+}
+
+#[test]
+#[ignore = "soak: minutes, and servers of other suites"]
+fn soak_tools_say_the_same_of_every_product_and_the_real_one() {
+    for pair in &PAIRS {
+        let (ours, real) = (start(patient(pair.spec())), pair.patient());
+        assert_eq!(kexinit(ours.port), kexinit(real.port), "{}", pair.product);
+        compare(pair.product, ours.port, real.port);
+    }
+}
+
+#[test]
+fn limits_are_those_of_the_servers_of_this_machine() {
+    let (ours, real) = (start(of_three(product("openssh-9.2-debian12"))), sshd::openssh_with("MaxStartups 3:100:3\n"));
+    let hasty = start(of_grace(product("openssh-9.2-debian12")));
+    let hasty_sshd = sshd::openssh_with(&format!("LoginGraceTime {GRACE_S}\n"));
+    let (small, dropbear) = (start(product("dropbear-2022.83")), sshd::dropbear());
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let (of_ours, of_real) = both(ours.port, real.port, |port| crowd(port, 5));
+            let refused = |said: &&String| said.ends_with("Exceeded MaxStartups\\r\\n, closed");
+            assert_eq!(of_real.iter().filter(refused).count(), 2, "{of_real:?}");
+            assert_eq!(of_ours, of_real);
+        });
+        scope.spawn(|| {
+            let (of_ours, of_real) = both(hasty.port, hasty_sshd.port, late);
+            assert_eq!(of_ours, of_real);
+        });
+        scope.spawn(|| {
+            let (of_ours, of_real) = both(small.port, dropbear.port, |port| crowd(port, 7));
+            assert_eq!(of_ours, of_real);
+        });
+    });
+}
+
+#[test]
+#[ignore = "soak: minutes, and servers of other suites"]
+fn soak_limits_of_every_product_are_those_of_the_real_one() {
+    for pair in &PAIRS {
+        let name = pair.product;
+        eprintln!("── {name}");
+        if pair.is_openssh() {
+            let (ours, real) = (start(of_three(pair.spec())), pair.real(&["MaxStartups=3:100:3"]));
+            equal(name, ours.port, real.port, |port| crowd(port, 5));
+            let (ours, real) = (start(of_grace(pair.spec())), pair.real(&[&format!("LoginGraceTime={GRACE_S}")]));
+            equal(name, ours.port, real.port, late);
+            // As they ship: of the first ten none is turned away, of so many some are.
+            for (whose, port) in [("ours", start(pair.spec()).port), ("real", pair.real(&[]).port)] {
+                let said = crowd(port, CROWD);
+                let refused: Vec<usize> = (0..CROWD).filter(|place| !said[*place].ends_with("open")).collect();
+                assert!(refused.first().is_some_and(|first| *first >= 10), "{name}, {whose}: {refused:?}");
+            }
+        } else {
+            // Five of a source, thirty of all.
+            let (ours, real) = (start(pair.spec()), pair.real(&[]));
+            equal(name, ours.port, real.port, |port| crowd(port, 7));
+            let all = |port: u16| {
+                let held: Vec<_> = (1..=33).map(|place| opened(port, Ipv4Addr::new(127, 0, 3, place))).collect();
+                held.into_iter().map(|mut stream| heard(&mut stream)).collect::<Vec<_>>()
+            };
+            equal(name, ours.port, real.port, all);
+        }
+        let (ours, real) = (start(patient(pair.spec())), pair.patient());
+        equal(name, ours.port, real.port, passwords);
+    }
+}
+
+#[test]
+#[ignore = "soak: a server of another suite"]
+fn soak_sources_that_come_to_nothing_are_turned_away_as_by_the_real_one() {
+    let pair = PAIRS.iter().find(|pair| pair.punishes()).unwrap();
+    // Without a login, which costs a second each, and with a login that fails, which costs five: both until more than
+    // fifteen have come together. The real one counts when a process has ended, and clients that only look come faster.
+    for fails in [false, true] {
+        let (ours, real) = (start(pair.spec()), pair.real(&[]));
+        let (of_ours, of_real) = both(ours.port, real.port, |port| until_turned_away(port, fails));
+        assert_eq!(of_ours.1, of_real.1);
+        assert!(of_ours.0.abs_diff(of_real.0) <= if fails { 1 } else { 5 }, "{of_ours:?} {of_real:?}");
+    }
+}
+
+/// What ssh-audit and nmap print of both, but for what no two servers share.
+fn compare(name: &str, ours: u16, real: u16) {
+    // The first client of a decoy with an RSA key waits while it is searched for, longer than ssh-audit does on a machine
+    // that has more to do.
+    let keys = run("ssh-keyscan", &["-T", "60", "-t", "rsa", "-p", &ours.to_string(), "127.0.0.1"]);
+    assert!(keys.contains(" ssh-rsa "), "{name}: {keys}");
+    let said = equal(name, ours, real, audit);
+    assert!(said.contains("\"kex\""), "{name}: {said}");
+    let said = equal(name, ours, real, nmap);
+    assert!(said.contains("kex_algorithms"), "{name}: {said}");
+    equal(name, ours, real, hassh);
+}
+
+/// The same of both, at the same time.
+fn both<T: Send>(ours: u16, real: u16, ask: impl Fn(u16) -> T + Sync) -> (T, T) {
+    thread::scope(|scope| {
+        let of_ours = scope.spawn(|| ask(ours));
+        let of_real = ask(real);
+        (of_ours.join().unwrap(), of_real)
+    })
+}
+
+/// Asserts that both give the same, and returns it.
+fn equal<T: Debug + PartialEq + Send>(name: &str, ours: u16, real: u16, ask: impl Fn(u16) -> T + Sync) -> T {
+    let (of_ours, of_real) = both(ours, real, ask);
+    assert_eq!(of_ours, of_real, "{name}");
+    of_real
+}
+
+/// The report of ssh-audit, line by line, without fingerprints of keys and the port.
+fn audit(port: u16) -> String {
+    let said = run("ssh-audit", &["-4", "-n", "-jj", "-p", &port.to_string(), "127.0.0.1"]);
+    let port = port.to_string();
+    let own = |line: &&str| !["\"hash\"", "\"fp\"", "\"target\"", "\"ip\""].iter().any(|field| line.contains(field));
+    said.lines().filter(own).map(|line| line.replace(&port, "PORT")).collect::<Vec<_>>().join("\n")
+}
+
+/// One script, since the order of two is chance.
+fn nmap(port: u16) -> String {
+    let port = port.to_string();
+    let said = run("nmap", &["-Pn", "-n", "-sV", "-p", &port, "--script", "ssh2-enum-algos", "127.0.0.1"]);
+    let lines = said.lines().skip_while(|line| !line.starts_with("PORT")).skip(1);
+    let lines = lines.take_while(|line| !line.starts_with("Service detection"));
+    lines.map(|line| line.replace(&port, "PORT")).collect::<Vec<_>>().join("\n")
+}
+
+fn run(program: &str, words: &[&str]) -> String {
+    let output = Command::new("timeout").arg("120").arg(program).args(words).output().unwrap();
+    assert_ne!(output.status.code(), Some(127), "{program} is not installed");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The lists of the server's KEXINIT and what follows them, without the cookie.
+fn kexinit(port: u16) -> Vec<u8> {
+    let mut stream = opened(port, Ipv4Addr::LOCALHOST);
+    stream.write_all(b"SSH-2.0-x\r\n").unwrap();
+    let mut octet = [0];
+    while octet != *b"\n" {
+        stream.read_exact(&mut octet).unwrap();
+    }
+    let mut head = [0; 5];
+    stream.read_exact(&mut head).unwrap();
+    let length = usize::try_from(u32::from_be_bytes([head[0], head[1], head[2], head[3]])).unwrap();
+    let mut rest = vec![0; length - 1];
+    stream.read_exact(&mut rest).unwrap();
+    rest.truncate(rest.len() - usize::from(head[4]));
+    rest.split_off(17)
+}
+
+/// MD5 of key exchanges, and of ciphers, MACs and compressions to the client (github.com/salesforce/hassh).
+fn hassh(port: u16) -> String {
+    let init = kexinit(port);
+    let mut lists = Vec::new();
+    let mut rest = init.as_slice();
+    for _ in 0..8 {
+        let (length, after) = rest.split_at(4);
+        let length = usize::try_from(u32::from_be_bytes(length.try_into().unwrap())).unwrap();
+        let (list, after) = after.split_at(length);
+        lists.push(std::str::from_utf8(list).unwrap());
+        rest = after;
+    }
+    let text = [lists[0], lists[3], lists[5], lists[7]].join(";");
+    Md5::digest(text.as_bytes()).iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// What each of so many clients hears that come one after the other, say nothing and stay.
+fn crowd(port: u16, count: usize) -> Vec<String> {
+    let mut held = Vec::new();
+    let mut said = Vec::new();
+    for _ in 0..count {
+        let mut stream = opened(port, Ipv4Addr::LOCALHOST);
+        // Each is waited for, so that the server has counted it before the next one comes.
+        said.push(heard(&mut stream));
+        held.push(stream);
+    }
+    said
+}
+
+/// What a server says first, and whether it stays.
+fn heard(stream: &mut TcpStream) -> String {
+    let (mut all, mut buffer) = (Vec::new(), [0; 4096]);
+    let end = loop {
+        let patience = if all.is_empty() { PATIENCE } else { SILENCE };
+        stream.set_read_timeout(Some(patience)).unwrap();
+        match stream.read(&mut buffer) {
+            Ok(0) => break "closed",
+            Ok(count) => all.extend_from_slice(&buffer[..count]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break "open",
+            Err(_) => break "reset",
+        }
+    };
+    // What comes behind the version line has chance in it.
+    let line = all.iter().position(|octet| *octet == b'\n').map_or(all.len(), |end| end + 1);
+    format!("{}, {end}", all[..line].escape_ascii())
+}
+
+/// What a server says first.
+fn first_line(stream: &mut TcpStream) -> String {
+    let (mut line, mut octet) = (Vec::new(), [0]);
+    while line.last() != Some(&b'\n') && matches!(stream.read(&mut octet), Ok(1)) {
+        line.extend(octet);
+    }
+    line.escape_ascii().to_string()
+}
+
+/// How a server ends the connections of clients that do not log in, one that says nothing and one that says its name.
+fn late(port: u16) -> Vec<&'static str> {
+    thread::scope(|scope| {
+        let all = [&b""[..], b"SSH-2.0-x\r\n"].map(|says| scope.spawn(move || end_of_a_silent_client(port, says)));
+        all.map(|one| one.join().unwrap()).to_vec()
+    })
+}
+
+fn end_of_a_silent_client(port: u16, says: &[u8]) -> &'static str {
+    let begun = Instant::now();
+    let mut stream = opened(port, Ipv4Addr::LOCALHOST);
+    stream.write_all(says).unwrap();
+    let mut buffer = [0; 4096];
+    let end = loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => break "closed",
+            Ok(_) => {}
+            Err(error) => break if error.kind() == ErrorKind::ConnectionReset { "reset" } else { "open" },
+        }
+    };
+    let grace = Duration::from_secs(u64::from(GRACE_S));
+    assert!(begun.elapsed() >= grace - Duration::from_millis(200), "{port}: too soon");
+    end
+}
+
+/// Passwords that an OpenSSH client is asked for until the end, and how it ends.
+fn passwords(port: u16) -> (usize, String) {
+    let folder = Folder::new();
+    let said = ssh(port, &folder, &["-o", "NumberOfPasswordPrompts=20"]);
+    let asked = fs::read_to_string(folder.0.join("asked")).unwrap_or_default().lines().count();
+    let last = said.lines().filter(|line| !line.starts_with("debug1")).collect::<Vec<_>>().join("\n");
+    (asked, last.replace(&port.to_string(), "PORT"))
+}
+
+/// Clients that come and go until one is turned away, and what that one hears.
+fn until_turned_away(port: u16, fails: bool) -> (usize, String) {
+    let folder = Folder::new();
+    for count in 0..MOST {
+        if fails && count > 0 {
+            ssh(port, &folder, &["-o", "NumberOfPasswordPrompts=1"]);
+        }
+        // Quickly, since what has come together passes with time.
+        let said = first_line(&mut opened(port, Ipv4Addr::LOCALHOST));
+        if !said.starts_with("SSH-2.0-") {
+            return (count, said);
+        }
+    }
+    (MOST, "nobody".to_owned())
+}
+
+/// The OpenSSH client as nobody in particular, with wrong passwords; what it says.
+fn ssh(port: u16, folder: &Folder, options: &[&str]) -> String {
+    let output = Command::new("timeout")
+        .args(["120", "ssh", "-F", "/dev/null", "-p", &port.to_string(), "-l", "nobody-here"])
+        .args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=INFO"])
+        .args(["-o", "PreferredAuthentications=password", "-o", "IdentityAgent=none"])
+        .args(options)
+        .args(["127.0.0.1", "true"])
+        .env("SSH_ASKPASS", folder.0.join("askpass"))
+        .env("SSH_ASKPASS_REQUIRE", "force")
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A folder with a program that gives a wrong password and notes that it was asked.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("ssh-real-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let script = format!("#!/bin/sh\necho x >> '{}'\necho wrong\n", folder.join("asked").display());
+        fs::write(folder.join("askpass"), script).unwrap();
+        fs::set_permissions(folder.join("askpass"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left lies below target, where nobody minds it.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A connection of this source.
+fn opened(port: u16, source: Ipv4Addr) -> TcpStream {
+    use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&socket, &SocketAddrV4::new(source, 0)).unwrap();
+    connect(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
