@@ -149,7 +149,7 @@ fn key_exchange(
     let signed = [choice.hello.random.as_slice(), random, &parameters].concat();
     let signature = match choice.scheme {
         Some(scheme) => key.sign(scheme, &signed, &mut line.chance)?,
-        None => key.sign_as_of_old(&signed, &mut line.chance)?,
+        None => key.sign_as_of_old(&signed)?,
     };
     Some(message(SERVER_KEY_EXCHANGE, |out| {
         out.extend_from_slice(&parameters);
@@ -192,7 +192,7 @@ impl Exchanging {
             let mut made_up = alloc::vec![0; 48];
             line.chance.fill_bytes(&mut made_up);
             // RFC 5246 §7.4.7.1: what does not decrypt is only found out by Finished.
-            let secret = self.key.decrypt(sealed, &mut line.chance);
+            let secret = self.key.decrypt(sealed);
             let fits =
                 |secret: &Vec<u8>| secret.len() == 48 && secret.starts_with(&self.choice.hello.version.to_be_bytes());
             return Ok(secret.filter(fits).unwrap_or(made_up));

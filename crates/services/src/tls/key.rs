@@ -56,21 +56,13 @@ impl PrivateKey {
     pub(super) fn sign(&self, scheme: Scheme, message: &[u8], chance: &mut ChaCha8Rng) -> Option<Vec<u8>> {
         match self {
             Self::Rsa(key) => match scheme {
-                Scheme::RsaPkcs1Sha224 => {
-                    key.sign_with_rng(chance, Pkcs1v15Sign::new::<Sha224>(), &Sha224::digest(message))
-                }
-                Scheme::RsaPkcs1Sha256 => {
-                    key.sign_with_rng(chance, Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message))
-                }
-                Scheme::RsaPkcs1Sha384 => {
-                    key.sign_with_rng(chance, Pkcs1v15Sign::new::<Sha384>(), &Sha384::digest(message))
-                }
-                Scheme::RsaPkcs1Sha512 => {
-                    key.sign_with_rng(chance, Pkcs1v15Sign::new::<Sha512>(), &Sha512::digest(message))
-                }
-                Scheme::RsaPssRsaeSha256 => key.sign_with_rng(chance, Pss::<Sha256>::new(), &Sha256::digest(message)),
-                Scheme::RsaPssRsaeSha384 => key.sign_with_rng(chance, Pss::<Sha384>::new(), &Sha384::digest(message)),
-                Scheme::RsaPssRsaeSha512 => key.sign_with_rng(chance, Pss::<Sha512>::new(), &Sha512::digest(message)),
+                Scheme::RsaPkcs1Sha224 => key.sign(Pkcs1v15Sign::new::<Sha224>(), &Sha224::digest(message)),
+                Scheme::RsaPkcs1Sha256 => key.sign(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message)),
+                Scheme::RsaPkcs1Sha384 => key.sign(Pkcs1v15Sign::new::<Sha384>(), &Sha384::digest(message)),
+                Scheme::RsaPkcs1Sha512 => key.sign(Pkcs1v15Sign::new::<Sha512>(), &Sha512::digest(message)),
+                Scheme::RsaPssRsaeSha256 => key.sign_with_rng(chance, unblinded::<Sha256>(), &Sha256::digest(message)),
+                Scheme::RsaPssRsaeSha384 => key.sign_with_rng(chance, unblinded::<Sha384>(), &Sha384::digest(message)),
+                Scheme::RsaPssRsaeSha512 => key.sign_with_rng(chance, unblinded::<Sha512>(), &Sha512::digest(message)),
                 _ => return None,
             }
             .ok(),
@@ -87,11 +79,11 @@ impl PrivateKey {
 
     /// A signature over `message` as before TLS 1.2: MD5 and SHA-1 of an RSA key, SHA-1 of any other (RFC 4346 §7.4.3,
     /// RFC 8422 §5.4).
-    pub(super) fn sign_as_of_old(&self, message: &[u8], chance: &mut ChaCha8Rng) -> Option<Vec<u8>> {
+    pub(super) fn sign_as_of_old(&self, message: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::Rsa(key) => {
                 let padding = Pkcs1v15Sign::new_unprefixed();
-                key.sign_with_rng(chance, padding, &Hash::Md5Sha1.digest(message)).ok()
+                key.sign(padding, &Hash::Md5Sha1.digest(message)).ok()
             }
             Self::P256(key) => {
                 let signature: p256::ecdsa::Signature = key.sign_prehash(&Sha1::digest(message)).ok()?;
@@ -103,9 +95,9 @@ impl PrivateKey {
     }
 
     /// What was encrypted to the key (RFC 5246 §7.4.7.1).
-    pub(super) fn decrypt(&self, sealed: &[u8], chance: &mut ChaCha8Rng) -> Option<Vec<u8>> {
+    pub(super) fn decrypt(&self, sealed: &[u8]) -> Option<Vec<u8>> {
         let Self::Rsa(key) = self else { return None };
-        key.decrypt_blinded(chance, Pkcs1v15Encrypt, sealed).ok()
+        key.decrypt(Pkcs1v15Encrypt, sealed).ok()
     }
 
     /// SubjectPublicKeyInfo.
@@ -137,7 +129,7 @@ impl PrivateKey {
     /// Signs a certificate: the same one always, so without chance.
     pub(super) fn sign_certificate(&self, body: &[u8]) -> Option<Vec<u8>> {
         match self {
-            // The chance only blinds the computation.
+            // This padding takes no chance.
             Self::Rsa(_) => self.sign(Scheme::RsaPkcs1Sha256, body, &mut ChaCha8Rng::from_seed([0; 32])),
             Self::P256(_) => self.sign(Scheme::EcdsaSecp256r1Sha256, body, &mut ChaCha8Rng::from_seed([0; 32])),
             Self::P384(key) => {
@@ -146,6 +138,14 @@ impl PrivateKey {
             }
         }
     }
+}
+
+/// PSS without blinding, which takes as long as the signature itself: it hides a key from who measures time, and a
+/// decoy's key protects nothing.
+fn unblinded<D: Digest>() -> Pss<D> {
+    let mut padding = Pss::new();
+    padding.blinded = false;
+    padding
 }
 
 /// The first number of the decoy's stream that is a key.
