@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{root, shown};
+use crate::{cargo, root, shown, tools};
 
 /// A suite of a distribution: its name, its mirror's lines for apt, and the keyring that vouches for them.
 struct Suite {
@@ -97,29 +97,56 @@ const SSH_SERVERS: [(&str, &str, &str); 11] = [
 /// A file beside a tree that has all that it needs.
 const FURNISHED: &str = "furnished";
 
-const SSH_PACKAGES: [&str; 2] = ["openssh-server", "dropbear-bin"];
+const SSH_PACKAGES: [&str; 3] = ["openssh-server", "dropbear-bin", "libpam-modules"];
 
-/// Records what `options` name: `http`, or `ssh` and which of its servers, or all; `trees` only unpacks the servers of
+/// What speaks OpenSSL 1.1.1, and makes certificates with it; of bullseye, beside the tree of its SSH servers.
+const OLD_TLS: &str = "bullseye-tls";
+const OLD_TLS_PACKAGES: [&str; 2] = ["nginx-core", "openssl"];
+
+/// Records what `options` name: `http`, `tls`, or `ssh` and which of its servers, or all; `trees` only unpacks the servers of
 /// SSH, for the tests that run each beside the product that claims to be it.
 pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     match options {
         ["http"] => http(),
         ["ssh", wanted @ ..] => ssh(wanted),
+        ["tls"] => tls(),
         ["trees"] => trees(),
-        _ => Err("usage: cargo xtask goldens http | ssh [NAME...] | trees".into()),
+        _ => Err("usage: cargo xtask goldens http | ssh [NAME...] | tls | trees".into()),
     }
 }
 
 /// Unpacks what is not unpacked yet.
 pub(crate) fn trees() -> Result<(), String> {
     for suite in &SUITES {
-        if !folder(suite).join(FURNISHED).exists() {
+        if !folder(suite.name).join(FURNISHED).exists() {
             eprintln!("── servers of SSH of {}", suite.name);
-            furnish(&unpack(suite)?)?;
-            fs::write(folder(suite).join(FURNISHED), "").map_err(told)?;
+            furnish(&unpack(suite, suite.name, &SSH_PACKAGES)?)?;
+            fs::write(folder(suite.name).join(FURNISHED), "").map_err(told)?;
         }
     }
+    old_tls()
+}
+
+/// Unpacks the servers of OpenSSL 1.1.1, if they are not there yet.
+pub(crate) fn old_tls() -> Result<(), String> {
+    let suite = SUITES.iter().find(|suite| suite.name == "bullseye").ok_or("no such suite")?;
+    if !folder(OLD_TLS).join("tree/usr/sbin/nginx").exists() {
+        eprintln!("── servers of TLS of {}", suite.name);
+        unpack(suite, OLD_TLS, &OLD_TLS_PACKAGES)?;
+    }
     Ok(())
+}
+
+/// By the tests that hold ours against the real servers.
+fn tls() -> Result<(), String> {
+    tools::install().map_err(|lacking| lacking.to_string())?;
+    old_tls()?;
+    let mut command = cargo();
+    command.env("UPDATE_GOLDENS", "1").args(["test", "-p", "chaff-services", "--test", "tls_products", "--"]);
+    command.args(["--ignored", "beside_the_real_one"]);
+    eprintln!("── UPDATE_GOLDENS=1 {}", shown(&command));
+    let ended = command.status().map_err(told)?;
+    ended.success().then_some(()).ok_or_else(|| "ours differ from what was recorded".into())
 }
 
 /// The web servers, by a program of its own.
@@ -144,20 +171,20 @@ fn ssh(wanted: &[&str]) -> Result<(), String> {
             continue;
         }
         let suite = SUITES.iter().find(|s| s.name == suite).ok_or("no such suite")?;
-        let tree = unpack(suite)?;
+        let tree = unpack(suite, suite.name, &SSH_PACKAGES)?;
         furnish(&tree)?;
         record(name, &tree, program, suite)?;
     }
     Ok(())
 }
 
-fn folder(suite: &Suite) -> PathBuf {
-    root().join("target/goldens").join(suite.name)
+fn folder(name: &str) -> PathBuf {
+    root().join("target/goldens").join(name)
 }
 
-/// Fetches the servers and all that they need, and unpacks them; the tree.
-fn unpack(suite: &Suite) -> Result<PathBuf, String> {
-    let folder = folder(suite);
+/// Fetches packages and all that they need, and unpacks them below a folder of that name; the tree.
+fn unpack(suite: &Suite, name: &str, packages: &[&str]) -> Result<PathBuf, String> {
+    let folder = folder(name);
     let tree = folder.join("tree");
     for below in ["etc/apt.conf.d", "etc/preferences.d", "state/lists/partial", "cache/archives/partial", "tree"] {
         fs::create_dir_all(folder.join(below)).map_err(told)?;
@@ -177,8 +204,7 @@ fn unpack(suite: &Suite) -> Result<PathBuf, String> {
     fs::write(folder.join("apt.conf"), settings).map_err(told)?;
     apt(&folder, &["update", "--quiet"])?;
     let mut install = vec!["install", "--quiet", "--yes", "--download-only", "--no-install-recommends"];
-    install.extend(SSH_PACKAGES);
-    install.push("libpam-modules");
+    install.extend(packages);
     apt(&folder, &install)?;
     for archive in archives(&folder)? {
         run_quietly(Command::new("dpkg-deb").arg("-x").arg(archive).arg(&tree))?;
@@ -272,7 +298,7 @@ fn record(name: &str, tree: &Path, program: &str, suite: &Suite) -> Result<(), S
     }
     let mut text =
         format!("Made by: cargo xtask goldens ssh {name}\nServer: {program}\nSuite: {}\n", suite.sources.join(", "));
-    for archive in archives(&folder(suite))? {
+    for archive in archives(&folder(suite.name))? {
         let package = archive.file_stem().unwrap_or_default().to_string_lossy().replace("%3a", ":");
         if package.starts_with("openssh-server_")
             || package.starts_with("dropbear-bin_")

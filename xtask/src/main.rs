@@ -30,6 +30,7 @@ cargo xtask fidelity [--sample N] [--seed S] [--whole] [--routed] [--two-scanner
                                             how many fingerprints of the installed nmap decoys can be taken for
 cargo xtask goldens http                    record anew what real web servers answer
 cargo xtask goldens ssh [NAME...]           record anew what real SSH servers say (root, network)
+cargo xtask goldens tls                     record anew how real servers of TLS answer (network)
 cargo xtask goldens trees                   only unpack these servers, for tests that run them (network)
 cargo xtask fuzz [TARGET] [--seconds N]     run one fuzz target, or all of them one after another (60 s each)
 ";

@@ -10,7 +10,7 @@ use std::{
 use crate::root;
 
 /// A client: the program that proves that it is there, and its Debian package.
-const CLIENTS: [(&str, &str); 29] = [
+const CLIENTS: [(&str, &str); 31] = [
     ("nmap", "nmap"),
     ("arp-scan", "arp-scan"),
     ("masscan", "masscan"),
@@ -31,6 +31,8 @@ const CLIENTS: [(&str, &str); 29] = [
     ("corelist", "perl"),
     ("mount", "mount"),
     ("openssl", "openssl"),
+    ("gnutls-cli", "gnutls-bin"),
+    ("text2pcap", "wireshark-common"),
     ("ssh", "openssh-client"),
     ("dbclient", "dropbear-bin"),
     ("plink", "putty-tools"),

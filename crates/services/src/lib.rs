@@ -72,7 +72,7 @@ fn open_inner(spec: &ServiceSpec, opening: &Opening<'_>) -> Box<dyn Conversation
         ServiceKind::Echo => Box::new(echo::Echo::new(true)),
         ServiceKind::Discard => Box::new(echo::Echo::new(false)),
         ServiceKind::Banner(banner) => Box::new(banner::Banner::new(banner, opening)),
-        ServiceKind::Http(http) => Box::new(http::Http::new(http, opening)),
+        ServiceKind::Http(http) => Box::new(http::Http::new(http, opening, spec.tls.is_some())),
         ServiceKind::Feed(feed) => Box::new(feed::Feed::new(feed, opening)),
         ServiceKind::Script(script) => Box::new(script::Script::new(script, opening)),
         ServiceKind::Ssh(ssh) => Box::new(ssh::Ssh::new(ssh, opening)),

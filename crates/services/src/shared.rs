@@ -3,7 +3,7 @@
 use crate::{
     keys::{RsaKeys, RsaPurpose},
     ssh::Startups,
-    tls::Certificates,
+    tls::{Certificates, Sessions},
 };
 use alloc::sync::Arc;
 
@@ -13,6 +13,8 @@ use alloc::sync::Arc;
 pub struct Shared {
     rsa: RsaKeys,
     pub(crate) certificates: Certificates,
+    /// Sessions of TLS.
+    pub(crate) sessions: Sessions,
     /// Who is at the doors of SSH.
     pub(crate) startups: Startups,
 }

@@ -2,92 +2,26 @@
 
 mod daemon;
 mod hellos;
+mod secure;
 mod server;
 
 use std::{
-    fs,
-    path::Path,
-    process::{Command, Stdio},
+    io::Read,
+    net::{Ipv4Addr, TcpListener},
     sync::{
-        Arc, Mutex,
+        Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
 };
 
 use chaff_events::{Detail, Kind};
-use chaff_services::{HttpPage, HttpSpec, ServiceKind, ServiceSpec, TlsSpec};
-use daemon::{Daemon, nginx_alone, packaged};
 use hellos::{Said, answer};
-use server::Server;
+use secure::{NGINX, NGINX_OLD, OPENSSL, https, run, same_sessions};
 
-const NGINX: &str = include_str!("../../../profiles/tls/openssl-3.0-nginx.toml");
-const OPENSSL: &str = include_str!("../../../profiles/tls/openssl-3.0.toml");
-/// What Debian's ssl-cert gives to `openssl req`, with the name of the decoy under test.
-const SNAKEOIL: &str = "[req]\ndistinguished_name = name\nprompt = no\nreq_extensions = v3\nx509_extensions = v3\n\
-                        [name]\ncommonName = nav-1\n[v3]\nbasicConstraints = CA:FALSE\nsubjectAltName = DNS:nav-1\n";
-/// Of 20 octets, as ours are: so the records of both have the same lengths.
-const SERIAL: &str = "0x5101010101010101010101010101010101010101";
 const MUTATIONS: usize = 500;
 /// Conversations at the same time: most of their time they wait for silence.
 const AT_ONCE: usize = 24;
-
-fn https(spec: &str) -> Server {
-    let page = HttpPage { path: "/".into(), body: "<h1>{hostname}</h1>\n".repeat(2000), ..HttpPage::default() };
-    let http = HttpSpec { server: "nginx/1.22.1".into(), pages: vec![page], ..HttpSpec::default() };
-    let tls: TlsSpec = toml::from_str(spec).unwrap();
-    let kind = ServiceKind::Http(Arc::new(http));
-    let server = Server::with(ServiceSpec { tls: Some(Arc::new(tls)), ..ServiceSpec::new("https", kind) }, &[]);
-    // The first client waits until the decoy's key is found.
-    let said = Said { pieces: vec![hellos::new().record()], ends: false };
-    let ready = (0..20).any(|_| answer(server.port, &said).len() > 1);
-    assert!(ready, "no key was found");
-    server
-}
-
-fn run(program: &str, words: &[&str]) -> (bool, String) {
-    let output = Command::new(program).args(words).stdin(Stdio::null()).output().unwrap();
-    let text = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
-}
-
-/// The real nginx, with the lines of Debian's nginx.conf that TLS depends on.
-fn real_nginx() -> Daemon {
-    Daemon::start(|folder, port| {
-        let path = folder.display();
-        make_certificate(folder);
-        let text = format!(
-            "{} ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;\n\
-             ssl_prefer_server_ciphers on;\nserver {{ listen 127.0.0.1:{port} ssl; root {path};\n\
-             ssl_certificate {path}/cert; ssl_certificate_key {path}/key; }} }}\n",
-            nginx_alone(folder)
-        );
-        fs::write(folder.join("conf"), text).unwrap();
-        let mut command = Command::new(packaged("usr/sbin/nginx"));
-        command.arg("-p").arg(folder).arg("-c").arg(folder.join("conf"));
-        command
-    })
-}
-
-fn real_openssl() -> Daemon {
-    Daemon::start(|folder, port| {
-        make_certificate(folder);
-        let mut command = Command::new("openssl");
-        command.args(["s_server", "-quiet", "-accept", &format!("127.0.0.1:{port}"), "-cert"]);
-        command.arg(folder.join("cert")).arg("-key").arg(folder.join("key"));
-        command
-    })
-}
-
-/// Files `cert` and `key`.
-fn make_certificate(folder: &Path) {
-    fs::write(folder.join("req"), SNAKEOIL).unwrap();
-    let [config, cert, key] = ["req", "cert", "key"].map(|name| folder.join(name).display().to_string());
-    let words = ["req", "-config", &config, "-new", "-x509", "-days", "3650", "-nodes", "-sha256", "-newkey"];
-    let (done, said) =
-        run("openssl", &[&words[..], &["rsa:2048", "-set_serial", SERIAL, "-out", &cert, "-keyout", &key]].concat());
-    assert!(done, "{said}");
-}
 
 #[test]
 fn curl_reads_a_page_over_either_version_and_is_told_of() {
@@ -108,53 +42,84 @@ fn curl_reads_a_page_over_either_version_and_is_told_of() {
 
 #[test]
 fn openssl_agrees_on_every_suite_and_group() {
-    let server = https(OPENSSL);
+    thread::scope(|scope| {
+        for (spec, versions) in
+            [(OPENSSL, &["-tls1_2", "-tls1_3"][..]), (NGINX_OLD, &["-tls1", "-tls1_1", "-tls1_2", "-tls1_3"])]
+        {
+            scope.spawn(move || agrees_on_every_suite_and_group(spec, versions));
+        }
+    });
+}
+
+fn agrees_on_every_suite_and_group(text: &str, versions: &[&'static str]) {
+    let server = https(text);
     let to = format!("127.0.0.1:{}", server.port);
-    let spec: toml::Table = toml::from_str(OPENSSL).unwrap();
-    let suites = spec["suites"].as_array().unwrap().iter().map(|suite| suite.as_str().unwrap());
+    let spec: toml::Table = toml::from_str(text).unwrap();
+    let words =
+        |key: &str| -> Vec<&str> { spec[key].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect() };
     let mut cases = Vec::new();
-    for suite in suites.filter(|suite| !suite.contains("ECDSA")) {
-        let [flag, version] =
-            if suite.starts_with("TLS_") { ["-ciphersuites", "-tls1_3"] } else { ["-cipher", "-tls1_2"] };
-        cases.push(vec![version, flag, suite]);
-        if suite.contains("-SHA") && !suite.contains("GCM") {
-            cases.push(vec![version, flag, suite, "-no_etm"]);
+    for suite in words("suites").into_iter().filter(|suite| !suite.contains("ECDSA")) {
+        let is_old = suite.ends_with("-SHA");
+        let fits = |version: &&&str| match **version {
+            "-tls1_3" => suite.starts_with("TLS_"),
+            // The other one has these as well.
+            "-tls1_2" if versions.contains(&"-tls1") => ["CCM", "ARIA", "CAMELLIA"].iter().any(|c| suite.contains(c)),
+            "-tls1_2" => !suite.starts_with("TLS_"),
+            _ => is_old,
+        };
+        for &version in versions.iter().filter(fits) {
+            let (flag, list) = if version == "-tls1_3" {
+                ("-ciphersuites", suite.to_string())
+            } else {
+                ("-cipher", format!("{suite}:@SECLEVEL=0"))
+            };
+            cases.push(vec![version.to_string(), flag.into(), list.clone()]);
+            if is_old || suite.contains("-SHA") && !suite.contains("GCM") {
+                cases.push(vec![version.into(), flag.into(), list, "-no_etm".into()]);
+            }
         }
     }
-    for group in ["X25519", "P-256", "P-384", "P-521"] {
-        cases.extend([vec!["-tls1_2", "-groups", group], vec!["-tls1_3", "-groups", group]]);
+    let groups = if versions.contains(&"-tls1_3") { words("groups") } else { Vec::new() };
+    for group in groups {
+        let curve = match group {
+            "x25519" => "X25519",
+            "x448" => "X448",
+            "secp256r1" => "P-256",
+            "secp384r1" => "P-384",
+            "secp521r1" => "P-521",
+            field => field,
+        };
+        cases.push(["-tls1_3", "-groups", curve].map(String::from).into());
+        if !curve.starts_with("ffdhe") {
+            cases.push(["-tls1_2", "-groups", curve].map(String::from).into());
+        }
     }
-    // The first half is of a group that is not ours: we ask for another one.
-    cases.push(vec!["-tls1_3", "-groups", "X448:P-384"]);
     for case in cases {
-        let words = [&["s_client", "-connect", &to, "-servername", "nav-1"], &case[..]].concat();
-        let (done, said) = run("openssl", &words);
-        let agreed = case.iter().find(|word| word.contains("SHA")).is_none_or(|suite| said.contains(suite));
+        let words: Vec<&str> = case.iter().map(String::as_str).collect();
+        let (done, said) =
+            run("openssl", &[&["s_client", "-connect", &to, "-servername", "nav-1"], &words[..]].concat());
+        let suite = case.iter().find(|word| word.contains("SHA") || word.contains("CCM"));
+        let agreed = suite.is_none_or(|suite| said.contains(suite.trim_end_matches(":@SECLEVEL=0")));
         assert!(done && agreed && said.contains("Verify return code: 18"), "{case:?}: {said}");
     }
 }
 
 #[test]
+fn a_half_of_another_group_is_asked_for() {
+    let server = https(&OPENSSL.replace("\"x448\", ", ""));
+    let to = format!("127.0.0.1:{}", server.port);
+    let (done, said) = run("openssl", &["s_client", "-connect", &to, "-tls1_3", "-groups", "X448:P-384"]);
+    assert!(done && said.contains("Server Temp Key: ECDH, prime384v1") | said.contains("secp384r1"), "{said}");
+}
+
+#[test]
 fn sessions_go_on_and_openssl_prints_the_same_of_ours_and_of_nginx() {
-    let (ours, real) = (https(NGINX), real_nginx());
-    let folder = tempfile::tempdir().unwrap();
-    // Three handshakes: a new one, one with its ticket, one with the next ticket and another name.
-    let print = |port: u16, version: &str, more: &str| {
-        let session = folder.path().join(format!("{port}{version}{}", more.replace([' ', '/'], "")));
-        let session = session.display();
-        let ask = |server: &str, file: &str| {
-            // Tickets of TLS 1.3 come after the handshake: the client stays for them.
-            let client = format!("openssl s_client -connect 127.0.0.1:{port} {version} {more}");
-            let script = format!("sleep 2 | timeout 20 {client} -servername {server} {file}");
-            negotiation(&run("sh", &["-c", &script]).1)
-        };
-        let first = ask("nav-1", &format!("-sess_out {session}"));
-        let again = ask("nav-1", &format!("-sess_in {session} -sess_out {session}"));
-        let third = ask("other", &format!("-sess_in {session}"));
-        format!("{first}\n== again\n{again}\n== with another name\n{third}")
-    };
-    thread::scope(|scope| {
-        for (version, more) in [
+    let (ours, real) = (https(NGINX), secure::nginx());
+    same_sessions(
+        ours.port,
+        real.port,
+        false,
+        &[
             ("-tls1_3", ""),
             ("-tls1_3", "-groups P-256"),
             ("-tls1_3", "-ciphersuites TLS_AES_128_GCM_SHA256 -alpn http/1.1"),
@@ -162,48 +127,22 @@ fn sessions_go_on_and_openssl_prints_the_same_of_ours_and_of_nginx() {
             ("-tls1_2", ""),
             ("-tls1_2", "-cipher AES128-SHA"),
             ("-tls1_2", "-no_ticket"),
-        ] {
-            let (print, ports) = (&print, [ours.port, real.port]);
-            scope.spawn(move || {
-                let [own, other] = ports.map(|port| print(port, version, more));
-                assert_eq!(own, other, "{version} {more}");
-                let reused = own.matches("Reused, ").count();
-                assert_eq!(reused, if more == "-no_ticket" { 0 } else { 2 }, "{version} {more}: {own}");
-            });
-        }
-    });
-}
-
-/// What `openssl s_client` prints of a handshake, without what is chance or time.
-fn negotiation(said: &str) -> String {
-    let own = ["Session-ID: ", "Master-Key", "Resumption PSK", "Start Time", "a:", "v:", "s:", "i:", "NotBefore"];
-    let is_dump = |line: &str| line.get(4..7) == Some(" - ") || line.len() == 64;
-    let kept =
-        said.lines().map(str::trim).filter(|line| !own.iter().any(|start| line.starts_with(start)) && !is_dump(line));
-    // The certificate itself is of another key.
-    let (mut inside, mut lines) = (false, Vec::new());
-    for line in kept {
-        inside |= line.contains("BEGIN CERTIFICATE");
-        if !inside {
-            lines.push(line);
-        }
-        inside &= !line.contains("END CERTIFICATE");
-    }
-    lines.join("\n")
+        ],
+    );
 }
 
 #[test]
 fn openings_are_answered_as_openssl_answers_them() {
-    let (ours, real) = (https(OPENSSL), real_openssl());
+    let (ours, real) = (https(OPENSSL), secure::openssl());
     compare_table(ours.port, real.port, |name| {
         // s_server was given no list of protocols and speaks no HTTP; nginx is asked these below.
-        !matches!(name, "HTTP" | "no HTTP" | "SSH")
+        !matches!(name, "HTTP" | "half of a request" | "no HTTP" | "SSH")
     });
 }
 
 #[test]
 fn openings_are_answered_as_nginx_answers_them() {
-    let (ours, real) = (https(NGINX), real_nginx());
+    let (ours, real) = (https(NGINX), secure::nginx());
     compare_table(ours.port, real.port, |_| true);
 }
 
@@ -221,7 +160,7 @@ fn compare_table(ours: u16, real: u16, asked: impl Fn(&str) -> bool) {
 
 #[test]
 fn mutated_openings_are_answered_as_nginx_answers_them() {
-    let (ours, real) = (https(NGINX), real_nginx());
+    let (ours, real) = (https(NGINX), secure::nginx());
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let all = hellos::mutations(MUTATIONS);
     thread::scope(|scope| {
@@ -246,27 +185,70 @@ fn mutated_openings_are_answered_as_nginx_answers_them() {
 
 #[test]
 fn jarm_is_that_of_openssl() {
-    let (ours, real) = (https(OPENSSL), real_openssl());
-    let jarm = |port: u16| rust_jarm::Jarm::new("127.0.0.1".into(), port.to_string()).hash().unwrap();
-    let (own, other) = (jarm(ours.port), jarm(real.port));
+    let (ours, real) = (https(OPENSSL), secure::openssl());
+    let (own, other) = (secure::jarm(ours.port), secure::jarm(real.port));
     assert!(own == other && !own.starts_with("000000"), "ours {own}\nreal {other}");
 }
 
 #[test]
 fn nmap_sees_the_same_suites_and_certificate_as_behind_openssl() {
-    let (ours, real) = (https(OPENSSL), real_openssl());
-    let scan = |port: u16| {
-        let scripts = "ssl-cert,ssl-enum-ciphers,tls-alpn";
-        let (done, said) = run("nmap", &["-n", "-Pn", "-p", &port.to_string(), "--script", scripts, "127.0.0.1"]);
-        assert!(done, "{said}");
-        let own = ["Not valid", "MD5", "SHA-1", "least strength"];
-        let keep = |line: &&str| line.starts_with('|') && !own.iter().any(|word| line.contains(word));
-        // Scripts run side by side, and whichever ends first is printed first.
-        let mut lines: Vec<_> =
-            said.lines().filter(keep).map(|line| line.trim_start_matches(['|', '_', ' '])).collect();
-        lines.sort_unstable();
-        lines.into_iter().map(String::from).collect::<Vec<_>>()
-    };
-    let (own, other) = (scan(ours.port), scan(real.port));
+    let (ours, real) = (https(OPENSSL), secure::openssl());
+    let (own, other) = (secure::scanned(ours.port), secure::scanned(real.port));
     assert!(own == other && own.len() > 20, "ours:\n{}\nreal:\n{}", own.join("\n"), other.join("\n"));
+}
+
+/// The octets of a client's hello, by a listener that says nothing, and what the client then is called by ours.
+fn hello_of(server: &server::Server, client: &str) -> (Vec<u8>, String) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let ours = server.port;
+    let copy = thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut hello = vec![0; 5];
+        client.read_exact(&mut hello).unwrap();
+        hello.resize(5 + usize::from(u16::from_be_bytes([hello[3], hello[4]])), 0);
+        client.read_exact(&mut hello[5..]).unwrap();
+        let said = Said { pieces: vec![hello.clone()], ends: false };
+        assert!(answer(ours, &said).len() > 1);
+        hello
+    });
+    // It fails, since it is not answered; that it said hello is what counts.
+    run("sh", &["-c", &format!("timeout 10 {}", client.replace("PORT", &port.to_string()))]);
+    let hello = copy.join().unwrap();
+    let facts = server.facts();
+    let Some(Detail::Tls { ja3, .. }) = facts.iter().rev().find(|fact| fact.0 == Kind::TlsHello).map(|fact| &fact.2)
+    else {
+        panic!("{client} is not told of")
+    };
+    (hello, ja3.clone())
+}
+
+#[test]
+fn clients_have_the_ja3_that_tshark_prints() {
+    let server = https(NGINX);
+    let folder = tempfile::tempdir().unwrap();
+    let python = "import socket,ssl;c=ssl._create_unverified_context();\
+                  c.wrap_socket(socket.create_connection((\\\"127.0.0.1\\\",PORT)),server_hostname=\\\"nav-1\\\")";
+    let mut seen = std::collections::BTreeSet::new();
+    for client in [
+        "curl -sk https://127.0.0.1:PORT/",
+        "curl -sk --http1.1 --tls-max 1.2 https://localhost:PORT/",
+        "openssl s_client -connect 127.0.0.1:PORT",
+        "openssl s_client -connect 127.0.0.1:PORT -tls1_1 -cipher ALL:@SECLEVEL=0 -noservername",
+        "openssl s_client -connect 127.0.0.1:PORT -groups X448:P-256 -alpn h2 -servername nav-1",
+        "gnutls-cli --insecure -p PORT localhost",
+        &format!("python3 -c \"{python}\""),
+    ] {
+        let (hello, ja3) = hello_of(&server, client);
+        let [dump, capture] = ["hello.txt", "hello.pcap"].map(|name| folder.path().join(name).display().to_string());
+        let octets: Vec<String> = hello.iter().map(|octet| format!("{octet:02x}")).collect();
+        std::fs::write(&dump, format!("0000 {}\n", octets.join(" "))).unwrap();
+        let (done, said) = run("text2pcap", &["-q", "-T", "50000,443", &dump, &capture]);
+        assert!(done, "{said}");
+        let fields = ["-r", &capture, "-T", "fields", "-e", "tls.handshake.ja3"];
+        let output = std::process::Command::new("tshark").args(fields).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), ja3, "{client}");
+        seen.insert(ja3);
+    }
+    assert_eq!(seen.len(), 7, "{seen:?}");
 }

@@ -184,19 +184,29 @@ impl Http {
         }
     }
 
+    /// The port that a client of this scheme need not name.
+    fn usual_port(&self) -> u16 {
+        if self.secure { 443 } else { 80 }
+    }
+
+    fn own_port(&self) -> u16 {
+        if self.spec.port == 0 { self.usual_port() } else { self.spec.port }
+    }
+
     fn redirect(&mut self, request: &Request, path: &[u8]) -> Answer {
         let query = request.path.iter().position(|&o| o == b'?').and_then(|at| request.path.get(at..)).unwrap_or(&[]);
         let encoded: String = path.iter().map(|&octet| encode(octet)).collect();
         let target = format!("{encoded}/{}", String::from_utf8_lossy(query));
         let host = self.fill(request, "{host}", "");
-        let own = self.spec.port();
+        let own = self.own_port();
+        let scheme = if self.secure { "https" } else { "http" };
         let port = if self.spec.rules.redirects_own_port { own } else { request.port.unwrap_or(own) };
         let location = if self.spec.rules.bare_redirects {
             target
-        } else if port == 80 {
-            format!("http://{host}{target}")
+        } else if port == self.usual_port() {
+            format!("{scheme}://{host}{target}")
         } else {
-            format!("http://{host}:{port}{target}")
+            format!("{scheme}://{host}:{port}{target}")
         };
         self.error_at(request, 301, "", &location).with("Location", location.clone())
     }
@@ -278,7 +288,7 @@ impl Http {
         let token = hex_of(&octets);
         let host =
             if request.host.is_empty() { self.who.fill("{ip}").into_owned() } else { escape_html(&request.host) };
-        let port = format!("{}", request.port.unwrap_or_else(|| self.spec.port()));
+        let port = format!("{}", request.port.unwrap_or_else(|| self.own_port()));
         fill_with(&filled, |name, out| {
             out.push_str(match name {
                 "token" | "nonce" => &token,

@@ -51,6 +51,8 @@ const NANOS_OF_MS: u64 = 1_000_000;
 
 pub(crate) struct Http {
     spec: Arc<HttpSpec>,
+    /// Behind TLS.
+    secure: bool,
     who: Who,
     accounts: Arc<[Account]>,
     chance: ChaCha8Rng,
@@ -93,10 +95,11 @@ enum Then {
 }
 
 impl Http {
-    pub(crate) fn new(spec: &Arc<HttpSpec>, opening: &Opening<'_>) -> Self {
+    pub(crate) fn new(spec: &Arc<HttpSpec>, opening: &Opening<'_>, secure: bool) -> Self {
         let mut chance = opening.chance();
         let mut http = Self {
             spec: Arc::clone(spec),
+            secure,
             who: Who::new(&opening.identity),
             accounts: Arc::clone(opening.accounts),
             ntlm: Ntlm::new(&mut chance),

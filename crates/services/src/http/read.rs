@@ -5,7 +5,7 @@ use super::{
     lines::Lines,
     octets::Octets,
     request::{Fault, Request},
-    spec::{HttpRules, HttpSpec, Reading},
+    spec::{HttpRules, Reading},
 };
 
 /// How far a head has come.
@@ -53,12 +53,6 @@ impl Reader {
             Self::Octets(_) | Self::Heads(_) => None,
             Self::Lines(reader) => reader.end(head),
         }
-    }
-}
-
-impl HttpSpec {
-    pub(super) fn port(&self) -> u16 {
-        if self.port == 0 { 80 } else { self.port }
     }
 }
 

@@ -18,7 +18,7 @@ pub struct HttpSpec {
     pub header_order: Vec<String>,
     /// Headers that this server never sends: `Date` of a clockless device.
     pub without: Vec<String>,
-    /// The port in redirects and error pages where the request names none; 80 if left out.
+    /// The port in redirects and error pages where the request names none; that of the scheme if left out.
     pub port: u16,
     /// How requests are read, and which are refused.
     pub rules: HttpRules,

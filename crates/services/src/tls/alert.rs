@@ -7,6 +7,8 @@ pub(super) enum Fault {
     Alert(Alert),
     /// The server says nothing.
     Silent,
+    /// The client speaks HTTP, and is told so.
+    Http,
 }
 
 impl From<Alert> for Fault {

@@ -33,7 +33,7 @@ pub(super) fn server_hello(
     share: Share<'_>,
 ) -> Vec<u8> {
     message(SERVER_HELLO, |out| {
-        put_u16(out, 0x0303);
+        put_u16(out, choice.version.min(Version::Tls12).number());
         out.extend_from_slice(random);
         put_vector::<1>(out, |out| out.extend_from_slice(session_id));
         put_u16(out, choice.suite.id());
@@ -64,12 +64,13 @@ pub(super) fn extensions(choice: &Choice, answers: &[Answer], spec: &TlsSpec, sh
 
 fn extension(choice: &Choice, answer: Answer, spec: &TlsSpec, share: Share<'_>) -> Option<(u16, Vec<u8>)> {
     let hello = &choice.hello;
-    let goes_on = choice.version == Version::Tls12 && choice.resumed.is_some();
+    let goes_on = choice.version != Version::Tls13 && choice.resumed.is_some();
     let empty_if = |due: bool, kind: u16| due.then(|| (kind, Vec::new()));
     match answer {
         Answer::RenegotiationInfo => choice.knows_renegotiation().then(|| (RENEGOTIATION_INFO, alloc::vec![0])),
-        // A session of TLS 1.2 that goes on keeps its name, and a ticket that was good is not renewed.
-        Answer::ServerName | Answer::SessionTicket if goes_on => None,
+        // A session before TLS 1.3 that goes on keeps its name, and a ticket that was good is not renewed.
+        Answer::ServerName | Answer::OwnServerName | Answer::SessionTicket if goes_on => None,
+        Answer::OwnServerName => empty_if(choice.names_us, SERVER_NAME),
         Answer::ServerName => empty_if(hello.has(SERVER_NAME), SERVER_NAME),
         Answer::MaxFragmentLength => {
             hello.extension(MAX_FRAGMENT_LENGTH).map(|body| (MAX_FRAGMENT_LENGTH, body.to_vec()))
@@ -78,9 +79,7 @@ fn extension(choice: &Choice, answer: Answer, spec: &TlsSpec, share: Share<'_>) 
         Answer::EcPointFormats => choice.uses_curves().then(|| (EC_POINT_FORMATS, alloc::vec![3, 0, 1, 2])),
         Answer::SupportedGroups => choice.prefers_other_group.then(|| {
             let mut body = Vec::new();
-            let own = || spec.groups.iter().map(|group| group.id()).collect();
-            let announced = if spec.announced_groups.is_empty() { own() } else { spec.announced_groups.clone() };
-            put_vector::<2>(&mut body, |out| announced.iter().for_each(|&group| put_u16(out, group)));
+            put_vector::<2>(&mut body, |out| spec.groups.iter().for_each(|group| put_u16(out, group.id())));
             (SUPPORTED_GROUPS, body)
         }),
         Answer::SessionTicket => empty_if(choice.wants_ticket() && spec.ticket_octets > 0, SESSION_TICKET),

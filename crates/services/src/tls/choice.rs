@@ -11,7 +11,7 @@ use super::{
     record::MAX_PLAIN,
     session::{Resumed, Session},
     spec::{KeySpec, TlsSpec, Version},
-    suite::{Bulk, CbcMac, Exchange, Group, Scheme, Suite},
+    suite::{Bulk, Exchange, Group, Hash, Scheme, Suite},
     wire::Reader,
 };
 
@@ -41,6 +41,8 @@ pub(super) struct Choice {
     pub(super) resumed: Option<Resumed>,
     /// Whether the server's preferred group is not the one in use, which it then says (RFC 8446 §4.2.7).
     pub(super) prefers_other_group: bool,
+    /// Whether the client asks for the decoy by its own name.
+    pub(super) names_us: bool,
 }
 
 /// Picks the version (RFC 8446 §4.2.1).
@@ -53,8 +55,16 @@ pub(super) fn version(spec: &TlsSpec, hello: &ClientHello) -> Result<Version, (u
     }
     let refused = (hello.version, Alert::ProtocolVersion);
     // Where they are on, the suites are looked at before anything fails; only those of SHA-1 are as old.
-    let is_old = |suite: &&Suite| matches!(suite.bulk(), Bulk::Cbc(_, CbcMac::Sha1));
-    let in_common = spec.suites.iter().filter(is_old).any(|suite| hello.suites.contains(&suite.id()));
+    let rsa = is_rsa(spec.certificate.key);
+    let usable = |suite: &&Suite| {
+        suite.is_old()
+            && match suite.exchange() {
+                Exchange::EcdheEcdsa => !rsa,
+                Exchange::DheRsa => rsa && spec.ephemeral_dh,
+                _ => rsa,
+            }
+    };
+    let in_common = spec.suites.iter().filter(usable).any(|suite| hello.suites.contains(&suite.id()));
     let old = |version| match (spec.old_versions_fail, in_common) {
         (false, _) => (version, Alert::ProtocolVersion),
         (true, true) => (version, Alert::InternalError),
@@ -65,22 +75,26 @@ pub(super) fn version(spec: &TlsSpec, hello: &ClientHello) -> Result<Version, (u
         && let Some(offered) = offered
     {
         let offers = |number| offered.contains(&number);
-        return match () {
-            () if offers(0x0304) => Ok(Version::Tls13),
-            () if offers(0x0303) && speaks(Version::Tls12) => Ok(Version::Tls12),
-            () if offers(0x0302) => Err(old(0x0302)),
-            () if offers(0x0301) => Err(old(0x0301)),
-            () => Err(refused),
+        let spoken = [Version::Tls13, Version::Tls12, Version::Tls11, Version::Tls10].into_iter();
+        let best = spoken.filter(|version| speaks(*version)).find(|version| offers(version.number()));
+        return match best {
+            Some(version) => Ok(version),
+            None if offers(0x0302) => Err(old(0x0302)),
+            None if offers(0x0301) => Err(old(0x0301)),
+            None => Err(refused),
         };
     }
-    match hello.version {
-        0x0301 | 0x0302 => Err(old(hello.version)),
-        0x0303.. if speaks(Version::Tls12) => Ok(Version::Tls12),
-        _ => Err(refused),
+    // A client of the future is spoken to in the newest version that has no extension for it.
+    let newest = Version::of_number(hello.version.min(0x0303));
+    match newest.filter(|version| speaks(*version)) {
+        Some(version) => Ok(version),
+        None if matches!(hello.version, 0x0301 | 0x0302) => Err(old(hello.version)),
+        None => Err(refused),
     }
 }
 
-/// Picks everything. `asked`: the group that a HelloRetryRequest asked for; `session`: what a ticket of TLS 1.2 holds.
+/// Picks everything. `asked`: the group that a HelloRetryRequest asked for; `session`: what a ticket of TLS 1.2 or
+/// before holds.
 pub(super) fn choose(
     spec: &TlsSpec,
     version: Version,
@@ -100,25 +114,28 @@ pub(super) fn choose(
     check_contents(&hello)?;
     let max_fragment = max_fragment(&hello)?;
     let protocol = protocol(spec, &hello)?;
-    match version {
-        Version::Tls12 => match session(&hello)? {
-            Some(session) => Ok(go_on_12(session, hello, protocol, max_fragment)),
-            None => choose_12(spec, hello, protocol, max_fragment),
-        },
-        Version::Tls13 => choose_13(spec, hello, asked, protocol, max_fragment),
+    if version == Version::Tls13 {
+        return choose_13(spec, hello, asked, protocol, max_fragment);
+    }
+    match session(&hello)? {
+        Some(session) => Ok(go_on_12(session, hello, protocol, max_fragment)),
+        None => choose_12(spec, version, hello, protocol, max_fragment),
     }
 }
 
 fn choose_12(
     spec: &TlsSpec,
+    version: Version,
     hello: ClientHello,
     protocol: Option<Vec<u8>>,
     max_fragment: usize,
 ) -> Result<Choice, Alert> {
     let rsa = is_rsa(spec.certificate.key);
     let groups = hello.numbers::<2>(SUPPORTED_GROUPS)?;
-    let group = groups.and_then(|groups| preferred(spec, &spec.groups, &groups, Group::id));
+    let curves: Vec<Group> = spec.groups.iter().copied().filter(|group| group.is_curve()).collect();
+    let group = groups.and_then(|groups| preferred(spec, &curves, &groups, Group::id));
     let can = |suite: Suite| match suite.exchange() {
+        _ if version < Version::Tls12 && !suite.is_old() => false,
         Exchange::Rsa => rsa,
         Exchange::DheRsa => rsa && spec.ephemeral_dh,
         Exchange::EcdheRsa => rsa && group.is_some(),
@@ -127,28 +144,36 @@ fn choose_12(
     };
     let usable: Vec<Suite> = spec.suites.iter().copied().filter(|&suite| can(suite)).collect();
     let suite = preferred(spec, &usable, &hello.suites, Suite::id).ok_or(Alert::HandshakeFailure)?;
-    // OpenSSL wants one in common even where nothing is signed.
-    let scheme = scheme(spec, &hello, |_| true).ok_or(Alert::HandshakeFailure)?;
+    // OpenSSL wants one in common even where nothing is signed. Before TLS 1.2 there was no choice.
+    let scheme = match version {
+        Version::Tls10 | Version::Tls11 => None,
+        _ => {
+            let fails = spec.absent_schemes_fail && !hello.has(SIGNATURE_ALGORITHMS);
+            let alert = if fails { Alert::InternalError } else { Alert::HandshakeFailure };
+            Some(scheme(spec, &hello, |_| true).ok_or(alert)?)
+        }
+    };
     let group = matches!(suite.exchange(), Exchange::EcdheRsa | Exchange::EcdheEcdsa).then_some(group).flatten();
     Ok(Choice {
         hello,
-        version: Version::Tls12,
+        version,
         suite,
         group,
         peer_half: None,
-        scheme: Some(scheme),
+        scheme,
         protocol,
         max_fragment,
         resumed: None,
         prefers_other_group: false,
+        names_us: false,
     })
 }
 
-/// A session of TLS 1.2 that goes on: all that is left to choose is what each hello says anew.
+/// A session of TLS 1.2 or before that goes on: all that is left to choose is what each hello says anew.
 fn go_on_12(session: Session, hello: ClientHello, protocol: Option<Vec<u8>>, max_fragment: usize) -> Choice {
     Choice {
         hello,
-        version: Version::Tls12,
+        version: session.version,
         suite: session.suite,
         group: None,
         peer_half: None,
@@ -157,6 +182,7 @@ fn go_on_12(session: Session, hello: ClientHello, protocol: Option<Vec<u8>>, max
         max_fragment,
         resumed: Some(Resumed { secret: session.secret, index: 0 }),
         prefers_other_group: false,
+        names_us: false,
     }
 }
 
@@ -205,12 +231,18 @@ fn choose_13(
         protocol,
         max_fragment,
         resumed: None,
+        names_us: false,
     })
 }
 
 impl Choice {
     pub(super) fn extends_master_secret(&self) -> bool {
-        self.version == Version::Tls12 && self.hello.has(EXTENDED_MASTER_SECRET)
+        self.version != Version::Tls13 && self.hello.has(EXTENDED_MASTER_SECRET)
+    }
+
+    /// The hash of the key schedule.
+    pub(super) fn hash(&self) -> Hash {
+        if self.version < Version::Tls12 { Hash::Md5Sha1 } else { self.suite.hash() }
     }
 
     pub(super) fn encrypts_then_macs(&self) -> bool {
@@ -301,6 +333,7 @@ fn protocol(spec: &TlsSpec, hello: &ClientHello) -> Result<Option<Vec<u8>>, Aler
     match found {
         Some(protocol) => Ok(Some(protocol.as_bytes().to_vec())),
         None if spec.alpn_must_match && !spec.alpn.is_empty() => Err(Alert::NoApplicationProtocol),
+        None if spec.alpn_insists => Ok(spec.alpn.first().map(|own| own.as_bytes().to_vec())),
         None => Ok(None),
     }
 }

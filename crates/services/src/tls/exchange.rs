@@ -2,29 +2,15 @@
 
 use alloc::vec::Vec;
 
-use crypto_bigint::{
-    BoxedUint, Odd,
-    modular::{BoxedMontyForm, BoxedMontyParams},
-};
 use p256::elliptic_curve::sec1::ToSec1Point;
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;
 
-use super::{alert::Alert, suite::Group};
-
-/// The prime of 2,048 bits of RFC 3526 §3, which OpenSSL takes beside an RSA key of 2,048 bits (`SSL_CTX_set_dh_auto`).
-const MODP_2048: &str = concat!(
-    "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74",
-    "020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B302B0A6DF25F1437",
-    "4FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7ED",
-    "EE386BFB5A899FA5AE9F24117C4B1FE649286651ECE45B3DC2007CB8A163BF05",
-    "98DA48361C55D39A69163FA8FD24CF5F83655D23DCA3AD961C62F356208552BB",
-    "9ED529077096966D670C354E4ABC9804F1746C08CA18217C32905E462E36CE3B",
-    "E39E772C180E86039B2783A2EC07A28FB5C55DF06F4C52C9DE2BCBF695581718",
-    "3995497CEA956AE515D2261898FA051015728E5A8AACAA68FFFFFFFFFFFFFFFF",
-);
-/// Bits of a secret exponent: twice the strength of the prime, and some more, as OpenSSL draws it for this group.
-const EXPONENT_OCTETS: usize = 28;
+use super::{
+    alert::Alert,
+    field::{Field, MODP_2048},
+    suite::Group,
+};
 
 /// A half of ours, and what the other side needs of it.
 pub(super) struct Ephemeral {
@@ -37,7 +23,9 @@ enum Secret {
     P256(p256::SecretKey),
     P384(p384::SecretKey),
     P521(p521::SecretKey),
-    Modp(BoxedUint),
+    X448([u8; 56]),
+    /// With an exponent.
+    Field(&'static Field, Vec<u8>),
 }
 
 macro_rules! nist_half {
@@ -65,7 +53,7 @@ macro_rules! nist_shared {
 
 impl Ephemeral {
     /// `None` has no chance worth a name.
-    pub(super) fn on_curve(group: Group, chance: &mut ChaCha8Rng) -> Option<Self> {
+    pub(super) fn in_group(group: Group, chance: &mut ChaCha8Rng) -> Option<Self> {
         Some(match group {
             Group::X25519 => {
                 let mut secret = [0; 32];
@@ -73,61 +61,71 @@ impl Ephemeral {
                 let public = x25519_dalek::x25519(secret, x25519_dalek::X25519_BASEPOINT_BYTES);
                 Self { secret: Secret::X25519(secret), public: public.to_vec() }
             }
+            Group::X448 => {
+                let mut secret = [0; 56];
+                chance.fill_bytes(&mut secret);
+                let public = x448::x448_unchecked(secret, X448_BASE);
+                Self { secret: Secret::X448(secret), public: public.to_vec() }
+            }
             Group::Secp256r1 => nist_half!(p256, P256, 32, 0xff, chance),
             Group::Secp384r1 => nist_half!(p384, P384, 48, 0xff, chance),
             Group::Secp521r1 => nist_half!(p521, P521, 66, 0x01, chance),
+            Group::Ffdhe2048 | Group::Ffdhe3072 | Group::Ffdhe4096 | Group::Ffdhe6144 | Group::Ffdhe8192 => {
+                Self::in_field(Field::of(group)?, chance)?
+            }
         })
     }
 
-    /// In the group of RFC 3526 §3.
-    pub(super) fn in_modp(chance: &mut ChaCha8Rng) -> Option<Self> {
-        let mut exponent = [0; EXPONENT_OCTETS];
-        chance.fill_bytes(&mut exponent);
-        let exponent = BoxedUint::from_be_slice(&exponent, 8 * 32).ok()?;
-        let two = BoxedUint::from_be_slice(&[2], modp()?.bits_precision()).ok()?;
-        let public = power(two, &exponent)?.to_be_bytes().to_vec();
-        Some(Self { secret: Secret::Modp(exponent), public })
+    /// In the field of suites with DHE before TLS 1.3.
+    pub(super) fn of_old(chance: &mut ChaCha8Rng) -> Option<Self> {
+        Self::in_field(&MODP_2048, chance)
     }
 
-    /// The secret that both sides have now. The one at fault is the peer.
-    pub(super) fn agree(&self, peer: &[u8]) -> Result<Vec<u8>, Alert> {
-        self.shared(peer).ok_or(Alert::IllegalParameter)
+    fn in_field(field: &'static Field, chance: &mut ChaCha8Rng) -> Option<Self> {
+        let mut exponent = alloc::vec![0; field.exponent_octets];
+        chance.fill_bytes(&mut exponent);
+        let public = field.public(&exponent)?;
+        Some(Self { secret: Secret::Field(field, exponent), public })
+    }
+
+    /// The secret that both sides have now. The one at fault is the peer; `small_order` is what is said of a half that
+    /// leads to no secret.
+    pub(super) fn agree(&self, peer: &[u8], small_order: Alert) -> Result<Vec<u8>, Alert> {
+        let shared = self.shared(peer).ok_or(Alert::IllegalParameter)?;
+        // RFC 8446 §7.4.2.
+        if shared.iter().all(|&octet| octet == 0) { Err(small_order) } else { Ok(shared) }
     }
 
     fn shared(&self, peer: &[u8]) -> Option<Vec<u8>> {
         match &self.secret {
-            Secret::X25519(secret) => {
-                let shared = x25519_dalek::x25519(*secret, peer.try_into().ok()?);
-                // RFC 8446 §7.4.2: a point of small order.
-                shared.iter().any(|&octet| octet != 0).then(|| shared.to_vec())
-            }
+            Secret::X25519(secret) => Some(x25519_dalek::x25519(*secret, peer.try_into().ok()?).to_vec()),
             Secret::P256(secret) => nist_shared!(p256, secret, peer),
             Secret::P384(secret) => nist_shared!(p384, secret, peer),
             Secret::P521(secret) => nist_shared!(p521, secret, peer),
-            Secret::Modp(exponent) => {
-                let prime = modp()?;
-                let peer = BoxedUint::from_be_slice(peer, prime.bits_precision()).ok()?;
-                let one = BoxedUint::from_be_slice(&[1], prime.bits_precision()).ok()?;
-                (peer > one && peer < prime.wrapping_sub(&one)).then_some(())?;
-                // RFC 5246 §8.1.2: without the zeros before it.
-                Some(power(peer, exponent)?.to_be_bytes_trimmed_vartime().to_vec())
-            }
+            Secret::X448(secret) => Some(x448::x448_unchecked(*secret, peer.try_into().ok()?).to_vec()),
+            Secret::Field(field, exponent) => field.shared(peer, exponent),
         }
+    }
+
+    /// The same for TLS 1.2 and before: of a finite field without the zeros before it (RFC 5246 §8.1.2).
+    pub(super) fn agree_as_of_old(&self, peer: &[u8]) -> Result<Vec<u8>, Alert> {
+        let mut shared = self.agree(peer, Alert::IllegalParameter)?;
+        if matches!(self.secret, Secret::Field(..)) {
+            let zeros = shared.iter().take_while(|&&octet| octet == 0).count();
+            shared.drain(..zeros);
+        }
+        Ok(shared)
     }
 }
 
 /// Prime and generator, as ServerKeyExchange says them.
-pub(super) fn modp_parameters() -> (Vec<u8>, [u8; 1]) {
-    (modp().map_or_else(Vec::new, |prime| prime.to_be_bytes().to_vec()), [2])
+pub(super) fn field_parameters() -> (Vec<u8>, [u8; 1]) {
+    (MODP_2048.octets(), [2])
 }
 
-fn modp() -> Option<BoxedUint> {
-    let digits: Vec<u8> = MODP_2048.chars().filter_map(|c| u8::try_from(c.to_digit(16)?).ok()).collect();
-    let octets: Vec<u8> = digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |n, digit| n << 4 | digit)).collect();
-    BoxedUint::from_be_slice(&octets, 2048).ok()
-}
-
-fn power(base: BoxedUint, exponent: &BoxedUint) -> Option<BoxedUint> {
-    let params = BoxedMontyParams::new_vartime(Odd::new(modp()?).into_option()?);
-    Some(BoxedMontyForm::new(base, &params).pow(exponent).retrieve())
-}
+/// RFC 7748 §5: u = 5.
+const X448_BASE: [u8; 56] = {
+    let mut base = [0; 56];
+    base[0] = 5;
+    base
+};

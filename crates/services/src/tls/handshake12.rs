@@ -1,4 +1,4 @@
-//! The handshake of TLS 1.2 (RFC 5246 §7.3).
+//! The handshake of TLS 1.2 and of what was before (RFC 5246 §7.3, RFC 4346, RFC 2246).
 
 use alloc::vec::Vec;
 
@@ -9,11 +9,11 @@ use super::{
     alert::Alert,
     answer::{Share, server_hello},
     choice::Choice,
-    exchange::{Ephemeral, modp_parameters},
+    exchange::{Ephemeral, field_parameters},
     key::PrivateKey,
     line::Line,
     record::{Aead, CHANGE_CIPHER_SPEC, Cbc, Half, Protection},
-    session::{Session, Tickets},
+    session::{Kept, Session, Tickets},
     spec::{TlsSpec, Version},
     suite::{Bulk, Exchange},
     wire::{Reader, message, put_u16, put_vector},
@@ -31,6 +31,7 @@ pub(super) struct Exchanging {
     key: PrivateKey,
     random: [u8; 32],
     ephemeral: Option<Ephemeral>,
+    session_id: Vec<u8>,
     transcript: Vec<u8>,
 }
 
@@ -38,6 +39,7 @@ pub(super) struct Exchanging {
 pub(super) struct Finishing {
     choice: Choice,
     master: Vec<u8>,
+    session_id: Vec<u8>,
     transcript: Vec<u8>,
     /// Ours was said first: the session goes on.
     resumed: bool,
@@ -54,25 +56,36 @@ pub(super) fn resume(
     line: &mut Line,
 ) -> Result<Finishing, Alert> {
     line.set_limit(choice.max_fragment);
-    let random = random(spec, line);
+    let random = random(spec, choice.version, line);
     let master = choice.resumed.as_ref().map(|resumed| resumed.secret.clone()).ok_or(Alert::InternalError)?;
     let hello = server_hello(&choice, &random, &choice.hello.session_id, &spec.hello_12, spec, Share::None);
     line.handshake(&hello, &mut transcript);
     let (reading, writing) = protections(&choice, &master, &random, line).ok_or(Alert::InternalError)?;
-    let mut finishing =
-        Finishing { choice, master, transcript, resumed: true, reading: Some(reading), writing: Some(writing) };
+    let mut finishing = Finishing {
+        choice,
+        master,
+        session_id: Vec::new(),
+        transcript,
+        resumed: true,
+        reading: Some(reading),
+        writing: Some(writing),
+    };
     finishing.finish(line);
     Ok(finishing)
 }
 
-fn random(spec: &TlsSpec, line: &mut Line) -> [u8; 32] {
+fn random(spec: &TlsSpec, version: Version, line: &mut Line) -> [u8; 32] {
     let mut random = [0; 32];
     line.chance.fill_bytes(&mut random);
-    if spec.versions.contains(&Version::Tls13)
-        && let Some(mark) = random.last_chunk_mut::<8>()
-    {
-        // RFC 8446 §4.1.3: so that a client knows that nobody in between talked it down.
-        *mark = *b"DOWNGRD\x01";
+    // RFC 8446 §4.1.3: so that a client knows that nobody in between talked it down.
+    let best = spec.versions.iter().max();
+    let mark = match version {
+        Version::Tls12 if best == Some(&Version::Tls13) => Some(*b"DOWNGRD\x01"),
+        Version::Tls10 | Version::Tls11 if best >= Some(&Version::Tls12) => Some(*b"DOWNGRD\x00"),
+        _ => None,
+    };
+    if let (Some(mark), Some(place)) = (mark, random.last_chunk_mut::<8>()) {
+        *place = mark;
     }
     random
 }
@@ -87,7 +100,7 @@ pub(super) fn begin(
     line: &mut Line,
 ) -> Result<Exchanging, Alert> {
     line.set_limit(choice.max_fragment);
-    let random = random(spec, line);
+    let random = random(spec, choice.version, line);
     let mut session_id = Vec::new();
     if spec.session_ids && !(choice.wants_ticket() && spec.ticket_octets > 0) {
         session_id.resize(32, 0);
@@ -101,8 +114,8 @@ pub(super) fn begin(
     line.handshake(&chain, &mut transcript);
     let ephemeral = match (choice.suite.exchange(), choice.group) {
         (Exchange::Rsa, _) => None,
-        (Exchange::DheRsa, _) => Ephemeral::in_modp(&mut line.chance),
-        (_, Some(group)) => Ephemeral::on_curve(group, &mut line.chance),
+        (Exchange::DheRsa, _) => Ephemeral::of_old(&mut line.chance),
+        (_, Some(group)) => Ephemeral::in_group(group, &mut line.chance),
         (_, None) => None,
     };
     if let Some(ephemeral) = &ephemeral {
@@ -110,7 +123,7 @@ pub(super) fn begin(
         line.handshake(&exchange, &mut transcript);
     }
     line.handshake(&message(SERVER_HELLO_DONE, |_| {}), &mut transcript);
-    Ok(Exchanging { choice, key, random, ephemeral, transcript })
+    Ok(Exchanging { choice, key, random, ephemeral, session_id, transcript })
 }
 
 /// ServerKeyExchange (RFC 5246 §7.4.3, RFC 8422 §5.4).
@@ -128,17 +141,21 @@ fn key_exchange(
         put_u16(&mut parameters, group.id());
         put_vector::<1>(&mut parameters, |out| out.extend_from_slice(&ephemeral.public));
     } else {
-        let (prime, generator) = modp_parameters();
+        let (prime, generator) = field_parameters();
         for number in [prime.as_slice(), &generator, &ephemeral.public] {
             put_vector::<2>(&mut parameters, |out| out.extend_from_slice(number));
         }
     }
-    let scheme = choice.scheme?;
     let signed = [choice.hello.random.as_slice(), random, &parameters].concat();
-    let signature = key.sign(scheme, &signed, &mut line.chance)?;
+    let signature = match choice.scheme {
+        Some(scheme) => key.sign(scheme, &signed, &mut line.chance)?,
+        None => key.sign_as_of_old(&signed, &mut line.chance)?,
+    };
     Some(message(SERVER_KEY_EXCHANGE, |out| {
         out.extend_from_slice(&parameters);
-        put_u16(out, scheme.id());
+        if let Some(scheme) = choice.scheme {
+            put_u16(out, scheme.id());
+        }
         put_vector::<2>(out, |out| out.extend_from_slice(&signature));
     }))
 }
@@ -148,7 +165,7 @@ impl Exchanging {
     pub(super) fn handle_exchange(mut self, whole: &[u8], body: &[u8], line: &mut Line) -> Result<Finishing, Alert> {
         let premaster = self.premaster(body, line)?;
         self.transcript.extend_from_slice(whole);
-        let hash = self.choice.suite.hash();
+        let hash = self.choice.hash();
         let randoms: [&[u8]; 2] = [&self.choice.hello.random, &self.random];
         let master = if self.choice.extends_master_secret() {
             // RFC 7627 §4.
@@ -160,6 +177,7 @@ impl Exchanging {
         Ok(Finishing {
             choice: self.choice,
             master,
+            session_id: self.session_id,
             transcript: self.transcript,
             resumed: false,
             reading: Some(reading),
@@ -183,7 +201,7 @@ impl Exchanging {
             Some(_) => reader.vector::<1>(),
             None => reader.vector::<2>(),
         };
-        ephemeral.agree(half.filter(|half| !half.is_empty() && reader.is_empty()).ok_or(Alert::DecodeError)?)
+        ephemeral.agree_as_of_old(half.filter(|half| !half.is_empty() && reader.is_empty()).ok_or(Alert::DecodeError)?)
     }
 }
 
@@ -208,12 +226,12 @@ impl Finishing {
         if let Some(writing) = self.writing.take() {
             line.writing = writing;
         }
-        let hash = self.choice.suite.hash();
+        let hash = self.choice.hash();
         let verify = hash.prf(&self.master, b"server finished", &[&hash.digest(&self.transcript)], 12);
         line.handshake(&message(FINISHED, |out| out.extend_from_slice(&verify)), &mut self.transcript);
     }
 
-    /// Finished came: says the rest, and the connection is open.
+    /// Finished came: says the rest, and the connection is open. A new session, and the identifier that it has.
     pub(super) fn handle_finished(
         mut self,
         whole: &[u8],
@@ -222,8 +240,8 @@ impl Finishing {
         tickets: &Tickets,
         now_s: u64,
         line: &mut Line,
-    ) -> Result<(), Alert> {
-        let hash = self.choice.suite.hash();
+    ) -> Result<Option<Kept>, Alert> {
+        let hash = self.choice.hash();
         let expected = hash.prf(&self.master, b"client finished", &[&hash.digest(&self.transcript)], 12);
         if body.len() != expected.len() {
             return Err(Alert::DecodeError);
@@ -233,16 +251,16 @@ impl Finishing {
         }
         self.transcript.extend_from_slice(whole);
         if self.resumed {
-            return Ok(());
+            return Ok(None);
         }
+        let session = Session {
+            version: self.choice.version,
+            suite: self.choice.suite,
+            secret: self.master.clone(),
+            extended: self.choice.extends_master_secret(),
+            issued_s: now_s,
+        };
         if self.choice.wants_ticket() && spec.ticket_octets > 0 {
-            let session = Session {
-                version: Version::Tls12,
-                suite: self.choice.suite,
-                secret: self.master.clone(),
-                extended: self.choice.extends_master_secret(),
-                issued_s: now_s,
-            };
             let ticket = tickets.seal(&session, spec.ticket_octets, &mut line.chance);
             // RFC 5077 §3.3.
             let ticket = message(NEW_SESSION_TICKET, |out| {
@@ -252,21 +270,22 @@ impl Finishing {
             line.handshake(&ticket, &mut self.transcript);
         }
         self.finish(line);
-        Ok(())
+        Ok(Some((self.session_id, session)))
     }
 }
 
 /// The client's and the server's protection out of the key block (RFC 5246 §6.3).
 fn protections(choice: &Choice, master: &[u8], random: &[u8; 32], line: &mut Line) -> Option<(Half, Half)> {
     let bulk = choice.suite.bulk();
-    let (mac, key, iv) = match bulk {
-        Bulk::Aes128Gcm => (0, 16, 4),
-        Bulk::Aes256Gcm => (0, 32, 4),
-        Bulk::Chacha20Poly1305 => (0, 32, 12),
-        Bulk::Cbc(key, mac) => (mac.length(), key, 0),
+    let (mac, key) = (if let Bulk::Cbc(.., mac) = bulk { mac.length() } else { 0 }, bulk.key_length());
+    let iv = match bulk {
+        Bulk::Cbc(..) if choice.version == Version::Tls10 => 16,
+        Bulk::Cbc(..) => 0,
+        Bulk::Chacha20Poly1305 => 12,
+        _ => 4,
     };
     let seed: [&[u8]; 2] = [random, &choice.hello.random];
-    let block = choice.suite.hash().prf(master, b"key expansion", &seed, 2 * (mac + key + iv));
+    let block = choice.hash().prf(master, b"key expansion", &seed, 2 * (mac + key + iv));
     let mut block = Reader::new(&block);
     let macs = [block.take(mac)?, block.take(mac)?];
     let keys = [block.take(key)?, block.take(key)?];
@@ -274,10 +293,15 @@ fn protections(choice: &Choice, master: &[u8], random: &[u8; 32], line: &mut Lin
     let counter = line.chance.next_u64();
     let half = |mac_key: &[u8], key: &[u8], iv: &[u8]| {
         Some(Half::new(match bulk {
-            Bulk::Aes128Gcm | Bulk::Aes256Gcm => Protection::Gcm12(Aead::new(bulk, key)?, iv.try_into().ok()?, counter),
+            Bulk::Aes128Gcm | Bulk::Aes256Gcm | Bulk::Aria128Gcm | Bulk::Aria256Gcm => {
+                Protection::Explicit12(Aead::new(bulk, key)?, iv.try_into().ok()?, Some(counter))
+            }
+            Bulk::Ccm(_) | Bulk::Ccm8(_) => Protection::Explicit12(Aead::new(bulk, key)?, iv.try_into().ok()?, None),
             Bulk::Chacha20Poly1305 => Protection::ChaCha12(Aead::new(bulk, key)?, iv.try_into().ok()?),
-            Bulk::Cbc(_, mac) => Protection::Cbc12(Cbc {
+            Bulk::Cbc(block, _, mac) => Protection::Cbc12(Cbc {
+                block,
                 key: key.to_vec(),
+                chain: iv.try_into().ok(),
                 mac,
                 mac_key: mac_key.to_vec(),
                 encrypt_then_mac: choice.encrypts_then_macs(),

@@ -13,9 +13,9 @@ use super::{
     key::PrivateKey,
     line::Line,
     record::{Aead, CHANGE_CIPHER_SPEC, HANDSHAKE, Half, Protection},
-    session::{Session, Tickets},
+    session::{Kept, Session, Tickets},
     spec::{TlsSpec, Version},
-    suite::{Bulk, Hash, Scheme, Suite},
+    suite::{Hash, Scheme, Suite},
     wire::{message, put_u16, put_vector},
 };
 
@@ -26,6 +26,8 @@ const CERTIFICATE_VERIFY: u8 = 15;
 const FINISHED: u8 = 20;
 const KEY_UPDATE: u8 = 24;
 const MESSAGE_HASH: u8 = 254;
+/// Octets of a session's identifier.
+const IDENTIFIER: usize = 32;
 /// The random of a ServerHello that is a HelloRetryRequest (RFC 8446 §4.1.3).
 const RETRY: [u8; 32] = [
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11,
@@ -75,8 +77,9 @@ pub(super) fn begin(
     line.set_limit(choice.max_fragment);
     let (suite, hash) = (choice.suite, choice.suite.hash());
     let (group, scheme) = choice.group.zip(choice.scheme).ok_or(Alert::InternalError)?;
-    let ephemeral = Ephemeral::on_curve(group, &mut line.chance).ok_or(Alert::InternalError)?;
-    let shared = ephemeral.agree(choice.peer_half.as_deref().unwrap_or(&[]))?;
+    let ephemeral = Ephemeral::in_group(group, &mut line.chance).ok_or(Alert::InternalError)?;
+    let small_order = if spec.small_order_fails { Alert::InternalError } else { Alert::IllegalParameter };
+    let shared = ephemeral.agree(choice.peer_half.as_deref().unwrap_or(&[]), small_order)?;
     let mut random = [0; 32];
     line.chance.fill_bytes(&mut random);
     let share = Share::Half(&ephemeral.public);
@@ -145,7 +148,8 @@ fn prove(
 }
 
 impl Finishing {
-    /// Finished came: the connection is open. Says the tickets that follow.
+    /// Finished came: the connection is open. Says the tickets that follow. The sessions to be kept, if any, each with the
+    /// identifier that its ticket is.
     pub(super) fn handle_finished(
         mut self,
         whole: &[u8],
@@ -154,7 +158,7 @@ impl Finishing {
         tickets: &Tickets,
         now_s: u64,
         line: &mut Line,
-    ) -> Result<Traffic, Alert> {
+    ) -> Result<(Traffic, Vec<Kept>), Alert> {
         let expected = finished(self.suite, &self.client_handshake, &self.transcript);
         if body.len() != expected.len() {
             return Err(Alert::DecodeError);
@@ -168,12 +172,20 @@ impl Finishing {
         let master = hash.derive(&self.main, "res master", &self.transcript);
         // OpenSSL says one where a session goes on.
         let count = if self.resumed { spec.tickets_13.min(1) } else { spec.tickets_13 };
+        let mut kept = Vec::new();
         for count in 0..u64::from(count) {
             // RFC 8446 §4.6.1. OpenSSL counts its nonces.
             let secret = hash.expand_label(&master, "resumption", &count.to_be_bytes(), hash.length());
             let (version, suite) = (Version::Tls13, self.suite);
             let session = Session { version, suite, secret, extended: false, issued_s: now_s };
-            let ticket = tickets.seal(&session, spec.ticket_octets_13, &mut line.chance);
+            let ticket = if spec.session_cache {
+                let mut name = alloc::vec![0; IDENTIFIER];
+                line.chance.fill_bytes(&mut name);
+                kept.push((name.clone(), session));
+                name
+            } else {
+                tickets.seal(&session, spec.ticket_octets_13, &mut line.chance)
+            };
             let age = line.chance.next_u32();
             let ticket = message(NEW_SESSION_TICKET, |out| {
                 out.extend_from_slice(&spec.ticket_lifetime_s.to_be_bytes());
@@ -184,7 +196,7 @@ impl Finishing {
             });
             line.send(HANDSHAKE, &ticket);
         }
-        Ok(self.traffic)
+        Ok((self.traffic, kept))
     }
 }
 
@@ -217,8 +229,7 @@ fn finished(suite: Suite, secret: &[u8], transcript: &[u8]) -> Vec<u8> {
 
 fn protection(suite: Suite, secret: &[u8]) -> Result<Half, Alert> {
     let (hash, bulk) = (suite.hash(), suite.bulk());
-    let length = if bulk == Bulk::Aes128Gcm { 16 } else { 32 };
-    let aead = Aead::new(bulk, &hash.expand_label(secret, "key", &[], length));
+    let aead = Aead::new(bulk, &hash.expand_label(secret, "key", &[], bulk.key_length()));
     let iv = hash.expand_label(secret, "iv", &[], 12).try_into();
     match (aead, iv) {
         (Some(aead), Ok(iv)) => Ok(Half::new(Protection::Aead13(aead, iv))),

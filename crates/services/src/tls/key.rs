@@ -6,12 +6,13 @@ use p256::ecdsa::signature::hazmat::PrehashSigner;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use rsa::{Pkcs1v15Encrypt, Pkcs1v15Sign, Pss, RsaPrivateKey, traits::PublicKeyParts};
-use sha2::{Digest, Sha256, Sha384, Sha512};
+use sha1::Sha1;
+use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
 use super::{
     certificate::der::{bits, constructed, integer, oid, tlv},
     spec::KeySpec,
-    suite::Scheme,
+    suite::{Hash, Scheme},
 };
 use crate::{
     Shared,
@@ -55,6 +56,9 @@ impl PrivateKey {
     pub(super) fn sign(&self, scheme: Scheme, message: &[u8], chance: &mut ChaCha8Rng) -> Option<Vec<u8>> {
         match self {
             Self::Rsa(key) => match scheme {
+                Scheme::RsaPkcs1Sha224 => {
+                    key.sign_with_rng(chance, Pkcs1v15Sign::new::<Sha224>(), &Sha224::digest(message))
+                }
                 Scheme::RsaPkcs1Sha256 => {
                     key.sign_with_rng(chance, Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message))
                 }
@@ -78,6 +82,23 @@ impl PrivateKey {
                 let signature: p384::ecdsa::Signature = key.sign_prehash(&Sha384::digest(message)).ok()?;
                 Some(signature.to_der().as_bytes().to_vec())
             }
+        }
+    }
+
+    /// A signature over `message` as before TLS 1.2: MD5 and SHA-1 of an RSA key, SHA-1 of any other (RFC 4346 §7.4.3,
+    /// RFC 8422 §5.4).
+    pub(super) fn sign_as_of_old(&self, message: &[u8], chance: &mut ChaCha8Rng) -> Option<Vec<u8>> {
+        match self {
+            Self::Rsa(key) => {
+                let padding = Pkcs1v15Sign::new_unprefixed();
+                key.sign_with_rng(chance, padding, &Hash::Md5Sha1.digest(message)).ok()
+            }
+            Self::P256(key) => {
+                let signature: p256::ecdsa::Signature = key.sign_prehash(&Sha1::digest(message)).ok()?;
+                Some(signature.to_der().as_bytes().to_vec())
+            }
+            // The curve's crate signs no hash of less than half its length.
+            Self::P384(_) => None,
         }
     }
 

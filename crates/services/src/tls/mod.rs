@@ -1,14 +1,15 @@
-//! TLS 1.2 and 1.3, the server's side, as one product speaks it: a conversation around another one.
+//! TLS 1.0 to 1.3, the server's side, as one product speaks it: a conversation around another one.
 //!
 //! What a product chooses, and in which order it says it, is data ([`TlsSpec`]); here is the machine that says it, the
-//! cryptography aside sans-io like every conversation. Sessions go on by tickets alone: it keeps none by identifier, and
-//! takes no early data. It asks for no client certificate, speaks no TLS 1.0 or 1.1, and does not compress.
+//! cryptography aside sans-io like every conversation. Sessions go on by tickets, or by
+//! identifier where the product keeps them; it takes no early data. It asks for no client certificate, does not renegotiate, and does not compress.
 
 mod alert;
 mod answer;
 mod certificate;
 mod choice;
 mod exchange;
+mod field;
 mod handshake12;
 mod handshake13;
 mod hello;
@@ -24,7 +25,7 @@ mod suite;
 mod wire;
 
 pub use spec::{Answer, CertificateSpec, Day, Extension, KeySpec, TlsSpec, Version};
-pub(crate) use store::Certificates;
+pub(crate) use store::{Certificates, Sessions};
 pub use suite::{Group, Scheme, Suite};
 
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
@@ -40,14 +41,14 @@ use crate::{
 };
 use alert::{Alert, Fault};
 use choice::Choice;
-use hello::ClientHello;
+use hello::{ClientHello, SESSION_TICKET};
 use line::Line;
 use record::{
     ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, HEADER, MAX_OVERHEAD, MAX_PLAIN, MAX_PROTECTED_12,
     MAX_PROTECTED_13,
 };
 use session::Tickets;
-use spec::Version::{Tls12, Tls13};
+use spec::Version::Tls13;
 
 const CLIENT_HELLO: u8 = 1;
 const CLIENT_KEY_EXCHANGE: u8 = 16;
@@ -63,6 +64,8 @@ const MAX_EMPTY: u8 = 32;
 const MAX_WARNINGS: u8 = 5;
 /// Seconds for a handshake where the product does not say: nginx's `client_header_timeout`.
 const HANDSHAKE_TIMEOUT_S: u32 = 60;
+/// What OpenSSL knows HTTP by (`ssl3_get_record`).
+const METHODS: [&[u8]; 4] = [b"GET ", b"POST ", b"HEAD ", b"PUT "];
 /// Octets of a request to a server that speaks TLS only; more is not waited for.
 const MAX_CLEAR_REQUEST: usize = 8 * 1024;
 /// What the inner conversation is offered at least, whatever the stack has room for: the rest waits here.
@@ -169,7 +172,7 @@ impl Tls {
             self.answer_in_clear(cx.now);
             return Ok(octets.len());
         }
-        if self.first && self.record.is_empty() && !self.spec.plain_answer.is_empty() {
+        if self.first && self.record.is_empty() && !self.spec.plain_answer.is_empty() && !self.spec.plain_by_method {
             // nginx looks at one octet: a record of the handshake, or a hello of SSL 2, or no TLS at all.
             let is_tls = octets.first().is_some_and(|&first| first == HANDSHAKE || first & 0x80 != 0);
             if !is_tls {
@@ -198,7 +201,12 @@ impl Tls {
         let Some(&[kind, major, _, high, low]) = self.record.first_chunk::<HEADER>() else { return Ok(None) };
         let length = usize::from(u16::from_be_bytes([high, low]));
         if major != 3 {
-            return Err(if self.first { Fault::Silent } else { Alert::ProtocolVersion.into() });
+            let speaks_http = self.spec.plain_by_method && METHODS.iter().any(|method| self.record.starts_with(method));
+            return Err(match () {
+                () if self.first && speaks_http => Fault::Http,
+                () if self.first => Fault::Silent,
+                () => Alert::ProtocolVersion.into(),
+            });
         }
         let modern = self.line.reading.is_modern();
         if modern
@@ -325,11 +333,18 @@ impl Tls {
                 State::Finishing12(Box::new(exchanging.handle_exchange(whole, body, &mut self.line)?))
             }
             State::Finishing12(finishing) => {
-                finishing.handle_finished(whole, body, &self.spec, &tickets, now_s, &mut self.line)?;
+                let kept = finishing.handle_finished(whole, body, &self.spec, &tickets, now_s, &mut self.line)?;
+                if let Some((name, session)) = kept.filter(|_| self.spec.session_cache) {
+                    cx.shared.sessions.keep(self.identity.seed, name, session);
+                }
                 State::Open(None)
             }
             State::Finishing13(finishing) => {
-                let traffic = finishing.handle_finished(whole, body, &self.spec, &tickets, now_s, &mut self.line)?;
+                let (traffic, kept) =
+                    finishing.handle_finished(whole, body, &self.spec, &tickets, now_s, &mut self.line)?;
+                for (name, session) in kept {
+                    cx.shared.sessions.keep(self.identity.seed, name, session);
+                }
                 State::Open(Some(Box::new(traffic)))
             }
             State::Open(Some(mut traffic)) => {
@@ -365,14 +380,21 @@ impl Tls {
                 return Err(alert.into());
             }
         };
+        self.line.version = version.min(Version::Tls12).number();
         let again = asked.is_some();
         let (tickets, now_s) = (Tickets::of(&self.identity.seed), self.utc_s(cx.now));
         let lifetime_s = self.spec.ticket_lifetime_s;
+        let (seed, by_identifier) = (self.identity.seed, self.spec.session_cache);
+        let sessions = &cx.shared.sessions;
+        let find = |name: &[u8]| if by_identifier { sessions.find(&seed, name) } else { tickets.open(name) };
         let mut choice = choice::choose(&self.spec, version, hello, asked, |hello| {
-            session::of_ticket(&tickets, hello, now_s, lifetime_s)
+            let name = if by_identifier { Some(hello.session_id.as_slice()) } else { hello.extension(SESSION_TICKET) };
+            session::of_old(name.and_then(find), version, hello, now_s, lifetime_s)
         })?;
+        choice.names_us =
+            choice.hello.server_name().is_some_and(|name| name.eq_ignore_ascii_case(self.identity.hostname.as_bytes()));
         if version == Tls13 {
-            choice.resumed = session::of_shared_key(&tickets, &choice, now_s, lifetime_s, &transcript, whole)?;
+            choice.resumed = session::of_shared_key(find, &choice, now_s, lifetime_s, &transcript, whole)?;
         }
         transcript.extend_from_slice(whole);
         if choice.version == Tls13 && choice.peer_half.is_none() {
@@ -402,18 +424,18 @@ impl Tls {
         };
         self.line.out.wake(self.deadline);
         self.state = match choice.version {
-            Tls12 if choice.resumed.is_some() => {
-                let resumed = handshake12::resume(&self.spec, *choice, transcript, &mut self.line)?;
-                State::Finishing12(Box::new(resumed))
-            }
-            Tls12 => {
-                let begun = handshake12::begin(&self.spec, *choice, key, &certificate, transcript, &mut self.line)?;
-                State::Exchanging(Box::new(begun))
-            }
             Tls13 => {
                 let line = &mut self.line;
                 let begun = handshake13::begin(&self.spec, &choice, &key, &certificate, transcript, again, line)?;
                 State::Finishing13(Box::new(begun))
+            }
+            _ if choice.resumed.is_some() => {
+                let resumed = handshake12::resume(&self.spec, *choice, transcript, &mut self.line)?;
+                State::Finishing12(Box::new(resumed))
+            }
+            _ => {
+                let begun = handshake12::begin(&self.spec, *choice, key, &certificate, transcript, &mut self.line)?;
+                State::Exchanging(Box::new(begun))
             }
         };
         self.handle_messages(cx)
@@ -459,28 +481,38 @@ impl Tls {
         let request = request.clone();
         self.state = State::Over;
         self.tell(&request, None);
+        self.say_in_clear(now, looks);
+    }
+
+    fn say_in_clear(&mut self, now: u64, looks: bool) {
         let utc = self.identity.utc.saturating_add(now.saturating_sub(self.identity.opened));
         let date = Moment::at(utc).imf();
         let answer = if looks { &self.spec.plain_answer } else { &self.spec.garbage_answer };
-        let filled = fill_with(answer, |name, out| {
-            let known = name == "date";
-            if known {
-                out.push_str(&date);
+        let filled = self.identity.who.fill(answer);
+        let head = unescape(&filled);
+        let body = head.windows(4).position(|end| end == b"\r\n\r\n").map_or(0, |end| head.len() - end - 4);
+        let filled = fill_with(&filled, |name, out| {
+            match name {
+                "date" => out.push_str(&date),
+                "length" => out.push_str(&alloc::format!("{body}")),
+                _ => return false,
             }
-            known
+            true
         });
-        self.line.out.send(&unescape(&self.identity.who.fill(&filled)));
+        self.line.out.send(&unescape(&filled));
         self.line.out.close();
     }
 
-    fn give_up(&mut self, fault: Fault) {
+    fn give_up(&mut self, now: u64, fault: Fault) {
         self.state = State::Over;
         if !self.told {
             let octets = core::mem::take(&mut self.record);
             self.tell(&octets, None);
         }
-        if let Fault::Alert(alert) = fault {
-            self.line.fatal(alert);
+        match fault {
+            Fault::Alert(alert) => self.line.fatal(alert),
+            Fault::Http => return self.say_in_clear(now, true),
+            Fault::Silent => {}
         }
         self.line.out.close();
     }
@@ -512,7 +544,11 @@ impl Conversation for Tls {
             match self.take(cx, octets.get(taken..).unwrap_or(&[])) {
                 Ok(count) => taken += count,
                 Err(fault) => {
-                    self.give_up(fault);
+                    if fault == Fault::Http {
+                        // All of the request is evidence.
+                        self.record.extend_from_slice(octets.get(taken + self.last_read..).unwrap_or(&[]));
+                    }
+                    self.give_up(cx.now, fault);
                     // What was read of the record at fault.
                     return taken.saturating_add(self.last_read).min(octets.len());
                 }
@@ -528,7 +564,7 @@ impl Conversation for Tls {
                 self.feed(cx);
             }
             State::Over => {}
-            _ => self.give_up(Fault::Silent),
+            _ => self.give_up(cx.now, Fault::Silent),
         }
     }
 
@@ -540,10 +576,10 @@ impl Conversation for Tls {
                 }
             }
             State::Over => {}
-            _ if cx.now >= self.deadline => self.give_up(Fault::Silent),
+            _ if cx.now >= self.deadline => self.give_up(cx.now, Fault::Silent),
             _ => {
                 if let Err(fault) = self.go_on(cx) {
-                    self.give_up(fault);
+                    self.give_up(cx.now, fault);
                 }
             }
         }

@@ -5,9 +5,14 @@ use alloc::{boxed::Box, vec::Vec};
 
 use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use aes_gcm::{
-    Aes128Gcm, Aes256Gcm,
-    aead::{AeadInOut, KeyInit},
+    Aes128Gcm, Aes256Gcm, AesGcm,
+    aead::{
+        AeadInOut, KeyInit,
+        consts::{U8, U12, U16},
+    },
 };
+use aria::{Aria128, Aria256};
+use ccm::Ccm;
 use chacha20poly1305::ChaCha20Poly1305;
 use hmac::Hmac;
 use rand_chacha::ChaCha8Rng;
@@ -19,7 +24,7 @@ use subtle::ConstantTimeEq;
 use super::{
     alert::Alert,
     schedule::mac,
-    suite::{Bulk, CbcMac},
+    suite::{Block, Bulk, CbcMac},
     wire::put_u16,
 };
 
@@ -39,12 +44,20 @@ pub(super) const MAX_PROTECTED_12: usize = MAX_PLAIN + 320;
 /// Octets by which protection makes a record longer at most: header, IV, padding and MAC.
 pub(super) const MAX_OVERHEAD: usize = HEADER + 16 + 16 + 48;
 const TAG: usize = 16;
+/// Octets of the short tag of CCM (RFC 6655 §3).
+const SHORT_TAG: usize = 8;
 const BLOCK: usize = 16;
 
 /// A cipher that authenticates.
 pub(super) enum Aead {
     Aes128(Box<Aes128Gcm>),
     Aes256(Box<Aes256Gcm>),
+    Aria128(Box<AesGcm<Aria128, U12>>),
+    Aria256(Box<AesGcm<Aria256, U12>>),
+    Ccm128(Box<Ccm<aes::Aes128, U16, U12>>),
+    Ccm256(Box<Ccm<aes::Aes256, U16, U12>>),
+    ShortCcm128(Box<Ccm<aes::Aes128, U8, U12>>),
+    ShortCcm256(Box<Ccm<aes::Aes256, U8, U12>>),
     ChaCha20(Box<ChaCha20Poly1305>),
 }
 
@@ -53,6 +66,12 @@ macro_rules! with_aead {
         match $aead {
             Aead::Aes128($cipher) => $call,
             Aead::Aes256($cipher) => $call,
+            Aead::Aria128($cipher) => $call,
+            Aead::Aria256($cipher) => $call,
+            Aead::Ccm128($cipher) => $call,
+            Aead::Ccm256($cipher) => $call,
+            Aead::ShortCcm128($cipher) => $call,
+            Aead::ShortCcm256($cipher) => $call,
             Aead::ChaCha20($cipher) => $call,
         }
     };
@@ -64,9 +83,19 @@ impl Aead {
         Some(match bulk {
             Bulk::Aes128Gcm => Self::Aes128(Box::new(Aes128Gcm::new_from_slice(key).ok()?)),
             Bulk::Aes256Gcm => Self::Aes256(Box::new(Aes256Gcm::new_from_slice(key).ok()?)),
+            Bulk::Aria128Gcm => Self::Aria128(Box::new(AesGcm::new_from_slice(key).ok()?)),
+            Bulk::Aria256Gcm => Self::Aria256(Box::new(AesGcm::new_from_slice(key).ok()?)),
+            Bulk::Ccm(16) => Self::Ccm128(Box::new(Ccm::new_from_slice(key).ok()?)),
+            Bulk::Ccm(_) => Self::Ccm256(Box::new(Ccm::new_from_slice(key).ok()?)),
+            Bulk::Ccm8(16) => Self::ShortCcm128(Box::new(Ccm::new_from_slice(key).ok()?)),
+            Bulk::Ccm8(_) => Self::ShortCcm256(Box::new(Ccm::new_from_slice(key).ok()?)),
             Bulk::Chacha20Poly1305 => Self::ChaCha20(Box::new(ChaCha20Poly1305::new_from_slice(key).ok()?)),
             Bulk::Cbc(..) => return None,
         })
+    }
+
+    fn tag_length(&self) -> usize {
+        if matches!(self, Self::ShortCcm128(_) | Self::ShortCcm256(_)) { SHORT_TAG } else { TAG }
     }
 
     fn seal(&self, nonce: [u8; 12], header: &[u8], text: &mut Vec<u8>) {
@@ -78,12 +107,12 @@ impl Aead {
     }
 
     fn open(&self, nonce: [u8; 12], header: &[u8], text: &mut Vec<u8>) -> Option<()> {
-        let length = text.len().checked_sub(TAG)?;
-        let tag: [u8; TAG] = text.get(length..)?.try_into().ok()?;
-        text.truncate(length);
-        with_aead!(self, cipher => cipher
-            .decrypt_inout_detached(&nonce.into(), header, text.as_mut_slice().into(), &tag.into())
-            .ok())
+        let length = text.len().checked_sub(self.tag_length())?;
+        let tag = text.split_off(length);
+        with_aead!(self, cipher => {
+            let tag = tag.as_slice().try_into().ok()?;
+            cipher.decrypt_inout_detached(&nonce.into(), header, text.as_mut_slice().into(), &tag).ok()
+        })
     }
 }
 
@@ -92,16 +121,20 @@ pub(super) enum Protection {
     Clear,
     /// TLS 1.3: the type is inside (RFC 8446 §5.2).
     Aead13(Aead, [u8; 12]),
-    /// TLS 1.2 with GCM: half of the nonce is in the record (RFC 5288 §3). OpenSSL begins with a random one and counts.
-    Gcm12(Aead, [u8; 4], u64),
+    /// TLS 1.2 with GCM or CCM: most of the nonce is in the record (RFC 5288 §3, RFC 6655 §3). In GCM, OpenSSL begins
+    /// with a random one and counts; in CCM it takes the sequence number.
+    Explicit12(Aead, [u8; 4], Option<u64>),
     /// TLS 1.2 with ChaCha20 (RFC 7905 §2).
     ChaCha12(Aead, [u8; 12]),
-    /// TLS 1.2 with AES-CBC and HMAC, in either order (RFC 5246 §6.2.3.2, RFC 7366).
+    /// TLS 1.2 and before with CBC and HMAC, in either order (RFC 5246 §6.2.3.2, RFC 7366).
     Cbc12(Cbc),
 }
 
 pub(super) struct Cbc {
+    pub(super) block: Block,
     pub(super) key: Vec<u8>,
+    /// TLS 1.0: the last block of the record before is the IV of this one, and it is not sent (RFC 2246 §6.2.3.2).
+    pub(super) chain: Option<[u8; BLOCK]>,
     pub(super) mac: CbcMac,
     pub(super) mac_key: Vec<u8>,
     pub(super) encrypt_then_mac: bool,
@@ -139,9 +172,9 @@ impl Half {
                 aead.seal(counted(iv, sequence), &header, &mut fragment);
                 (APPLICATION_DATA, fragment)
             }
-            Protection::Gcm12(aead, salt, counter) => {
-                let explicit = counter.to_be_bytes();
-                *counter = counter.wrapping_add(1);
+            Protection::Explicit12(aead, salt, counter) => {
+                let explicit = counter.unwrap_or(sequence).to_be_bytes();
+                *counter = counter.map(|counter| counter.wrapping_add(1));
                 let mut sealed = text.to_vec();
                 aead.seal(
                     explicit_nonce(*salt, explicit),
@@ -155,11 +188,7 @@ impl Half {
                 aead.seal(counted(iv, sequence), &associated(sequence, kind, version, text.len()), &mut sealed);
                 (kind, sealed)
             }
-            Protection::Cbc12(cbc) => {
-                let mut iv = [0; BLOCK];
-                chance.fill_bytes(&mut iv);
-                (kind, cbc.seal(iv, sequence, kind, version, text))
-            }
+            Protection::Cbc12(cbc) => (kind, cbc.seal(chance, sequence, kind, version, text)),
         };
         self.sequence = sequence.wrapping_add(1);
         out.extend_from_slice(&header(kind, version, fragment.len()));
@@ -171,13 +200,13 @@ impl Half {
         let [kind, high, low, ..] = head;
         let version = u16::from_be_bytes([high, low]);
         let sequence = self.sequence;
-        let opened = match &self.protection {
+        let opened = match &mut self.protection {
             Protection::Clear => return Ok((kind, fragment)),
             Protection::Aead13(aead, iv) => aead.open(counted(iv, sequence), &head, &mut fragment),
-            Protection::Gcm12(aead, salt, _) => (|| {
+            Protection::Explicit12(aead, salt, _) => (|| {
                 let (explicit, sealed) = fragment.split_first_chunk::<8>()?;
                 let (explicit, mut sealed) = (*explicit, sealed.to_vec());
-                let length = sealed.len().checked_sub(TAG)?;
+                let length = sealed.len().checked_sub(aead.tag_length())?;
                 let associated = associated(sequence, kind, version, length);
                 aead.open(explicit_nonce(*salt, explicit), &associated, &mut sealed)?;
                 fragment = sealed;
@@ -201,8 +230,32 @@ impl Half {
     }
 }
 
+/// Calls something with the block cipher and its length of key as the type `$cipher`.
+macro_rules! with_block {
+    ($cbc:expr, $cipher:ident => $call:expr) => {
+        match ($cbc.block, $cbc.key.len()) {
+            (Block::Aes, 16) => {
+                type $cipher = aes::Aes128;
+                $call
+            }
+            (Block::Aes, _) => {
+                type $cipher = aes::Aes256;
+                $call
+            }
+            (Block::Camellia, 16) => {
+                type $cipher = camellia::Camellia128;
+                $call
+            }
+            (Block::Camellia, _) => {
+                type $cipher = camellia::Camellia256;
+                $call
+            }
+        }
+    };
+}
+
 impl Cbc {
-    fn seal(&self, iv: [u8; BLOCK], sequence: u64, kind: u8, version: u16, text: &[u8]) -> Vec<u8> {
+    fn seal(&mut self, chance: &mut ChaCha8Rng, sequence: u64, kind: u8, version: u16, text: &[u8]) -> Vec<u8> {
         let mut body = text.to_vec();
         if !self.encrypt_then_mac {
             body.extend(self.mac(&associated(sequence, kind, version, text.len()), &[text]));
@@ -212,14 +265,24 @@ impl Cbc {
         body.resize(body.len() + padding + 1, octet);
         let (blocks, rest) = aes::Block::slice_as_chunks_mut(&mut body);
         debug_assert!(rest.is_empty(), "padded to whole blocks");
-        let done = match self.key.len() {
-            16 => cbc::Encryptor::<aes::Aes128>::new_from_slices(&self.key, &iv)
-                .map(|mut cipher| cipher.encrypt_blocks(blocks)),
-            _ => cbc::Encryptor::<aes::Aes256>::new_from_slices(&self.key, &iv)
-                .map(|mut cipher| cipher.encrypt_blocks(blocks)),
+        let mut iv = [0; BLOCK];
+        let explicit: &[u8] = match self.chain {
+            Some(last) => {
+                iv = last;
+                &[]
+            }
+            None => {
+                chance.fill_bytes(&mut iv);
+                &iv
+            }
         };
+        let done = with_block!(self, Cipher => cbc::Encryptor::<Cipher>::new_from_slices(&self.key, &iv)
+            .map(|mut cipher| cipher.encrypt_blocks(blocks)));
         debug_assert!(done.is_ok(), "the key has one of two lengths");
-        let mut fragment = [iv.as_slice(), &body].concat();
+        let mut fragment = [explicit, &body].concat();
+        if let (Some(chain), Some(last)) = (&mut self.chain, body.last_chunk()) {
+            *chain = *last;
+        }
         if self.encrypt_then_mac {
             let tag = self.mac(&associated(sequence, kind, version, fragment.len()), &[&fragment]);
             fragment.extend(tag);
@@ -227,7 +290,7 @@ impl Cbc {
         fragment
     }
 
-    fn open(&self, sequence: u64, kind: u8, version: u16, fragment: &[u8]) -> Option<Vec<u8>> {
+    fn open(&mut self, sequence: u64, kind: u8, version: u16, fragment: &[u8]) -> Option<Vec<u8>> {
         let tag_length = self.tag_length();
         let mut sealed = fragment;
         if self.encrypt_then_mac {
@@ -236,14 +299,17 @@ impl Cbc {
             bool::from(expected.ct_eq(tag)).then_some(())?;
             sealed = before;
         }
-        let (iv, body) = sealed.split_first_chunk::<BLOCK>()?;
+        let (iv, body) = match &mut self.chain {
+            Some(chain) => {
+                let last = core::mem::replace(chain, *sealed.last_chunk()?);
+                (last, sealed)
+            }
+            None => sealed.split_first_chunk::<BLOCK>().map(|(iv, body)| (*iv, body))?,
+        };
         let mut text = body.to_vec();
         let (blocks, rest) = aes::Block::slice_as_chunks_mut(&mut text);
         rest.is_empty().then_some(())?;
-        match self.key.len() {
-            16 => cbc::Decryptor::<aes::Aes128>::new_from_slices(&self.key, iv).ok()?.decrypt_blocks(blocks),
-            _ => cbc::Decryptor::<aes::Aes256>::new_from_slices(&self.key, iv).ok()?.decrypt_blocks(blocks),
-        }
+        with_block!(self, Cipher => cbc::Decryptor::<Cipher>::new_from_slices(&self.key, &iv).ok()?.decrypt_blocks(blocks));
         let padding = usize::from(*text.last()?);
         let unpadded = text.len().checked_sub(padding + 1)?;
         text.get(unpadded..)?.iter().all(|&octet| usize::from(octet) == padding).then_some(())?;

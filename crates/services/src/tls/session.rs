@@ -1,6 +1,6 @@
 //! Sessions that go on: what a ticket holds, and who may come back with one (RFC 5077 §4, RFC 8446 §4.2.11).
 //!
-//! The server keeps nothing. A ticket is as long as the product's; inside, what is needed is sealed with a key of the
+//! But for a product that keeps its sessions, the server keeps nothing. A ticket is as long as the product's; inside, what is needed is sealed with a key of the
 //! decoy, which outlives the sensor as a server's key outlives its connections.
 
 use alloc::vec::Vec;
@@ -16,7 +16,7 @@ use subtle::ConstantTimeEq;
 use super::{
     alert::Alert,
     choice::Choice,
-    hello::{ClientHello, EXTENDED_MASTER_SECRET, PRE_SHARED_KEY, PSK_MODES, SESSION_TICKET},
+    hello::{ClientHello, EXTENDED_MASTER_SECRET, PRE_SHARED_KEY, PSK_MODES},
     spec::Version,
     suite::{Hash, Suite},
     wire::{Reader, put_u16, put_vector},
@@ -44,13 +44,16 @@ pub(super) struct Tickets {
 pub(super) struct Session {
     pub(super) version: Version,
     pub(super) suite: Suite,
-    /// The master secret of TLS 1.2; of TLS 1.3, the key that is shared.
+    /// The master secret of TLS 1.2 and before; of TLS 1.3, the key that is shared.
     pub(super) secret: Vec<u8>,
     /// RFC 7627.
     pub(super) extended: bool,
     /// Seconds since 1970.
     pub(super) issued_s: u64,
 }
+
+/// A session that is kept, behind its identifier.
+pub(super) type Kept = (Vec<u8>, Session);
 
 /// A session that goes on in this handshake.
 pub(super) struct Resumed {
@@ -112,7 +115,9 @@ impl Tickets {
 
 impl Session {
     fn encode(&self) -> Vec<u8> {
-        let mut out = alloc::vec![u8::from(self.version == Version::Tls13), u8::from(self.extended)];
+        let mut out = Vec::new();
+        put_u16(&mut out, self.version.number());
+        out.push(u8::from(self.extended));
         put_u16(&mut out, self.suite.id());
         out.extend_from_slice(&self.issued_s.to_be_bytes());
         put_vector::<1>(&mut out, |out| out.extend_from_slice(&self.secret));
@@ -121,7 +126,7 @@ impl Session {
 
     fn decode(text: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(text);
-        let version = if reader.u8()? == 1 { Version::Tls13 } else { Version::Tls12 };
+        let version = Version::of_number(reader.u16()?)?;
         let extended = reader.u8()? == 1;
         let suite = Suite::of_id(reader.u16()?)?;
         let issued_s = u64::from_be_bytes(reader.array()?);
@@ -133,15 +138,15 @@ impl Session {
     }
 }
 
-/// The session that a client of TLS 1.2 comes back with; the errors are OpenSSL's.
-pub(super) fn of_ticket(
-    tickets: &Tickets,
+/// Whether a client before TLS 1.3 can go on with the session that it comes back with; the errors are OpenSSL's.
+pub(super) fn of_old(
+    session: Option<Session>,
+    version: Version,
     hello: &ClientHello,
     now_s: u64,
     lifetime_s: u32,
 ) -> Result<Option<Session>, Alert> {
-    let session = hello.extension(SESSION_TICKET).and_then(|ticket| tickets.open(ticket));
-    let fits = |session: &Session| session.version == Version::Tls12 && session.is_fresh(now_s, lifetime_s);
+    let fits = |session: &Session| session.version == version && session.is_fresh(now_s, lifetime_s);
     let Some(session) = session.filter(fits) else { return Ok(None) };
     // RFC 7627 §5.3.
     match (session.extended, hello.has(EXTENDED_MASTER_SECRET)) {
@@ -156,10 +161,11 @@ pub(super) fn of_ticket(
     Ok(Some(session))
 }
 
-/// The shared key that a client of TLS 1.3 offers, of which it knows more than the ticket. `before` is what was said
+/// The shared key that a client of TLS 1.3 offers, of which it knows more than the ticket, in which `find` finds a
+/// session. `before` is what was said
 /// before this hello, which is `whole`.
 pub(super) fn of_shared_key(
-    tickets: &Tickets,
+    find: impl Fn(&[u8]) -> Option<Session>,
     choice: &Choice,
     now_s: u64,
     lifetime_s: u32,
@@ -182,7 +188,7 @@ pub(super) fn of_shared_key(
         let ticket = identities.vector::<2>().ok_or(Alert::DecodeError)?;
         // The age, by which only early data would be judged.
         identities.array::<4>().ok_or(Alert::DecodeError)?;
-        let session = tickets.open(ticket);
+        let session = find(ticket);
         let fits = |session: &Session| {
             session.version == Version::Tls13 && session.suite.hash() == hash && session.is_fresh(now_s, lifetime_s)
         };

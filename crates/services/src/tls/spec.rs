@@ -13,26 +13,32 @@ pub struct TlsSpec {
     /// Versions that it speaks.
     pub versions: Vec<Version>,
     /// TLS 1.0 and 1.1 are on, but nothing that they need is: the refusal is `internal_error`, not `protocol_version`.
+    /// Says nothing of a version that `versions` has.
     pub old_versions_fail: bool,
+    /// A client of TLS 1.2 that names no signature schemes is refused by `internal_error`, not `handshake_failure`.
+    pub absent_schemes_fail: bool,
+    /// A half of a key in TLS 1.3 with which no secret comes about is refused by `internal_error`, not
+    /// `illegal_parameter`.
+    pub small_order_fails: bool,
     /// Cipher suites, in the server's order, those of TLS 1.3 among them, by OpenSSL's names.
     pub suites: Vec<Suite>,
     /// Whether the client's order of cipher suites, groups and signature schemes decides, not the server's.
     pub honours_client_order: bool,
     /// Groups of ephemeral keys, in the server's order.
     pub groups: Vec<Group>,
-    /// Numbers of the groups that it says it has, where it says so; empty: those in `groups`.
-    pub announced_groups: Vec<u16>,
     /// Signature schemes, in the server's order.
     pub signatures: Vec<Scheme>,
     /// Finite-field Diffie-Hellman groups are not configured where this is off, and suites that need one are passed
     /// over.
     pub ephemeral_dh: bool,
-    /// Extensions of ServerHello in TLS 1.2, in order; each is sent where the client asked for it.
+    /// Extensions of ServerHello in TLS 1.2 and before, in order; each is sent where the client asked for it.
     pub hello_12: Vec<Answer>,
     /// Extensions of ServerHello in TLS 1.3.
     pub hello_13: Vec<Answer>,
     /// Extensions of EncryptedExtensions in TLS 1.3.
     pub encrypted_13: Vec<Answer>,
+    /// Sessions are kept, and go on by their identifiers: a ticket of TLS 1.3 is such an identifier.
+    pub session_cache: bool,
     /// A session that gets no ticket gets an identifier.
     pub session_ids: bool,
     /// Octets of a ticket of TLS 1.2; 0: none is sent.
@@ -47,11 +53,16 @@ pub struct TlsSpec {
     pub alpn: Vec<String>,
     /// A client that offers none of them is refused; else it gets no answer to the extension.
     pub alpn_must_match: bool,
+    /// A client that offers none of them is told the first one all the same, as mod_ssl does.
+    pub alpn_insists: bool,
     /// Seconds for the handshake, 60 if left out.
     pub handshake_timeout_s: u32,
-    /// What a client is told that asks in HTTP, placeholders and escapes as in a banner, and `{date}`; empty: what is no
+    /// What a client is told that asks in HTTP, placeholders and escapes as in a banner, `{date}`
+    /// and `{length}`, the octets behind the empty line; empty: what is no
     /// TLS ends the connection in silence.
     pub plain_answer: String,
+    /// HTTP is known by its method alone, as OpenSSL knows it, and answered at once; what is neither ends in silence.
+    pub plain_by_method: bool,
     /// What a client is told that speaks neither.
     pub garbage_answer: String,
     /// The certificate of each decoy.
@@ -61,12 +72,34 @@ pub struct TlsSpec {
 /// A protocol version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Version {
+    /// RFC 2246.
+    #[serde(rename = "1.0")]
+    Tls10,
+    /// RFC 4346.
+    #[serde(rename = "1.1")]
+    Tls11,
     /// RFC 5246.
     #[serde(rename = "1.2")]
     Tls12,
     /// RFC 8446.
     #[serde(rename = "1.3")]
     Tls13,
+}
+
+impl Version {
+    /// As hellos and records say it.
+    pub(super) fn number(self) -> u16 {
+        match self {
+            Self::Tls10 => 0x0301,
+            Self::Tls11 => 0x0302,
+            Self::Tls12 => 0x0303,
+            Self::Tls13 => 0x0304,
+        }
+    }
+
+    pub(super) fn of_number(number: u16) -> Option<Self> {
+        [Self::Tls10, Self::Tls11, Self::Tls12, Self::Tls13].into_iter().find(|version| version.number() == number)
+    }
 }
 
 /// An extension with which a server answers.
@@ -76,6 +109,8 @@ pub enum Version {
 pub enum Answer {
     RenegotiationInfo,
     ServerName,
+    /// Only if it is the decoy's own.
+    OwnServerName,
     MaxFragmentLength,
     EcPointFormats,
     SupportedGroups,

@@ -1,12 +1,35 @@
-//! Certificates that were made: a decoy's is signed once, not for each connection.
+//! What outlives a connection: certificates that were made, since a decoy's is signed once, not for each connection; and
+//! sessions, of products that keep them.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 
-use super::{certificate::make, key::PrivateKey, spec::TlsSpec};
+use super::{certificate::make, key::PrivateKey, session::Session, spec::TlsSpec};
 use crate::{Identity, Shared};
 
 /// Certificates that are kept, some KiB each; the one used longest ago goes first.
 const MAX_CERTIFICATES: usize = 1024;
+
+/// Sessions that are kept, of all decoys; the oldest goes first. Apache's cache of 512,000 octets holds some 2,000.
+const MAX_SESSIONS: usize = 2048;
+
+/// In the order of their beginning: decoy, identifier, session.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions(VecDeque<([u8; 16], Vec<u8>, Session)>);
+
+impl Sessions {
+    pub(super) fn keep(&mut self, seed: [u8; 16], name: Vec<u8>, session: Session) {
+        if self.0.len() >= MAX_SESSIONS {
+            self.0.pop_front();
+        }
+        self.0.push_back((seed, name, session));
+    }
+
+    /// The session of the decoy that has this identifier.
+    pub(super) fn find(&self, seed: &[u8; 16], name: &[u8]) -> Option<Session> {
+        let own = |entry: &&([u8; 16], Vec<u8>, Session)| entry.0 == *seed && entry.1 == name && !name.is_empty();
+        self.0.iter().rev().find(own).map(|entry| entry.2.clone())
+    }
+}
 
 /// In the order of their last use.
 #[derive(Debug, Default)]

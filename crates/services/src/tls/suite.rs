@@ -19,6 +19,8 @@ pub(super) enum Exchange {
 /// The hash of the key schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hash {
+    /// MD5 and SHA-1 side by side: all versions before 1.2 (RFC 2246 §5).
+    Md5Sha1,
     Sha256,
     Sha384,
 }
@@ -28,9 +30,21 @@ pub(super) enum Hash {
 pub(super) enum Bulk {
     Aes128Gcm,
     Aes256Gcm,
+    Aria128Gcm,
+    Aria256Gcm,
+    /// AES in CCM with a key of so many octets (RFC 6655), and with the short tag.
+    Ccm(usize),
+    Ccm8(usize),
     Chacha20Poly1305,
-    /// AES-CBC with a key of so many octets, and HMAC beside it.
-    Cbc(usize, CbcMac),
+    /// CBC with a key of so many octets, and HMAC beside it.
+    Cbc(Block, usize, CbcMac),
+}
+
+/// A block cipher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Block {
+    Aes,
+    Camellia,
 }
 
 /// The HMAC of a CBC suite.
@@ -50,7 +64,8 @@ pub struct Suite(u16);
 #[derive(Debug)]
 struct Row(u16, &'static str, Exchange, Bulk, Hash);
 
-use Bulk::{Aes128Gcm, Aes256Gcm, Cbc, Chacha20Poly1305};
+use Block::{Aes, Camellia};
+use Bulk::{Aes128Gcm, Aes256Gcm, Aria128Gcm, Aria256Gcm, Cbc, Ccm, Ccm8, Chacha20Poly1305};
 use CbcMac::{Sha1, Sha256 as Mac256, Sha384 as Mac384};
 use Exchange::{Any, DheRsa, EcdheEcdsa, EcdheRsa, Rsa};
 use Hash::{Sha256, Sha384};
@@ -66,27 +81,59 @@ const SUITES: &[Row] = &[
     Row(0xcca9, "ECDHE-ECDSA-CHACHA20-POLY1305", EcdheEcdsa, Chacha20Poly1305, Sha256),
     Row(0xcca8, "ECDHE-RSA-CHACHA20-POLY1305", EcdheRsa, Chacha20Poly1305, Sha256),
     Row(0xccaa, "DHE-RSA-CHACHA20-POLY1305", DheRsa, Chacha20Poly1305, Sha256),
+    Row(0xc0af, "ECDHE-ECDSA-AES256-CCM8", EcdheEcdsa, Ccm8(32), Sha256),
+    Row(0xc0ad, "ECDHE-ECDSA-AES256-CCM", EcdheEcdsa, Ccm(32), Sha256),
+    Row(0xc0a3, "DHE-RSA-AES256-CCM8", DheRsa, Ccm8(32), Sha256),
+    Row(0xc09f, "DHE-RSA-AES256-CCM", DheRsa, Ccm(32), Sha256),
+    Row(0xc05d, "ECDHE-ECDSA-ARIA256-GCM-SHA384", EcdheEcdsa, Aria256Gcm, Sha384),
+    Row(0xc061, "ECDHE-ARIA256-GCM-SHA384", EcdheRsa, Aria256Gcm, Sha384),
+    Row(0xc053, "DHE-RSA-ARIA256-GCM-SHA384", DheRsa, Aria256Gcm, Sha384),
     Row(0xc02b, "ECDHE-ECDSA-AES128-GCM-SHA256", EcdheEcdsa, Aes128Gcm, Sha256),
     Row(0xc02f, "ECDHE-RSA-AES128-GCM-SHA256", EcdheRsa, Aes128Gcm, Sha256),
     Row(0x009e, "DHE-RSA-AES128-GCM-SHA256", DheRsa, Aes128Gcm, Sha256),
-    Row(0xc024, "ECDHE-ECDSA-AES256-SHA384", EcdheEcdsa, Cbc(32, Mac384), Sha384),
-    Row(0xc028, "ECDHE-RSA-AES256-SHA384", EcdheRsa, Cbc(32, Mac384), Sha384),
-    Row(0x006b, "DHE-RSA-AES256-SHA256", DheRsa, Cbc(32, Mac256), Sha256),
-    Row(0xc023, "ECDHE-ECDSA-AES128-SHA256", EcdheEcdsa, Cbc(16, Mac256), Sha256),
-    Row(0xc027, "ECDHE-RSA-AES128-SHA256", EcdheRsa, Cbc(16, Mac256), Sha256),
-    Row(0x0067, "DHE-RSA-AES128-SHA256", DheRsa, Cbc(16, Mac256), Sha256),
-    Row(0xc00a, "ECDHE-ECDSA-AES256-SHA", EcdheEcdsa, Cbc(32, Sha1), Sha256),
-    Row(0xc014, "ECDHE-RSA-AES256-SHA", EcdheRsa, Cbc(32, Sha1), Sha256),
-    Row(0x0039, "DHE-RSA-AES256-SHA", DheRsa, Cbc(32, Sha1), Sha256),
-    Row(0xc009, "ECDHE-ECDSA-AES128-SHA", EcdheEcdsa, Cbc(16, Sha1), Sha256),
-    Row(0xc013, "ECDHE-RSA-AES128-SHA", EcdheRsa, Cbc(16, Sha1), Sha256),
-    Row(0x0033, "DHE-RSA-AES128-SHA", DheRsa, Cbc(16, Sha1), Sha256),
+    Row(0xc0ae, "ECDHE-ECDSA-AES128-CCM8", EcdheEcdsa, Ccm8(16), Sha256),
+    Row(0xc0ac, "ECDHE-ECDSA-AES128-CCM", EcdheEcdsa, Ccm(16), Sha256),
+    Row(0xc0a2, "DHE-RSA-AES128-CCM8", DheRsa, Ccm8(16), Sha256),
+    Row(0xc09e, "DHE-RSA-AES128-CCM", DheRsa, Ccm(16), Sha256),
+    Row(0xc05c, "ECDHE-ECDSA-ARIA128-GCM-SHA256", EcdheEcdsa, Aria128Gcm, Sha256),
+    Row(0xc060, "ECDHE-ARIA128-GCM-SHA256", EcdheRsa, Aria128Gcm, Sha256),
+    Row(0xc052, "DHE-RSA-ARIA128-GCM-SHA256", DheRsa, Aria128Gcm, Sha256),
+    Row(0xc024, "ECDHE-ECDSA-AES256-SHA384", EcdheEcdsa, Cbc(Aes, 32, Mac384), Sha384),
+    Row(0xc028, "ECDHE-RSA-AES256-SHA384", EcdheRsa, Cbc(Aes, 32, Mac384), Sha384),
+    Row(0x006b, "DHE-RSA-AES256-SHA256", DheRsa, Cbc(Aes, 32, Mac256), Sha256),
+    Row(0xc073, "ECDHE-ECDSA-CAMELLIA256-SHA384", EcdheEcdsa, Cbc(Camellia, 32, Mac384), Sha384),
+    Row(0xc077, "ECDHE-RSA-CAMELLIA256-SHA384", EcdheRsa, Cbc(Camellia, 32, Mac384), Sha384),
+    Row(0x00c4, "DHE-RSA-CAMELLIA256-SHA256", DheRsa, Cbc(Camellia, 32, Mac256), Sha256),
+    Row(0xc023, "ECDHE-ECDSA-AES128-SHA256", EcdheEcdsa, Cbc(Aes, 16, Mac256), Sha256),
+    Row(0xc027, "ECDHE-RSA-AES128-SHA256", EcdheRsa, Cbc(Aes, 16, Mac256), Sha256),
+    Row(0x0067, "DHE-RSA-AES128-SHA256", DheRsa, Cbc(Aes, 16, Mac256), Sha256),
+    Row(0xc072, "ECDHE-ECDSA-CAMELLIA128-SHA256", EcdheEcdsa, Cbc(Camellia, 16, Mac256), Sha256),
+    Row(0xc076, "ECDHE-RSA-CAMELLIA128-SHA256", EcdheRsa, Cbc(Camellia, 16, Mac256), Sha256),
+    Row(0x00be, "DHE-RSA-CAMELLIA128-SHA256", DheRsa, Cbc(Camellia, 16, Mac256), Sha256),
+    Row(0xc00a, "ECDHE-ECDSA-AES256-SHA", EcdheEcdsa, Cbc(Aes, 32, Sha1), Sha256),
+    Row(0xc014, "ECDHE-RSA-AES256-SHA", EcdheRsa, Cbc(Aes, 32, Sha1), Sha256),
+    Row(0x0039, "DHE-RSA-AES256-SHA", DheRsa, Cbc(Aes, 32, Sha1), Sha256),
+    Row(0x0088, "DHE-RSA-CAMELLIA256-SHA", DheRsa, Cbc(Camellia, 32, Sha1), Sha256),
+    Row(0xc009, "ECDHE-ECDSA-AES128-SHA", EcdheEcdsa, Cbc(Aes, 16, Sha1), Sha256),
+    Row(0xc013, "ECDHE-RSA-AES128-SHA", EcdheRsa, Cbc(Aes, 16, Sha1), Sha256),
+    Row(0x0033, "DHE-RSA-AES128-SHA", DheRsa, Cbc(Aes, 16, Sha1), Sha256),
+    Row(0x0045, "DHE-RSA-CAMELLIA128-SHA", DheRsa, Cbc(Camellia, 16, Sha1), Sha256),
     Row(0x009d, "AES256-GCM-SHA384", Rsa, Aes256Gcm, Sha384),
+    Row(0xc0a1, "AES256-CCM8", Rsa, Ccm8(32), Sha256),
+    Row(0xc09d, "AES256-CCM", Rsa, Ccm(32), Sha256),
+    Row(0xc051, "ARIA256-GCM-SHA384", Rsa, Aria256Gcm, Sha384),
     Row(0x009c, "AES128-GCM-SHA256", Rsa, Aes128Gcm, Sha256),
-    Row(0x003d, "AES256-SHA256", Rsa, Cbc(32, Mac256), Sha256),
-    Row(0x003c, "AES128-SHA256", Rsa, Cbc(16, Mac256), Sha256),
-    Row(0x0035, "AES256-SHA", Rsa, Cbc(32, Sha1), Sha256),
-    Row(0x002f, "AES128-SHA", Rsa, Cbc(16, Sha1), Sha256),
+    Row(0xc0a0, "AES128-CCM8", Rsa, Ccm8(16), Sha256),
+    Row(0xc09c, "AES128-CCM", Rsa, Ccm(16), Sha256),
+    Row(0xc050, "ARIA128-GCM-SHA256", Rsa, Aria128Gcm, Sha256),
+    Row(0x003d, "AES256-SHA256", Rsa, Cbc(Aes, 32, Mac256), Sha256),
+    Row(0x00c0, "CAMELLIA256-SHA256", Rsa, Cbc(Camellia, 32, Mac256), Sha256),
+    Row(0x003c, "AES128-SHA256", Rsa, Cbc(Aes, 16, Mac256), Sha256),
+    Row(0x00ba, "CAMELLIA128-SHA256", Rsa, Cbc(Camellia, 16, Mac256), Sha256),
+    Row(0x0035, "AES256-SHA", Rsa, Cbc(Aes, 32, Sha1), Sha256),
+    Row(0x0084, "CAMELLIA256-SHA", Rsa, Cbc(Camellia, 32, Sha1), Sha256),
+    Row(0x002f, "AES128-SHA", Rsa, Cbc(Aes, 16, Sha1), Sha256),
+    Row(0x0041, "CAMELLIA128-SHA", Rsa, Cbc(Camellia, 16, Sha1), Sha256),
 ];
 
 impl Suite {
@@ -113,8 +160,25 @@ impl Suite {
         self.row().3
     }
 
+    /// The hash of its key schedule from TLS 1.2 on.
     pub(super) fn hash(self) -> Hash {
         self.row().4
+    }
+
+    /// Whether it is older than TLS 1.2, and thus can be used in versions before.
+    pub(super) fn is_old(self) -> bool {
+        matches!(self.bulk(), Cbc(_, _, Sha1))
+    }
+}
+
+impl Bulk {
+    /// Octets of the key.
+    pub(super) fn key_length(self) -> usize {
+        match self {
+            Aes128Gcm | Aria128Gcm => 16,
+            Aes256Gcm | Aria256Gcm | Chacha20Poly1305 => 32,
+            Ccm(key) | Ccm8(key) | Cbc(_, key, _) => key,
+        }
     }
 }
 
@@ -142,6 +206,12 @@ pub enum Group {
     Secp256r1,
     Secp384r1,
     Secp521r1,
+    X448,
+    Ffdhe2048,
+    Ffdhe3072,
+    Ffdhe4096,
+    Ffdhe6144,
+    Ffdhe8192,
 }
 
 impl Group {
@@ -151,7 +221,18 @@ impl Group {
             Self::Secp384r1 => 24,
             Self::Secp521r1 => 25,
             Self::X25519 => 29,
+            Self::X448 => 30,
+            Self::Ffdhe2048 => 0x0100,
+            Self::Ffdhe3072 => 0x0101,
+            Self::Ffdhe4096 => 0x0102,
+            Self::Ffdhe6144 => 0x0103,
+            Self::Ffdhe8192 => 0x0104,
         }
+    }
+
+    /// Whether it is a curve: the others are for TLS 1.3 alone (OpenSSL 3.0 does not choose them by name before).
+    pub(super) fn is_curve(self) -> bool {
+        matches!(self, Self::X25519 | Self::X448 | Self::Secp256r1 | Self::Secp384r1 | Self::Secp521r1)
     }
 }
 
@@ -166,6 +247,7 @@ pub enum Scheme {
     RsaPssRsaeSha256,
     RsaPssRsaeSha384,
     RsaPssRsaeSha512,
+    RsaPkcs1Sha224,
     RsaPkcs1Sha256,
     RsaPkcs1Sha384,
     RsaPkcs1Sha512,
@@ -174,6 +256,7 @@ pub enum Scheme {
 impl Scheme {
     pub(super) fn id(self) -> u16 {
         match self {
+            Self::RsaPkcs1Sha224 => 0x0301,
             Self::RsaPkcs1Sha256 => 0x0401,
             Self::RsaPkcs1Sha384 => 0x0501,
             Self::RsaPkcs1Sha512 => 0x0601,
@@ -192,6 +275,6 @@ impl Scheme {
 
     /// Whether TLS 1.3 allows it in CertificateVerify.
     pub(super) fn is_modern(self) -> bool {
-        !matches!(self, Self::RsaPkcs1Sha256 | Self::RsaPkcs1Sha384 | Self::RsaPkcs1Sha512)
+        !matches!(self, Self::RsaPkcs1Sha224 | Self::RsaPkcs1Sha256 | Self::RsaPkcs1Sha384 | Self::RsaPkcs1Sha512)
     }
 }

@@ -1,0 +1,202 @@
+//! Ours behind TLS, and the real servers that it claims to be, on the loopback address.
+// Each test program uses a part of this.
+#![allow(dead_code)]
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    sync::Arc,
+    thread,
+};
+
+use chaff_services::{HttpPage, HttpSpec, ServiceKind, ServiceSpec, TlsSpec};
+
+use super::{
+    daemon::{Daemon, nginx_alone, packaged},
+    hellos::{self, Said, answer},
+    server::Server,
+};
+
+pub(crate) const APACHE: &str = include_str!("../../../../profiles/tls/openssl-3.0-apache.toml");
+pub(crate) const NGINX: &str = include_str!("../../../../profiles/tls/openssl-3.0-nginx.toml");
+pub(crate) const NGINX_OLD: &str = include_str!("../../../../profiles/tls/openssl-1.1-nginx.toml");
+pub(crate) const OPENSSL: &str = include_str!("../../../../profiles/tls/openssl-3.0.toml");
+/// What Debian's ssl-cert gives to `openssl req`, with the name of the decoy under test.
+const SNAKEOIL: &str = "[req]\ndistinguished_name = name\nprompt = no\nreq_extensions = v3\nx509_extensions = v3\n\
+                        [name]\ncommonName = nav-1\n[v3]\nbasicConstraints = CA:FALSE\nsubjectAltName = DNS:nav-1\n";
+/// Of 20 octets, as ours are: so the records of both have the same lengths.
+const SERIAL: &str = "0x5101010101010101010101010101010101010101";
+
+pub(crate) fn https(spec: &str) -> Server {
+    let page = HttpPage { path: "/".into(), body: "<h1>{hostname}</h1>\n".repeat(2000), ..HttpPage::default() };
+    let http = HttpSpec { server: "nginx/1.22.1".into(), pages: vec![page], ..HttpSpec::default() };
+    let tls: TlsSpec = toml::from_str(spec).unwrap();
+    let kind = ServiceKind::Http(Arc::new(http));
+    let server = Server::with(ServiceSpec { tls: Some(Arc::new(tls)), ..ServiceSpec::new("https", kind) }, &[]);
+    // The first client waits until the decoy's key is found.
+    let said = Said { pieces: vec![hellos::new().record()], ends: false };
+    let ready = (0..20).any(|_| answer(server.port, &said).len() > 1);
+    assert!(ready, "no key was found");
+    server
+}
+
+pub(crate) fn run(program: &str, words: &[&str]) -> (bool, String) {
+    let output = Command::new(program).args(words).stdin(Stdio::null()).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+}
+
+/// The real nginx, with the lines of Debian's nginx.conf that TLS depends on.
+pub(crate) fn nginx() -> Daemon {
+    nginx_from(&|program| Command::new(if program == "openssl" { "openssl".into() } else { packaged(program) }))
+}
+
+/// The nginx of Debian 11, with its OpenSSL 1.1.1, from the tree that `cargo xtask soak` unpacks.
+pub(crate) fn nginx_old() -> Daemon {
+    nginx_from(&|program| {
+        let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/goldens/bullseye-tls/tree");
+        let libraries = ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu"].map(|folder| tree.join(folder));
+        // By its own loader, so that it finds its own C library.
+        let mut command = Command::new(tree.join("lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"));
+        command.env("OPENSSL_CONF", tree.join("etc/ssl/openssl.cnf"));
+        command.arg("--library-path").arg(std::env::join_paths(libraries).unwrap());
+        command.arg(tree.join(if program == "openssl" { "usr/bin/openssl" } else { program }));
+        command
+    })
+}
+
+fn nginx_from(program: &dyn Fn(&str) -> Command) -> Daemon {
+    Daemon::start(|folder, port| {
+        let path = folder.display();
+        make_certificate(program("openssl"), folder);
+        let text = format!(
+            "{} ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;\n\
+             ssl_prefer_server_ciphers on;\nserver {{ listen 127.0.0.1:{port} ssl; root {path};\n\
+             ssl_certificate {path}/cert; ssl_certificate_key {path}/key; }} }}\n",
+            nginx_alone(folder)
+        );
+        fs::write(folder.join("conf"), text).unwrap();
+        let mut command = program("usr/sbin/nginx");
+        command.arg("-p").arg(folder).arg("-c").arg(folder.join("conf"));
+        command
+    })
+}
+
+/// The real Apache, with Debian's ssl.conf.
+pub(crate) fn apache() -> Daemon {
+    Daemon::start(|folder, port| {
+        make_certificate(Command::new("openssl"), folder);
+        let modules: String = ["mpm_event", "authz_core", "mime", "reqtimeout", "socache_shmcb", "ssl"]
+            .iter()
+            .map(|name| {
+                let file = packaged(&format!("usr/lib/apache2/modules/mod_{name}.so"));
+                format!("LoadModule {name}_module {}\n", file.display())
+            })
+            .collect();
+        let path = folder.display();
+        let text = format!(
+            "ServerRoot {path}\nDefaultRuntimeDir {path}\nPidFile {path}/pid\nMutex file:{path} default\n\
+             Timeout 300\nErrorLog {path}/log\nUser www-data\nGroup www-data\n{modules}TypesConfig {path}/types\n\
+             RequestReadTimeout header=20-40,minrate=500\nServerTokens OS\nServerSignature On\nTraceEnable Off\n\
+             SSLSessionCache shmcb:{path}/cache(512000)\nSSLSessionCacheTimeout 300\nSSLCipherSuite HIGH:!aNULL\n\
+             SSLProtocol all -SSLv3\nSSLSessionTickets off\nListen 127.0.0.1:{port}\n<VirtualHost *:{port}>\n\
+             ServerName nav-1\nDocumentRoot {path}\nSSLEngine on\nSSLCertificateFile {path}/cert\nSSLCertificateKeyFile {path}/key\n\
+             </VirtualHost>\n"
+        );
+        fs::write(folder.join("types"), "text/html html\n").unwrap();
+        fs::write(folder.join("conf"), text).unwrap();
+        let mut command = Command::new(packaged("usr/sbin/apache2"));
+        command.arg("-f").arg(folder.join("conf")).arg("-DFOREGROUND");
+        command
+    })
+}
+
+pub(crate) fn openssl() -> Daemon {
+    Daemon::start(|folder, port| {
+        make_certificate(Command::new("openssl"), folder);
+        let mut command = Command::new("openssl");
+        command.args(["s_server", "-quiet", "-accept", &format!("127.0.0.1:{port}"), "-cert"]);
+        command.arg(folder.join("cert")).arg("-key").arg(folder.join("key"));
+        command
+    })
+}
+
+/// Files `cert` and `key`.
+fn make_certificate(mut openssl: Command, folder: &Path) {
+    fs::write(folder.join("req"), SNAKEOIL).unwrap();
+    let [config, cert, key] = ["req", "cert", "key"].map(|name| folder.join(name).display().to_string());
+    openssl.args(["req", "-config", &config, "-new", "-x509", "-days", "3650", "-nodes", "-sha256", "-newkey"]);
+    openssl.args(["rsa:2048", "-set_serial", SERIAL, "-out", &cert, "-keyout", &key]);
+    let made = openssl.stdin(Stdio::null()).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+}
+
+/// Holds what `openssl s_client` prints of three handshakes with ours against what it prints of the real server's: a new
+/// one, one with its ticket, one with the next ticket and another name. Each case is a version and more options. Where
+/// the server keeps sessions, they go on without a ticket as well.
+pub(crate) fn same_sessions(ours: u16, real: u16, keeps: bool, cases: &[(&str, &str)]) {
+    let folder = tempfile::tempdir().unwrap();
+    let print = |port: u16, case: usize, options: &str| {
+        let session = folder.path().join(format!("{port}-{case}"));
+        let session = session.display();
+        let ask = |server: &str, file: &str| {
+            // Tickets of TLS 1.3 come after the handshake: the client stays for them.
+            let client = format!("openssl s_client -connect 127.0.0.1:{port} {options}");
+            let script = format!("sleep 2 | timeout 20 {client} -servername {server} {file}");
+            negotiation(&run("sh", &["-c", &script]).1)
+        };
+        let first = ask("nav-1", &format!("-sess_out {session}"));
+        let again = ask("nav-1", &format!("-sess_in {session} -sess_out {session}"));
+        let third = ask("other", &format!("-sess_in {session}"));
+        format!("{first}\n== again\n{again}\n== with another name\n{third}")
+    };
+    thread::scope(|scope| {
+        for (count, (version, more)) in cases.iter().enumerate() {
+            let print = &print;
+            scope.spawn(move || {
+                let options = format!("{version} {more}");
+                let [own, other] = [ours, real].map(|port| print(port, count, &options));
+                assert_eq!(own, other, "{options}");
+                let reused = own.matches("Reused, ").count();
+                assert_eq!(reused, if more.contains("-no_ticket") && !keeps { 0 } else { 2 }, "{options}: {own}");
+            });
+        }
+    });
+}
+
+/// What `openssl s_client` prints of a handshake, without what is chance or time.
+fn negotiation(said: &str) -> String {
+    let own = ["Session-ID: ", "Master-Key", "Resumption PSK", "Start Time", "a:", "v:", "s:", "i:", "NotBefore"];
+    let is_dump = |line: &str| line.get(4..7) == Some(" - ") || line.len() == 64;
+    let kept =
+        said.lines().map(str::trim).filter(|line| !own.iter().any(|start| line.starts_with(start)) && !is_dump(line));
+    // The certificate itself is of another key.
+    let (mut inside, mut lines) = (false, Vec::new());
+    for line in kept {
+        inside |= line.contains("BEGIN CERTIFICATE");
+        if !inside {
+            lines.push(line);
+        }
+        inside &= !line.contains("END CERTIFICATE");
+    }
+    lines.join("\n")
+}
+
+/// What nmap's scripts about TLS say, line by line, without what is a certificate's own.
+pub(crate) fn scanned(port: u16) -> Vec<String> {
+    let scripts = "ssl-cert,ssl-enum-ciphers,tls-alpn";
+    let (done, said) = run("nmap", &["-n", "-Pn", "-p", &port.to_string(), "--script", scripts, "127.0.0.1"]);
+    assert!(done, "{said}");
+    let own = ["Not valid", "MD5", "SHA-1", "least strength"];
+    let keep = |line: &&str| line.starts_with('|') && !own.iter().any(|word| line.contains(word));
+    // Scripts run side by side, and whichever ends first is printed first.
+    let mut lines: Vec<_> = said.lines().filter(keep).map(|line| line.trim_start_matches(['|', '_', ' '])).collect();
+    lines.sort_unstable();
+    lines.into_iter().map(String::from).collect()
+}
+
+/// The ten hellos of JARM, and the hash of what they bring.
+pub(crate) fn jarm(port: u16) -> String {
+    rust_jarm::Jarm::new("127.0.0.1".into(), port.to_string()).hash().unwrap()
+}
