@@ -4,11 +4,13 @@ pub mod fleet;
 pub mod requests;
 pub mod services;
 pub mod ssh;
+pub mod tls;
 
 mod frames;
 mod node;
 mod parsers;
 mod script;
+mod talk;
 
 pub use frames::run_frames;
 pub use node::{check_console, check_module};

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use chaff_services::{Context, Conversation, Output, ServiceKind, ServiceSpec, Shared, SshSpec, open};
+use chaff_services::{ServiceKind, ServiceSpec, SshSpec};
 use ctr::cipher::{KeyIvInit, StreamCipher};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use x25519_dalek::{PublicKey, StaticSecret};
 
-use crate::script::opening;
+use crate::talk::Talk;
 
-const SECOND: u64 = 1_000_000_000;
 const VERSION: &[u8] = b"SSH-2.0-fuzz";
 /// Octets that a server may say to one message of the client: what a session's output limit and its command's allow.
 const MAX_SAID: usize = 1024 * 1024;
@@ -52,7 +51,7 @@ pub fn run_messages(spec: &ServiceSpec, octets: &[u8]) {
         let (payload, after) = after.split_at(length);
         rest = after;
         if payload.is_empty() {
-            client.wait();
+            client.talk.wait();
         } else {
             client.send(payload);
         }
@@ -60,12 +59,9 @@ pub fn run_messages(spec: &ServiceSpec, octets: &[u8]) {
 }
 
 struct Client {
-    server: Box<dyn Conversation>,
-    shared: Shared,
-    now: u64,
+    talk: Talk,
     keys: Option<Keys>,
     sequence: u32,
-    closed: bool,
 }
 
 struct Keys {
@@ -75,12 +71,9 @@ struct Keys {
 
 impl Client {
     fn connect(spec: &ServiceSpec) -> Self {
-        let server = open(spec, &opening());
-        let mut client =
-            Self { server, shared: Shared::default(), now: SECOND, keys: None, sequence: 0, closed: false };
-        client.server.handle_wake(&mut Context { now: client.now, shared: &mut client.shared });
-        client.offer(&[VERSION, b"\r\n"].concat());
-        let said = client.said();
+        let mut client = Self { talk: Talk::open(spec, MAX_SAID), keys: None, sequence: 0 };
+        client.talk.offer(&[VERSION, b"\r\n"].concat());
+        let said = client.talk.said();
         let end = said.iter().position(|octet| *octet == b'\n').expect("a version line") + 1;
         let server_version = &said[..end - 2];
         let server_init = payload(&said[end..]);
@@ -108,7 +101,7 @@ impl Client {
         let mut message = vec![30];
         string(&mut message, half.as_bytes());
         client.offer_packet(&message);
-        let said = client.said();
+        let said = client.talk.said();
         let reply = payload(&said);
         let (host_key, rest) = take(&reply[1..]);
         let (theirs, _) = take(rest);
@@ -135,15 +128,9 @@ impl Client {
         client
     }
 
-    fn wait(&mut self) {
-        self.now += SECOND;
-        self.server.handle_wake(&mut Context { now: self.now, shared: &mut self.shared });
-        self.said();
-    }
-
     fn send(&mut self, payload: &[u8]) {
         self.offer_packet(payload);
-        self.said();
+        self.talk.said();
     }
 
     fn offer_packet(&mut self, payload: &[u8]) {
@@ -164,30 +151,7 @@ impl Client {
             packet.extend_from_slice(&mac.finalize().into_bytes());
         }
         self.sequence = self.sequence.wrapping_add(1);
-        self.offer(&packet);
-    }
-
-    /// Offers octets as a stack does; what is not taken after the server was polled and woken is dropped.
-    fn offer(&mut self, octets: &[u8]) {
-        let taken = self.server.handle_octets(&mut Context { now: self.now, shared: &mut self.shared }, octets);
-        assert!(taken <= octets.len());
-    }
-
-    fn said(&mut self) -> Vec<u8> {
-        let mut said = Vec::new();
-        while let Some(output) = self.server.poll(&mut Context { now: self.now, shared: &mut self.shared }, 1460) {
-            assert!(!self.closed, "{output:?} after the end");
-            match output {
-                Output::Send(octets) => said.extend(octets),
-                Output::Close | Output::Reset => self.closed = true,
-                Output::Wake(at) if at <= self.now => {
-                    self.server.handle_wake(&mut Context { now: self.now, shared: &mut self.shared });
-                }
-                Output::Wake(_) | Output::Observe(..) => {}
-            }
-            assert!(said.len() <= MAX_SAID, "{} octets to one message", said.len());
-        }
-        said
+        self.talk.offer(&packet);
     }
 }
 
