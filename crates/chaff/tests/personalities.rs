@@ -12,7 +12,7 @@ use std::{
 };
 
 use chaff_testkit::{
-    network::{Network, alone, run, run_any},
+    network::{Network, alone, beside, run, run_any},
     process::Chaff,
 };
 use serde::Deserialize;
@@ -58,69 +58,82 @@ type Group = (String, BTreeMap<String, String>);
 
 #[test]
 fn nmap_sees_every_system_as_it_is() {
-    with_decoys("nmap_sees_every_system_as_it_is", |network, systems| {
-        let mut missing: Vec<&str> = systems.keys().map(String::as_str).collect();
-        let mut said = String::new();
-        for _ in 0..SCANS {
-            let reports = scan(network, systems, &missing);
-            missing.retain(|system| {
-                let wrong = wrong(&systems[*system], &reports[*system]);
-                if !wrong.is_empty() {
-                    said = format!("{said}\n{system}: {}\n{}", wrong.join("; "), reports[*system]);
+    alone("nmap_sees_every_system_as_it_is", || {
+        with_decoys(|network, systems| {
+            let mut missing: Vec<&str> = systems.keys().map(String::as_str).collect();
+            let mut said = String::new();
+            for _ in 0..SCANS {
+                let reports = scan(network, systems, &missing);
+                missing.retain(|system| {
+                    let wrong = wrong(&systems[*system], &reports[*system]);
+                    if !wrong.is_empty() {
+                        said = format!("{said}\n{system}: {}\n{}", wrong.join("; "), reports[*system]);
+                    }
+                    !wrong.is_empty()
+                });
+                if missing.is_empty() {
+                    return;
                 }
-                !wrong.is_empty()
-            });
-            if missing.is_empty() {
-                return;
             }
-        }
-        panic!("not seen as they are: {missing:?}\n{said}");
+            panic!("not seen as they are: {missing:?}\n{said}");
+        });
     });
 }
 
 #[test]
 fn arp_fingerprint_sees_the_right_answers() {
-    with_decoys("arp_fingerprint_sees_the_right_answers", |network, systems| {
-        let all: Vec<&String> = systems.keys().collect();
-        // Eleven requests with a pause after each, for each decoy: side by side.
-        for some in all.chunks(AT_ONCE) {
-            thread::scope(|scope| {
-                for &system in some {
-                    let (ip, pattern) = (address(systems, system), &systems[system].arp);
-                    scope.spawn(move || {
-                        let out = run(&network.atk, 60, "arp-fingerprint", &["-o", "-I atk0", &ip]);
-                        assert!(out.starts_with(&format!("{ip}\t{pattern}")), "{system}: {out}");
-                    });
-                }
-            });
-        }
+    beside("arp_fingerprint_sees_the_right_answers", || {
+        with_decoys(|network, systems| {
+            let all: Vec<&String> = systems.keys().collect();
+            // Eleven requests with a pause after each, for each decoy: side by side.
+            for some in all.chunks(AT_ONCE) {
+                thread::scope(|scope| {
+                    for &system in some {
+                        let (ip, pattern) = (address(systems, system), &systems[system].arp);
+                        scope.spawn(move || {
+                            let out = run(&network.atk, 60, "arp-fingerprint", &["-o", "-I atk0", &ip]);
+                            assert!(out.starts_with(&format!("{ip}\t{pattern}")), "{system}: {out}");
+                        });
+                    }
+                });
+            }
+        });
     });
 }
 
 #[test]
 fn p0f_sees_the_right_signatures() {
-    with_decoys("p0f_sees_the_right_signatures", |network, systems| {
-        let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("p0f.log");
-        let mut command = network.atk.command("p0f");
-        command.args(["-i", "atk0", "-o"]).arg(&log).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut p0f = command.spawn().expect("p0f is not installed: run `cargo xtask tools`");
-        let begun = Instant::now();
-        let mut missing: BTreeSet<&String> = systems.keys().collect();
-        // p0f does not say when it begins to listen: what it missed is connected to again.
-        while !missing.is_empty() && begun.elapsed() < PATIENCE {
-            let addresses: Vec<String> = missing.iter().map(|system| address(systems, system)).collect();
-            let mut words = vec!["-c", "for ip; do exec 3<>/dev/tcp/$ip/22; sleep 0.02; exec 3>&-; done", "connect"];
-            words.extend(addresses.iter().map(String::as_str));
-            run_any(&network.atk, 60, "bash", &words);
-            thread::sleep(Duration::from_millis(500));
-            let seen = fs::read_to_string(&log).unwrap_or_default();
-            missing
-                .retain(|&system| !signatures(&seen, &address(systems, system)).contains(systems[system].p0f.as_str()));
-        }
-        p0f.kill().unwrap();
-        p0f.wait().unwrap();
-        assert!(missing.is_empty(), "{missing:?}: {}", fs::read_to_string(&log).unwrap());
+    beside("p0f_sees_the_right_signatures", || {
+        with_decoys(|network, systems| {
+            let folder = tempfile::tempdir().unwrap();
+            let log = folder.path().join("p0f.log");
+            let mut command = network.atk.command("p0f");
+            command
+                .args(["-i", "atk0", "-o"])
+                .arg(&log)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            let mut p0f = command.spawn().expect("p0f is not installed: run `cargo xtask tools`");
+            let begun = Instant::now();
+            let mut missing: BTreeSet<&String> = systems.keys().collect();
+            // p0f does not say when it begins to listen: what it missed is connected to again.
+            while !missing.is_empty() && begun.elapsed() < PATIENCE {
+                let addresses: Vec<String> = missing.iter().map(|system| address(systems, system)).collect();
+                let mut words =
+                    vec!["-c", "for ip; do exec 3<>/dev/tcp/$ip/22; sleep 0.02; exec 3>&-; done", "connect"];
+                words.extend(addresses.iter().map(String::as_str));
+                run_any(&network.atk, 60, "bash", &words);
+                thread::sleep(Duration::from_millis(500));
+                let seen = fs::read_to_string(&log).unwrap_or_default();
+                missing.retain(|&system| {
+                    !signatures(&seen, &address(systems, system)).contains(systems[system].p0f.as_str())
+                });
+            }
+            p0f.kill().unwrap();
+            p0f.wait().unwrap();
+            assert!(missing.is_empty(), "{missing:?}: {}", fs::read_to_string(&log).unwrap());
+        });
     });
 }
 
@@ -166,7 +179,7 @@ fn wrong(expected: &Expected, report: &str) -> Vec<String> {
 }
 
 /// Puts one decoy of each system on a network: port 22 open, all others closed.
-fn with_decoys(name: &str, test: impl FnOnce(&Network, &Systems)) {
+fn with_decoys(test: impl FnOnce(&Network, &Systems)) {
     let systems = expected();
     let groups = systems.keys().map(|system| {
         format!(
@@ -183,12 +196,10 @@ coherent    = false
     });
     let network = "[[network]]\nname = \"office\"\ninterface = \"dut0\"\nsubnet = \"10.0.0.0/8\"\n";
     let config: String = std::iter::once(network.to_owned()).chain(groups).collect();
-    alone(name, || {
-        let folder = tempfile::tempdir().unwrap();
-        let network = Network::new();
-        let _chaff = Chaff::start(Path::new(env!("CARGO_BIN_EXE_chaff")), &network, folder.path(), &config);
-        test(&network, &systems);
-    });
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::new();
+    let _chaff = Chaff::start(Path::new(env!("CARGO_BIN_EXE_chaff")), &network, folder.path(), &config);
+    test(&network, &systems);
 }
 
 /// Where the decoy of a system is: a hundred of them in each /24.

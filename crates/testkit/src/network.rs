@@ -5,6 +5,7 @@ use std::{
     net::Ipv4Addr,
     os::unix::process::CommandExt,
     process::{Command, Output, Stdio},
+    sync::{PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
@@ -174,6 +175,9 @@ macro_rules! office {
     };
 }
 
+/// Whose turn it is among the tests of a program.
+static TURN: RwLock<()> = RwLock::new(());
+
 /// Runs a test that needs namespaces and the machine for itself: one after another within a test program, so that
 /// their timing does not depend on each other, and inside a user namespace where the user is not root. `name` is the
 /// test's own, as the harness knows it.
@@ -181,9 +185,22 @@ macro_rules! office {
 /// # Panics
 /// When the test does, or where this machine grants no namespaces.
 pub fn alone(name: &str, test: impl FnOnce()) {
-    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
     // A test that failed before has left nothing behind that this one could trip over.
-    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _turn = TURN.write().unwrap_or_else(PoisonError::into_inner);
+    privileged(name, test);
+}
+
+/// Runs a test that needs namespaces beside others that do not mind either: what it looks at does not depend on how soon
+/// it comes. As [`alone`] else.
+///
+/// # Panics
+/// When the test does, or where this machine grants no namespaces.
+pub fn beside(name: &str, test: impl FnOnce()) {
+    let _turn = TURN.read().unwrap_or_else(PoisonError::into_inner);
+    privileged(name, test);
+}
+
+fn privileged(name: &str, test: impl FnOnce()) {
     match chaff_lab::run_test_privileged(name) {
         Ok(true) => {}
         Ok(false) => test(),
