@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path, process::Output, time::Duration};
 
 use chaff_testkit::{
-    network::{Network, beside, run, run_any},
+    network::{Network, Turn, run, run_any},
     office,
     process::Chaff,
 };
@@ -46,7 +46,7 @@ fn binary() -> &'static Path {
 }
 
 fn with_fleet(name: &str, test: impl FnOnce(&Network, &mut Chaff, &Path)) {
-    beside(name, || {
+    Turn::Beside.take(name, || {
         let folder = tempfile::tempdir().unwrap();
         let network = Network::new();
         let mut chaff = Chaff::start(binary(), &network, folder.path(), CONFIG);
@@ -201,7 +201,7 @@ fn identities(network: &Network, count: u8) -> BTreeSet<String> {
 
 /// nmap finds nothing that two decoys have in common, and the same again after a restart.
 fn no_two_are_alike(name: &str, count: u8) {
-    beside(name, || {
+    Turn::Beside.take(name, || {
         let (folder, network) = (tempfile::tempdir().unwrap(), Network::new());
         let config = web_servers(count);
         let mut chaff = Chaff::start(binary(), &network, folder.path(), &config);

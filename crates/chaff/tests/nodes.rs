@@ -17,7 +17,7 @@ use std::{
 
 use chaff_lab::PacketSocket;
 use chaff_testkit::{
-    image,
+    battery, image,
     network::{Network, alone, run, run_any},
     office,
     process::Chaff,
@@ -28,7 +28,7 @@ use serde_json::Value;
 
 /// Three machines, and three decoys of a worker, which are the same but for who they are.
 fn config() -> String {
-    let ports = alike::PORTS;
+    let ports = alike::ports();
     let head = office!(
         "
 [chaff]
@@ -76,7 +76,7 @@ const OWN: Ipv4Addr = Ipv4Addr::new(10, 20, 0, 22);
 
 /// All six, up.
 fn start(network: &Network, folder: &Path) -> Chaff {
-    alike::write_services(folder);
+    battery::servers::write_services(folder).unwrap();
     let chaff = Chaff::start(binary(), network, folder, &config());
     wait_until("the start of three machines", || {
         let nodes = nodes(folder);

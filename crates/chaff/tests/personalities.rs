@@ -5,14 +5,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
-    process::Stdio,
     thread,
-    time::{Duration, Instant},
 };
 
 use chaff_testkit::{
-    network::{Network, alone, beside, run, run_any},
+    network::{Network, Turn, run},
+    p0f,
     process::Chaff,
 };
 use serde::Deserialize;
@@ -44,8 +44,6 @@ type Systems = BTreeMap<String, Expected>;
 const NO_NAME: &str = "No exact OS matches";
 /// Tests that every recording holds; a host behind a firewall shows no more of itself.
 const RECORDED: [&str; 4] = ["OPS", "WIN", "ECN", "T1"];
-/// How long p0f may take to listen, and to write down the last connection.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// What differs from one scan of the same host to the next: statistics of random numbers.
 const NEVER_THE_SAME: [&str; 3] = ["SEQ.SP", "SEQ.GCD", "SEQ.ISR"];
 /// nmap itself says that a busy machine spoils its timing; a system that is right is right in one of these.
@@ -58,82 +56,60 @@ type Group = (String, BTreeMap<String, String>);
 
 #[test]
 fn nmap_sees_every_system_as_it_is() {
-    alone("nmap_sees_every_system_as_it_is", || {
-        with_decoys(|network, systems| {
-            let mut missing: Vec<&str> = systems.keys().map(String::as_str).collect();
-            let mut said = String::new();
-            for _ in 0..SCANS {
-                let reports = scan(network, systems, &missing);
-                missing.retain(|system| {
-                    let wrong = wrong(&systems[*system], &reports[*system]);
-                    if !wrong.is_empty() {
-                        said = format!("{said}\n{system}: {}\n{}", wrong.join("; "), reports[*system]);
-                    }
-                    !wrong.is_empty()
-                });
-                if missing.is_empty() {
-                    return;
+    with_decoys(Turn::Alone, "nmap_sees_every_system_as_it_is", |network, systems| {
+        let mut missing: Vec<&str> = systems.keys().map(String::as_str).collect();
+        let mut said = String::new();
+        for _ in 0..SCANS {
+            let reports = scan(network, systems, &missing);
+            missing.retain(|system| {
+                let wrong = wrong(&systems[*system], &reports[*system]);
+                if !wrong.is_empty() {
+                    said = format!("{said}\n{system}: {}\n{}", wrong.join("; "), reports[*system]);
                 }
+                !wrong.is_empty()
+            });
+            if missing.is_empty() {
+                return;
             }
-            panic!("not seen as they are: {missing:?}\n{said}");
-        });
+        }
+        panic!("not seen as they are: {missing:?}\n{said}");
     });
 }
 
 #[test]
 fn arp_fingerprint_sees_the_right_answers() {
-    beside("arp_fingerprint_sees_the_right_answers", || {
-        with_decoys(|network, systems| {
-            let all: Vec<&String> = systems.keys().collect();
-            // Eleven requests with a pause after each, for each decoy: side by side.
-            for some in all.chunks(AT_ONCE) {
-                thread::scope(|scope| {
-                    for &system in some {
-                        let (ip, pattern) = (address(systems, system), &systems[system].arp);
-                        scope.spawn(move || {
-                            let out = run(&network.atk, 60, "arp-fingerprint", &["-o", "-I atk0", &ip]);
-                            assert!(out.starts_with(&format!("{ip}\t{pattern}")), "{system}: {out}");
-                        });
-                    }
-                });
-            }
-        });
+    with_decoys(Turn::Beside, "arp_fingerprint_sees_the_right_answers", |network, systems| {
+        let all: Vec<&String> = systems.keys().collect();
+        // Eleven requests with a pause after each, for each decoy: side by side.
+        for some in all.chunks(AT_ONCE) {
+            thread::scope(|scope| {
+                for &system in some {
+                    let (ip, pattern) = (address(systems, system), &systems[system].arp);
+                    scope.spawn(move || {
+                        let out = run(&network.atk, 60, "arp-fingerprint", &["-o", "-I atk0", &ip]);
+                        assert!(out.starts_with(&format!("{ip}\t{pattern}")), "{system}: {out}");
+                    });
+                }
+            });
+        }
     });
 }
 
 #[test]
 fn p0f_sees_the_right_signatures() {
-    beside("p0f_sees_the_right_signatures", || {
-        with_decoys(|network, systems| {
-            let folder = tempfile::tempdir().unwrap();
-            let log = folder.path().join("p0f.log");
-            let mut command = network.atk.command("p0f");
-            command
-                .args(["-i", "atk0", "-o"])
-                .arg(&log)
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
-            let mut p0f = command.spawn().expect("p0f is not installed: run `cargo xtask tools`");
-            let begun = Instant::now();
-            let mut missing: BTreeSet<&String> = systems.keys().collect();
-            // p0f does not say when it begins to listen: what it missed is connected to again.
-            while !missing.is_empty() && begun.elapsed() < PATIENCE {
-                let addresses: Vec<String> = missing.iter().map(|system| address(systems, system)).collect();
-                let mut words =
-                    vec!["-c", "for ip; do exec 3<>/dev/tcp/$ip/22; sleep 0.02; exec 3>&-; done", "connect"];
-                words.extend(addresses.iter().map(String::as_str));
-                run_any(&network.atk, 60, "bash", &words);
-                thread::sleep(Duration::from_millis(500));
-                let seen = fs::read_to_string(&log).unwrap_or_default();
-                missing.retain(|&system| {
-                    !signatures(&seen, &address(systems, system)).contains(systems[system].p0f.as_str())
-                });
-            }
-            p0f.kill().unwrap();
-            p0f.wait().unwrap();
-            assert!(missing.is_empty(), "{missing:?}: {}", fs::read_to_string(&log).unwrap());
-        });
+    with_decoys(Turn::Beside, "p0f_sees_the_right_signatures", |network, systems| {
+        let address = |system: &String| -> Ipv4Addr { address(systems, system).parse().unwrap() };
+        let wanted: BTreeMap<Ipv4Addr, &str> =
+            systems.iter().map(|(name, of)| (address(name), of.p0f.as_str())).collect();
+        let servers: Vec<Ipv4Addr> = wanted.keys().copied().collect();
+        let right = |server, seen: &BTreeSet<String>| seen.contains(wanted[&server]);
+        let seen = p0f::watch(&network.atk, "atk0", &servers, 22, right);
+        let wrong: Vec<_> = systems
+            .keys()
+            .filter(|name| !right(address(name), &seen[&address(name)]))
+            .map(|n| (n, &seen[&address(n)]))
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
     });
 }
 
@@ -179,7 +155,7 @@ fn wrong(expected: &Expected, report: &str) -> Vec<String> {
 }
 
 /// Puts one decoy of each system on a network: port 22 open, all others closed.
-fn with_decoys(test: impl FnOnce(&Network, &Systems)) {
+fn with_decoys(turn: Turn, name: &str, test: impl FnOnce(&Network, &Systems)) {
     let systems = expected();
     let groups = systems.keys().map(|system| {
         format!(
@@ -196,10 +172,12 @@ coherent    = false
     });
     let network = "[[network]]\nname = \"office\"\ninterface = \"dut0\"\nsubnet = \"10.0.0.0/8\"\n";
     let config: String = std::iter::once(network.to_owned()).chain(groups).collect();
-    let folder = tempfile::tempdir().unwrap();
-    let network = Network::new();
-    let _chaff = Chaff::start(Path::new(env!("CARGO_BIN_EXE_chaff")), &network, folder.path(), &config);
-    test(&network, &systems);
+    turn.take(name, || {
+        let folder = tempfile::tempdir().unwrap();
+        let network = Network::new();
+        let _chaff = Chaff::start(Path::new(env!("CARGO_BIN_EXE_chaff")), &network, folder.path(), &config);
+        test(&network, &systems);
+    });
 }
 
 /// Where the decoy of a system is: a hundred of them in each /24.
@@ -222,13 +200,6 @@ fn expected() -> Systems {
 fn stems(folder: &str) -> BTreeSet<String> {
     let files = fs::read_dir(repository().join(folder)).unwrap();
     files.map(|file| file.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()).collect()
-}
-
-/// The raw signatures of `server`'s SYN-ACKs in p0f's log.
-fn signatures<'a>(log: &'a str, server: &str) -> BTreeSet<&'a str> {
-    let server = format!("|srv={server}/");
-    let lines = log.lines().filter(|line| line.contains("mod=syn+ack|") && line.contains(&server));
-    lines.filter_map(|line| Some(line.split_once("|raw_sig=")?.1)).collect()
 }
 
 /// The part of nmap's output that is about `address`.

@@ -1,19 +1,11 @@
 //! Scanners look at a decoy and at the kernel whose personality it has, and report the same of both.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    net::Ipv4Addr,
-    path::Path,
-    process::Stdio,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, net::Ipv4Addr, path::Path};
 
 use chaff_testkit::{
     battery::servers,
-    network::{Network, TWIN, alone, beside, run_any},
-    office,
+    network::{Network, TWIN, Turn, run_any},
+    office, p0f,
     process::Chaff,
 };
 
@@ -32,18 +24,18 @@ ports       = { "7/tcp" = "echo", "9/tcp" = "discard", "7/udp" = "echo", "defaul
 );
 /// What depends on how busy this machine is gets so many chances.
 const TRIES: usize = 3;
-/// How long p0f may take to listen, and to write down the last connection.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A decoy and its twin, with the same ports open, and each with a way out of the subnet.
-fn with_twin(test: impl FnOnce(&Network)) {
-    let folder = tempfile::tempdir().unwrap();
-    let network = Network::new();
-    let chaff = Chaff::start(Path::new(env!("CARGO_BIN_EXE_chaff")), &network, folder.path(), CONFIG);
-    chaff.hurry();
-    network.twin.route("0.0.0.0/0", "10.0.0.1").unwrap();
-    servers::start(&network.twin).unwrap();
-    test(&network);
+fn with_twin(turn: Turn, name: &str, test: impl FnOnce(&Network)) {
+    turn.take(name, || {
+        let folder = tempfile::tempdir().unwrap();
+        let network = Network::new();
+        let chaff = Chaff::start(Path::new(env!("CARGO_BIN_EXE_chaff")), &network, folder.path(), CONFIG);
+        chaff.hurry();
+        network.twin.route("0.0.0.0/0", "10.0.0.1").unwrap();
+        servers::start(&network.twin).unwrap();
+        test(&network);
+    });
 }
 
 /// Runs a program against the decoy and against the twin, and holds `look` at both outputs to be equal in one of a few
@@ -92,169 +84,125 @@ fn script_lines(out: &str, _: Ipv4Addr) -> Vec<String> {
 
 #[test]
 fn arp_fingerprint_sees_the_kernel() {
-    beside("arp_fingerprint_sees_the_kernel", || {
-        with_twin(|network| {
-            same(network, "arp-fingerprint", &["-o", "-I atk0", "TARGET"], |out, _| {
-                let pattern = out.split('\t').nth(1).unwrap_or_default().to_owned();
-                assert_eq!(pattern.len(), 11, "{out}");
-                pattern
-            });
+    with_twin(Turn::Beside, "arp_fingerprint_sees_the_kernel", |network| {
+        same(network, "arp-fingerprint", &["-o", "-I atk0", "TARGET"], |out, _| {
+            let pattern = out.split('\t').nth(1).unwrap_or_default().to_owned();
+            assert_eq!(pattern.len(), 11, "{out}");
+            pattern
         });
     });
 }
 
 #[test]
 fn every_kind_of_scan_reports_the_same_states() {
-    beside("every_kind_of_scan_reports_the_same_states", || {
-        with_twin(|network| {
-            for scan in ["-sS", "-sT", "-sF", "-sN", "-sX", "-sA", "-sW", "-sM"] {
-                let words = ["-n", "-Pn", "-v", scan, "-p", "7,9,81,82,65535", "-oG", "-", "TARGET"];
-                same(network, "nmap", &words, states);
-            }
-            // SYN and FIN together, and every flag there is.
-            for flags in ["SYNFIN", "SYNRST", "PSH", "URGACKPSHRSTSYNFIN", "ECECWR"] {
-                let words = ["-n", "-Pn", "-v", "-sS", "--scanflags", flags, "-p", "7,81", "-oG", "-", "TARGET"];
-                same(network, "nmap", &words, states);
-            }
-        });
+    with_twin(Turn::Beside, "every_kind_of_scan_reports_the_same_states", |network| {
+        for scan in ["-sS", "-sT", "-sF", "-sN", "-sX", "-sA", "-sW", "-sM"] {
+            let words = ["-n", "-Pn", "-v", scan, "-p", "7,9,81,82,65535", "-oG", "-", "TARGET"];
+            same(network, "nmap", &words, states);
+        }
+        // SYN and FIN together, and every flag there is.
+        for flags in ["SYNFIN", "SYNRST", "PSH", "URGACKPSHRSTSYNFIN", "ECECWR"] {
+            let words = ["-n", "-Pn", "-v", "-sS", "--scanflags", flags, "-p", "7,81", "-oG", "-", "TARGET"];
+            same(network, "nmap", &words, states);
+        }
     });
 }
 
 #[test]
 fn scans_over_udp_and_ip_report_the_same_states() {
-    beside("scans_over_udp_and_ip_report_the_same_states", || {
-        with_twin(|network| {
-            let words = ["-n", "-Pn", "-v", "-sU", "-p", "7,9,53,161,33333", "-oG", "-", "TARGET"];
-            same(network, "nmap", &words, states);
-            // Protocols that need no module of this machine's kernel.
-            let words = ["-n", "-Pn", "-v", "-sO", "-p", "1,2,6,17,77,253", "-oG", "-", "TARGET"];
-            same(network, "nmap", &words, states);
-        });
+    with_twin(Turn::Beside, "scans_over_udp_and_ip_report_the_same_states", |network| {
+        let words = ["-n", "-Pn", "-v", "-sU", "-p", "7,9,53,161,33333", "-oG", "-", "TARGET"];
+        same(network, "nmap", &words, states);
+        // Protocols that need no module of this machine's kernel.
+        let words = ["-n", "-Pn", "-v", "-sO", "-p", "1,2,6,17,77,253", "-oG", "-", "TARGET"];
+        same(network, "nmap", &words, states);
     });
 }
 
 #[test]
 fn wrong_checksums_and_fragments_are_met_the_same() {
-    beside("wrong_checksums_and_fragments_are_met_the_same", || {
-        with_twin(|network| {
-            let words = ["-n", "-Pn", "-v", "-sS", "--badsum", "-p", "7,81", "-oG", "-", "TARGET"];
-            same(network, "nmap", &words, states);
-            let words = ["-n", "-Pn", "-v", "-sU", "--badsum", "-p", "7,81", "-oG", "-", "TARGET"];
-            same(network, "nmap", &words, states);
-            let words = ["-n", "-Pn", "-v", "-sS", "-f", "-p", "7,81", "-oG", "-", "TARGET"];
-            same(network, "nmap", &words, states);
-            let words = ["-n", "-Pn", "-v", "-sS", "--ip-options", "R", "-p", "7,81", "-oG", "-", "TARGET"];
-            same(network, "nmap", &words, states);
-            let words = ["-n", "-Pn", "-v", "-sS", "--data-length", "40", "-p", "7,81", "-oG", "-", "TARGET"];
-            same(network, "nmap", &words, states);
-        });
+    with_twin(Turn::Beside, "wrong_checksums_and_fragments_are_met_the_same", |network| {
+        let words = ["-n", "-Pn", "-v", "-sS", "--badsum", "-p", "7,81", "-oG", "-", "TARGET"];
+        same(network, "nmap", &words, states);
+        let words = ["-n", "-Pn", "-v", "-sU", "--badsum", "-p", "7,81", "-oG", "-", "TARGET"];
+        same(network, "nmap", &words, states);
+        let words = ["-n", "-Pn", "-v", "-sS", "-f", "-p", "7,81", "-oG", "-", "TARGET"];
+        same(network, "nmap", &words, states);
+        let words = ["-n", "-Pn", "-v", "-sS", "--ip-options", "R", "-p", "7,81", "-oG", "-", "TARGET"];
+        same(network, "nmap", &words, states);
+        let words = ["-n", "-Pn", "-v", "-sS", "--data-length", "40", "-p", "7,81", "-oG", "-", "TARGET"];
+        same(network, "nmap", &words, states);
     });
 }
 
 /// nmap says of a host why it is no zombie.
 #[test]
 fn neither_is_a_zombie() {
-    alone("neither_is_a_zombie", || {
-        with_twin(|network| {
-            for port in OPEN {
-                // Each is asked to be the zombie for a scan of the other.
-                let said = |zombie: Ipv4Addr, target: Ipv4Addr| {
-                    let (named, target) = (format!("{zombie}:{port}"), target.to_string());
-                    let out = run_any(&network.atk, 60, "nmap", &["-n", "-Pn", "-sI", &named, "-p", "22", &target]);
-                    let text = [out.stdout, out.stderr].concat();
-                    let text = String::from_utf8_lossy(&text).replace(&zombie.to_string(), "it");
-                    text.lines().filter(|line| line.contains("ombie") || line.contains("IP ID")).collect::<String>()
-                };
-                let (decoy, twin) = (said(DECOY, TWIN), said(TWIN, DECOY));
-                assert!(twin.contains("IP ID"), "{twin}");
-                assert_eq!(decoy, twin);
-            }
-        });
+    with_twin(Turn::Alone, "neither_is_a_zombie", |network| {
+        for port in OPEN {
+            // Each is asked to be the zombie for a scan of the other.
+            let said = |zombie: Ipv4Addr, target: Ipv4Addr| {
+                let (named, target) = (format!("{zombie}:{port}"), target.to_string());
+                let out = run_any(&network.atk, 60, "nmap", &["-n", "-Pn", "-sI", &named, "-p", "22", &target]);
+                let text = [out.stdout, out.stderr].concat();
+                let text = String::from_utf8_lossy(&text).replace(&zombie.to_string(), "it");
+                text.lines().filter(|line| line.contains("ombie") || line.contains("IP ID")).collect::<String>()
+            };
+            let (decoy, twin) = (said(DECOY, TWIN), said(TWIN, DECOY));
+            assert!(twin.contains("IP ID"), "{twin}");
+            assert_eq!(decoy, twin);
+        }
     });
 }
 
 #[test]
 fn nmaps_scripts_see_the_kernel() {
-    alone("nmaps_scripts_see_the_kernel", || {
-        with_twin(|network| {
-            let words = ["-n", "-Pn", "-p", "7,81", "--script", "ipidseq", "TARGET"];
-            same(network, "nmap", &words, |out, target| {
-                let lines = script_lines(out, target);
-                assert!(!lines.is_empty(), "{out}");
-                lines
-            });
-            // Which ports are as far away as which: that nothing on the way tells open from closed.
-            let words =
-                ["-n", "-Pn", "-p", "7,9,81", "--script", "qscan", "--script-args", "qscan.delay=30ms", "TARGET"];
-            same(network, "nmap", &words, |out, target| {
-                let rows = script_lines(out, target);
-                let families: Vec<Vec<String>> = rows
-                    .iter()
-                    .map(|row| {
-                        row.trim_matches(['|', '_', ' ']).split_whitespace().take(2).map(str::to_owned).collect()
-                    })
-                    .collect();
-                assert!(families.len() >= 4, "{out}");
-                families
-            });
+    with_twin(Turn::Alone, "nmaps_scripts_see_the_kernel", |network| {
+        let words = ["-n", "-Pn", "-p", "7,81", "--script", "ipidseq", "TARGET"];
+        same(network, "nmap", &words, |out, target| {
+            let lines = script_lines(out, target);
+            assert!(!lines.is_empty(), "{out}");
+            lines
+        });
+        // Which ports are as far away as which: that nothing on the way tells open from closed.
+        let words = ["-n", "-Pn", "-p", "7,9,81", "--script", "qscan", "--script-args", "qscan.delay=30ms", "TARGET"];
+        same(network, "nmap", &words, |out, target| {
+            let rows = script_lines(out, target);
+            let families: Vec<Vec<String>> = rows
+                .iter()
+                .map(|row| row.trim_matches(['|', '_', ' ']).split_whitespace().take(2).map(str::to_owned).collect())
+                .collect();
+            assert!(families.len() >= 4, "{out}");
+            families
         });
     });
 }
 
 #[test]
 fn p0f_prints_the_same_raw_signature() {
-    beside("p0f_prints_the_same_raw_signature", || {
-        with_twin(|network| {
-            let folder = tempfile::tempdir().unwrap();
-            let log = folder.path().join("p0f.log");
-            let mut command = network.atk.command("p0f");
-            command
-                .args(["-i", "atk0", "-o"])
-                .arg(&log)
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
-            let mut p0f = command.spawn().expect("p0f is not installed: run `cargo xtask tools`");
-            let begun = Instant::now();
-            let signatures = |server: Ipv4Addr| -> BTreeSet<String> {
-                let log = fs::read_to_string(&log).unwrap_or_default();
-                let server = format!("|srv={server}/");
-                let lines = log.lines().filter(|line| line.contains("mod=syn+ack|") && line.contains(&server));
-                lines.filter_map(|line| Some(line.split_once("|raw_sig=")?.1.to_owned())).collect()
-            };
-            // p0f does not say when it begins to listen: what it missed is connected to again.
-            while begun.elapsed() < PATIENCE && (signatures(DECOY).is_empty() || signatures(TWIN).is_empty()) {
-                for target in [DECOY, TWIN] {
-                    run_any(&network.atk, 10, "bash", &["-c", &format!("exec 3<>/dev/tcp/{target}/9 && sleep 0.1")]);
-                }
-                thread::sleep(Duration::from_millis(500));
-            }
-            p0f.kill().unwrap();
-            p0f.wait().unwrap();
-            assert_eq!(signatures(TWIN).len(), 1, "{}", fs::read_to_string(&log).unwrap());
-            assert_eq!(signatures(DECOY), signatures(TWIN));
-        });
+    with_twin(Turn::Beside, "p0f_prints_the_same_raw_signature", |network| {
+        let seen = p0f::watch(&network.atk, "atk0", &[DECOY, TWIN], 9, |_, signatures| !signatures.is_empty());
+        assert_eq!(seen[&TWIN].len(), 1, "{seen:?}");
+        assert_eq!(seen[&DECOY], seen[&TWIN]);
     });
 }
 
 /// nmap's own fingerprint of both: the same but for what is a statistic of random numbers.
 #[test]
 fn nmap_prints_the_same_fingerprint() {
-    alone("nmap_prints_the_same_fingerprint", || {
-        with_twin(|network| {
-            let words = ["--send-eth", "-O", "-d", "-n", "-Pn", "-p", "T:7,81", "TARGET"];
-            same(network, "nmap", &words, |out, _| {
-                let wrapped: String = out.lines().filter_map(|line| line.strip_prefix("OS:")).collect();
-                assert!(wrapped.contains("OPS("), "{out}");
-                let tests = wrapped.split(')').filter(|test| !test.starts_with("SCAN"));
-                let stable = |test: &str| {
-                    let fields = test.split(['(', '%']).filter(|field| {
-                        !["SP=", "GCD=", "ISR=", "TS="].iter().any(|restless| field.starts_with(restless))
-                    });
-                    fields.collect::<Vec<_>>().join("%")
-                };
-                tests.map(stable).collect::<BTreeSet<_>>()
-            });
+    with_twin(Turn::Alone, "nmap_prints_the_same_fingerprint", |network| {
+        let words = ["--send-eth", "-O", "-d", "-n", "-Pn", "-p", "T:7,81", "TARGET"];
+        same(network, "nmap", &words, |out, _| {
+            let wrapped: String = out.lines().filter_map(|line| line.strip_prefix("OS:")).collect();
+            assert!(wrapped.contains("OPS("), "{out}");
+            let tests = wrapped.split(')').filter(|test| !test.starts_with("SCAN"));
+            let stable = |test: &str| {
+                let fields = test
+                    .split(['(', '%'])
+                    .filter(|field| !["SP=", "GCD=", "ISR=", "TS="].iter().any(|restless| field.starts_with(restless)));
+                fields.collect::<Vec<_>>().join("%")
+            };
+            tests.map(stable).collect::<BTreeSet<_>>()
         });
     });
 }

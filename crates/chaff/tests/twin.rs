@@ -10,7 +10,7 @@ use chaff_testkit::{
 };
 
 const DECOY: Ipv4Addr = Ipv4Addr::new(10, 20, 0, 10);
-const CONFIG: &str = r#"
+const HEAD: &str = r#"
 [[network]]
 name      = "office"
 interface = "dut0"
@@ -21,31 +21,6 @@ profile     = "linux-server"
 personality = "linux-6.x"
 addresses   = ["10.20.0.10"]
 coherent    = false
-ports       = { "7/tcp" = "echo", "7/udp" = "echo", "9/tcp" = "discard", "11/tcp" = "file:mute.toml", "13/tcp" = "file:leaver.toml", "17/tcp" = "file:closer.toml", "19/tcp" = "file:sayer.toml", "default/tcp" = "closed", "default/udp" = "closed" }
-"#;
-/// Services that do what the twin's servers of the same ports do; see `battery::servers`.
-const MUTE: &str = r#"
-name = "mute"
-title = "Never reads"
-source = "fitted: for this test"
-[kind.banner]
-greeting-delay-ms = 3600000
-"#;
-const LEAVER: &str = r#"
-name = "leaver"
-title = "Leaves without having read"
-source = "fitted: for this test"
-[kind.banner]
-greeting-delay-ms = 3600000
-idle-timeout-s = 1
-"#;
-const CLOSER: &str = r#"
-name = "closer"
-title = "Answers one line and closes"
-source = "fitted: for this test"
-[kind.banner]
-otherwise = 'ok\r\n'
-otherwise-closes = true
 "#;
 /// How often what differs is asked again: a busy machine is late, a wrong stack is wrong every time. The kernel does not
 /// do the same each time either, where it depends on how packets fell together; the decoy has to do one of the things that
@@ -56,15 +31,12 @@ const TRIES: u8 = 5;
 fn the_decoy_answers_as_the_kernel_does() {
     alone("the_decoy_answers_as_the_kernel_does", || {
         let folder = tempfile::tempdir().unwrap();
-        let sayer = format!(
-            "name = \"sayer\"\ntitle = \"Speaks first\"\nsource = \"fitted: for this test\"\n[kind.banner]\ngreeting = '{}'\n",
-            "x".repeat(battery::servers::SPEECH)
-        );
-        for (name, text) in [("mute", MUTE), ("leaver", LEAVER), ("closer", CLOSER), ("sayer", &sayer)] {
-            std::fs::write(folder.path().join(format!("{name}.toml")), text).unwrap();
-        }
+        battery::servers::write_services(folder.path()).unwrap();
+        let ports = battery::servers::PORTS;
+        let config =
+            format!("{HEAD}ports = {{ {ports}, \"default/tcp\" = \"closed\", \"default/udp\" = \"closed\" }}\n");
         let network = Network::new();
-        let chaff = Chaff::start(Path::new(env!("CARGO_BIN_EXE_chaff")), &network, folder.path(), CONFIG);
+        let chaff = Chaff::start(Path::new(env!("CARGO_BIN_EXE_chaff")), &network, folder.path(), &config);
         chaff.hurry();
         battery::servers::start(&network.twin).unwrap();
         let mut probes = battery::all();
@@ -79,7 +51,7 @@ fn the_decoy_answers_as_the_kernel_does() {
                 twin.iter().for_each(|answer| print!("{answer}"));
             }
             rounds.push((decoy, twin));
-            differing = probes.iter().filter_map(|probe| difference(&rounds, probe.name)).collect();
+            differing = probes.iter().filter_map(|probe| battery::lasting_difference(&rounds, probe.name)).collect();
             probes.retain(|probe| differing.iter().any(|difference| difference.probe == probe.name));
             if probes.is_empty() {
                 break;
@@ -87,20 +59,6 @@ fn the_decoy_answers_as_the_kernel_does() {
         }
         assert!(differing.is_empty(), "the decoy (-), and the kernel (+):\n{}", shown(&differing));
     });
-}
-
-/// How the decoy's latest answer to `probe` differs from the kernel's, unless in some round it did what the kernel did in
-/// some round.
-fn difference(rounds: &[(Vec<Answer>, Vec<Answer>)], probe: &str) -> Option<Difference> {
-    let of = |answers: &[Answer]| answers.iter().find(|answer| answer.probe == probe).cloned();
-    let ours = rounds.iter().filter_map(|(decoy, _)| of(decoy));
-    let mut last = None;
-    for decoy in ours {
-        for kernel in rounds.iter().filter_map(|(_, twin)| of(twin)) {
-            last = Some(battery::differences(std::slice::from_ref(&decoy), &[kernel]).pop()?);
-        }
-    }
-    last
 }
 
 /// Both hosts, side by side.

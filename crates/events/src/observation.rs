@@ -326,7 +326,7 @@ pub enum Detail {
     Credential {
         /// Who it was offered for.
         username: Vec<u8>,
-        /// `password`, `publickey`, `ntlmv2`, …
+        /// `password`, `publickey`, `ntlmv2`, …; [`Detail::NOTHING`] where the client only asked what it may offer.
         secret_kind: String,
         /// The secret, or its fingerprint.
         secret: Vec<u8>,
@@ -404,4 +404,7 @@ pub enum Detail {
 impl Detail {
     /// How many octets of a payload are kept: enough to name a tool, too few to be a store of malware.
     pub const MAX_OCTETS: usize = 1024;
+    /// The kind of a secret that there was none of: by SSH's method of this name clients ask, as a user, what they may
+    /// try (RFC 4252 §5.2). It is an attempt, and no credential.
+    pub const NOTHING: &str = "none";
 }

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use chaff_events::UtcNanos;
+use chaff_events::{Detail, UtcNanos};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -111,8 +111,7 @@ fn credential_table(reader: &Reader, out: &mut impl Write) -> Result<(), PrintEr
     let (mut secrets, mut attempts) = (0_u64, 0);
     table.head(out)?;
     reader.secrets(|secret| -> Result<(), PrintError> {
-        // SSH's method "none" asks as a user what there is, and shows no secret.
-        secrets += u64::from(secret.kind != "none");
+        secrets += u64::from(secret.kind != Detail::NOTHING);
         attempts += secret.attempts;
         Ok(table.row(&credential_cells(secret), out)?)
     })?;

@@ -30,6 +30,7 @@ mod http;
 mod keys;
 mod message;
 mod outbox;
+mod primes;
 mod script;
 mod shared;
 mod shell;

@@ -7,8 +7,7 @@ mod server;
 mod table;
 
 use std::{
-    io::{ErrorKind, Read, Write},
-    net::{Ipv4Addr, Shutdown, TcpStream},
+    net::{Ipv4Addr, TcpStream},
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -20,7 +19,7 @@ use std::{
 use chaff_services::ServiceSpec;
 use daemon::Daemon;
 use server::Server;
-use table::{Answer, End, Step, kind, rows, set_up, show, steps, without_tags};
+use table::{Answer, Step, kind, rows, set_up, show, steps, without_tags};
 
 /// Conversations at the same time: most of their time they wait for silence.
 const AT_ONCE: usize = 24;
@@ -72,43 +71,11 @@ impl Client {
 /// What one server made of a client.
 fn answer(port: u16, client: &Client, silence: u64) -> Answer {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-    stream.set_nodelay(true).unwrap();
-    let mut answer = Answer::default();
-    let mut said = false;
-    for step in &client.steps {
-        match step {
-            Step::Say(octets) => {
-                if said {
-                    thread::sleep(Duration::from_millis(3));
-                }
-                said = true;
-                // A server that gave up early is seen when it is read from.
-                let _ = stream.write_all(octets);
-            }
-            Step::Pause => listen(&mut stream, &mut answer, silence / 2),
-            Step::Fin => {
-                let _ = stream.shutdown(Shutdown::Write);
-            }
-        }
-    }
-    listen(&mut stream, &mut answer, silence);
+    let answer = table::converse(&mut stream, &client.steps, silence);
     if client.aborts {
         rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
     }
     answer
-}
-
-fn listen(stream: &mut TcpStream, answer: &mut Answer, silence: u64) {
-    stream.set_read_timeout(Some(Duration::from_millis(silence))).unwrap();
-    let mut octets = [0; 8192];
-    while answer.end == End::Open {
-        match stream.read(&mut octets) {
-            Ok(0) => answer.end = End::Fin,
-            Ok(count) => answer.octets.extend_from_slice(&octets[..count]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return,
-            Err(_) => answer.end = End::Rst,
-        }
-    }
 }
 
 /// Requests of the table, with octets changed, left out, put in, said twice, cut in pieces, ended by FIN or RST. The same

@@ -1,6 +1,7 @@
 //! Real clients of SSH against the server, on the loopback address, and what they say of it beside the real OpenSSH.
 
 mod daemon;
+mod products;
 mod server;
 mod sshd;
 
@@ -13,15 +14,7 @@ use sha2::Digest;
 
 /// The product as it ships, without the time that it takes to refuse.
 fn product() -> SshSpec {
-    #[derive(serde::Deserialize)]
-    struct File {
-        kind: ServiceKind,
-    }
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../profiles/services/openssh-9.2-debian12.toml");
-    let text = std::fs::read_to_string(path).unwrap().replace("{revision}", "deb12u10");
-    let file: File = toml::from_str(&text).unwrap();
-    let ServiceKind::Ssh(spec) = file.kind else { panic!("{path} is no SSH server") };
-    SshSpec { password_delay_ms: (20, 40), ..(*spec).clone() }
+    SshSpec { password_delay_ms: (20, 40), ..products::product("openssh-9.2-debian12") }
 }
 
 fn start(spec: SshSpec) -> Server {

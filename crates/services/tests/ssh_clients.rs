@@ -1,6 +1,7 @@
 //! Every client of SSH and every guesser against every product: what was tried is known to the octet, and nobody is let
 //! in but by a planted account. The ordinary run tries each client by each method on one product, the thorough one on all.
 
+mod products;
 mod server;
 
 use std::{
@@ -191,30 +192,8 @@ fn attempts(server: &Server) -> Vec<(String, Vec<u8>, Vec<u8>, bool)> {
 
 /// Every product that speaks SSH, as its newest revision, without the time that it takes to refuse.
 fn products() -> Vec<(String, SshSpec)> {
-    #[derive(serde::Deserialize)]
-    struct File {
-        name: String,
-        #[serde(default)]
-        revisions: Vec<String>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Kind {
-        kind: ServiceKind,
-    }
-    let mut all = Vec::new();
-    for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../profiles/services")).unwrap() {
-        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
-        if !text.contains("[kind.ssh]") {
-            continue;
-        }
-        let file: File = toml::from_str(&text).unwrap();
-        let revision = file.revisions.last().map_or("", String::as_str);
-        let kind: Kind = toml::from_str(&text.replace("{revision}", revision)).unwrap();
-        let ServiceKind::Ssh(spec) = kind.kind else { panic!("{} is no SSH server", file.name) };
-        let quick = SshSpec { password_delay_ms: (5, 10), refusal_delay_ms: (1, 2), ..(*spec).clone() };
-        all.push((file.name, quick));
-    }
-    all.sort_by(|a, b| a.0.cmp(&b.0));
+    let quick = |spec| SshSpec { password_delay_ms: (5, 10), refusal_delay_ms: (1, 2), ..spec };
+    let all: Vec<_> = products::products().into_iter().map(|(name, spec)| (name, quick(spec))).collect();
     assert!(all.len() >= 9, "{all:?}");
     all
 }

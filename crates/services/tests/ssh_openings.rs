@@ -3,6 +3,7 @@
 
 mod daemon;
 mod openings;
+mod products;
 mod server;
 mod sshd;
 
@@ -38,19 +39,11 @@ const MANY: std::ops::Range<u64> = 0..1000;
 
 /// The product as it ships.
 fn product(name: &str) -> Server {
-    #[derive(serde::Deserialize)]
-    struct File {
-        kind: ServiceKind,
-    }
-    let path = format!("{}/../../profiles/services/{name}.toml", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&path).unwrap().replace("{revision}", "deb12u10");
-    let file: File = toml::from_str(&text).unwrap();
-    let ServiceKind::Ssh(spec) = file.kind else { panic!("{path} is no SSH server") };
     Server::start(ServiceKind::Ssh(Arc::new(SshSpec {
         version_delay_ms: 0,
         startups: None,
         startups_per_source: 0,
-        ..(*spec).clone()
+        ..products::product(name)
     })))
 }
 

@@ -3,6 +3,7 @@
 //! machine's own Debian 12, the thorough one with those of all suites.
 
 mod daemon;
+mod products;
 mod server;
 mod sshd;
 
@@ -11,7 +12,7 @@ use std::{
     fs,
     io::{ErrorKind, Read, Write},
     net::{Ipv4Addr, SocketAddrV4, TcpStream},
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
     sync::Arc,
     thread,
@@ -79,27 +80,8 @@ impl Pair {
 
     /// The product as its newest revision, which is the one that was recorded.
     fn spec(&self) -> SshSpec {
-        product(self.product)
+        products::product(self.product)
     }
-}
-
-fn product(name: &str) -> SshSpec {
-    #[derive(serde::Deserialize)]
-    struct Head {
-        #[serde(default)]
-        revisions: Vec<String>,
-    }
-    #[derive(serde::Deserialize)]
-    struct File {
-        kind: ServiceKind,
-    }
-    let path = format!("{}/../../profiles/services/{name}.toml", env!("CARGO_MANIFEST_DIR"));
-    let text = fs::read_to_string(&path).unwrap();
-    let head: Head = toml::from_str(&text).unwrap();
-    let newest = head.revisions.last().map_or("", String::as_str);
-    let file: File = toml::from_str(&text.replace("{revision}", newest)).unwrap();
-    let ServiceKind::Ssh(spec) = file.kind else { panic!("{path} is no SSH server") };
-    (*spec).clone()
 }
 
 fn start(spec: SshSpec) -> Server {
@@ -123,12 +105,12 @@ fn of_grace(spec: SshSpec) -> SshSpec {
 #[test]
 fn tools_say_the_same_of_the_servers_of_this_machine() {
     let sshd = sshd::openssh();
-    let ours = start(patient(product("openssh-9.2-debian12")));
+    let ours = start(patient(products::product("openssh-9.2-debian12")));
     // As published of this server.
     assert_eq!(hassh(sshd.port), "425d29fe50d8e4f5e37efb6e24bcf660");
     compare("openssh-9.2-debian12", ours.port, sshd.port);
     let dropbear = sshd::dropbear();
-    let ours = start(patient(product("dropbear-2022.83")));
+    let ours = start(patient(products::product("dropbear-2022.83")));
     assert_eq!(hassh(dropbear.port), "e1a0b5f8d334ec70fe937b2d5ff8d0b6");
     assert_eq!(hassh(ours.port), hassh(dropbear.port));
 }
@@ -145,10 +127,11 @@ fn soak_tools_say_the_same_of_every_product_and_the_real_one() {
 
 #[test]
 fn limits_are_those_of_the_servers_of_this_machine() {
-    let (ours, real) = (start(of_three(product("openssh-9.2-debian12"))), sshd::openssh_with("MaxStartups 3:100:3\n"));
-    let hasty = start(of_grace(product("openssh-9.2-debian12")));
+    let (ours, real) =
+        (start(of_three(products::product("openssh-9.2-debian12"))), sshd::openssh_with("MaxStartups 3:100:3\n"));
+    let hasty = start(of_grace(products::product("openssh-9.2-debian12")));
     let hasty_sshd = sshd::openssh_with(&format!("LoginGraceTime {GRACE_S}\n"));
-    let (small, dropbear) = (start(product("dropbear-2022.83")), sshd::dropbear());
+    let (small, dropbear) = (start(products::product("dropbear-2022.83")), sshd::dropbear());
     thread::scope(|scope| {
         scope.spawn(|| {
             let (of_ours, of_real) = both(ours.port, real.port, |port| crowd(port, 5));
@@ -370,19 +353,19 @@ fn end_of_a_silent_client(port: u16, says: &[u8]) -> &'static str {
 
 /// Passwords that an OpenSSH client is asked for until the end, and how it ends.
 fn passwords(port: u16) -> (usize, String) {
-    let folder = Folder::new();
-    let said = ssh(port, &folder, &["-o", "NumberOfPasswordPrompts=20"]);
-    let asked = fs::read_to_string(folder.0.join("asked")).unwrap_or_default().lines().count();
+    let folder = askpass();
+    let said = ssh(port, folder.path(), &["-o", "NumberOfPasswordPrompts=20"]);
+    let asked = fs::read_to_string(folder.path().join("asked")).unwrap_or_default().lines().count();
     let last = said.lines().filter(|line| !line.starts_with("debug1")).collect::<Vec<_>>().join("\n");
     (asked, last.replace(&port.to_string(), "PORT"))
 }
 
 /// Clients that come and go until one is turned away, and what that one hears.
 fn until_turned_away(port: u16, fails: bool) -> (usize, String) {
-    let folder = Folder::new();
+    let folder = askpass();
     for count in 0..MOST {
         if fails && count > 0 {
-            ssh(port, &folder, &["-o", "NumberOfPasswordPrompts=1"]);
+            ssh(port, folder.path(), &["-o", "NumberOfPasswordPrompts=1"]);
         }
         // Quickly, since what has come together passes with time.
         let said = first_line(&mut opened(port, Ipv4Addr::LOCALHOST));
@@ -394,14 +377,14 @@ fn until_turned_away(port: u16, fails: bool) -> (usize, String) {
 }
 
 /// The OpenSSH client as nobody in particular, with wrong passwords; what it says.
-fn ssh(port: u16, folder: &Folder, options: &[&str]) -> String {
+fn ssh(port: u16, folder: &Path, options: &[&str]) -> String {
     let output = Command::new("timeout")
         .args(["120", "ssh", "-F", "/dev/null", "-p", &port.to_string(), "-l", "nobody-here"])
         .args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=INFO"])
         .args(["-o", "PreferredAuthentications=password", "-o", "IdentityAgent=none"])
         .args(options)
         .args(["127.0.0.1", "true"])
-        .env("SSH_ASKPASS", folder.0.join("askpass"))
+        .env("SSH_ASKPASS", folder.join("askpass"))
         .env("SSH_ASKPASS_REQUIRE", "force")
         .output()
         .unwrap();
@@ -409,27 +392,13 @@ fn ssh(port: u16, folder: &Folder, options: &[&str]) -> String {
 }
 
 /// A folder with a program that gives a wrong password and notes that it was asked.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        use std::sync::atomic::{AtomicUsize, Ordering};
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("ssh-real-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::create_dir_all(&folder).unwrap();
-        let script = format!("#!/bin/sh\necho x >> '{}'\necho wrong\n", folder.join("asked").display());
-        fs::write(folder.join("askpass"), script).unwrap();
-        fs::set_permissions(folder.join("askpass"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-        Self(folder)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left lies below target, where nobody minds it.
-        let _ = fs::remove_dir_all(&self.0);
-    }
+fn askpass() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("askpass");
+    fs::write(&program, format!("#!/bin/sh\necho x >> '{}'\necho wrong\n", folder.path().join("asked").display()))
+        .unwrap();
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    folder
 }
 
 /// A connection of this source.

@@ -15,6 +15,7 @@ pub mod memory;
 pub mod neighbour;
 pub mod neighbourhood;
 pub mod network;
+pub mod p0f;
 pub mod prober;
 pub mod process;
 pub mod rig;

@@ -25,6 +25,15 @@ pub fn answer(octets: &[u8], who: Station) -> Option<Vec<u8>> {
     for_him.then(|| frame(arp::REPLY, who, (asked.sender_mac, asked.sender_ip), asked.sender_mac))
 }
 
+/// Who says to the card `to` where he is, if `octets` are an answer.
+#[must_use]
+pub fn answered(octets: &[u8], to: Mac) -> Option<Station> {
+    let frame = Frame::parse(octets).filter(|frame| frame.destination == to)?;
+    let Content::Type(ethernet::ARP, packet) = frame.content else { return None };
+    let said = arp::Packet::parse(packet).filter(|packet| packet.operation == arp::REPLY)?;
+    Some((said.sender_mac, said.sender_ip))
+}
+
 fn frame(operation: u16, from: Station, to: Station, destination: Mac) -> Vec<u8> {
     let mut octets = Vec::with_capacity(ethernet::MIN_FRAME);
     ethernet::Header { destination, source: from.0, vlan: None, kind: ethernet::ARP }.emit(&mut octets);

@@ -10,7 +10,9 @@ use std::{
 };
 
 use chaff_lab::{Error, Namespace, PacketSocket, veth};
-use chaff_wire::{Mac, arp, ethernet};
+use chaff_wire::Mac;
+
+use crate::neighbour;
 
 /// The attacker, on the decoys' link.
 pub const ATTACKER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
@@ -121,11 +123,11 @@ impl Network {
         let mut buffer = [0; 2048];
         while begun.elapsed() < limit {
             // What is not sent now is sent with the next question.
-            let _ = socket.send(&who_has(ip));
+            let _ = socket.send(&neighbour::question(WATCHER, ip));
             let asked = Instant::now();
             while asked.elapsed() < Duration::from_millis(5) {
                 if let Ok(Some(length)) = socket.receive(&mut buffer, Duration::from_millis(5))
-                    && is_answer(&buffer[..length], ip)
+                    && neighbour::answered(&buffer[..length], WATCHER.0).is_some_and(|who| who.1 == ip)
                 {
                     return begun.elapsed();
                 }
@@ -150,20 +152,6 @@ impl Default for Network {
     }
 }
 
-fn who_has(ip: Ipv4Addr) -> Vec<u8> {
-    let mut frame = Vec::new();
-    ethernet::Header { destination: Mac::BROADCAST, source: WATCHER.0, vlan: None, kind: ethernet::ARP }
-        .emit(&mut frame);
-    arp::Packet::new(arp::REQUEST, WATCHER, (Mac::ZERO, ip)).emit(&mut frame);
-    frame.resize(ethernet::MIN_FRAME, 0);
-    frame
-}
-
-fn is_answer(frame: &[u8], ip: Ipv4Addr) -> bool {
-    let packet = frame.get(ethernet::HEADER..).and_then(arp::Packet::parse);
-    packet.is_some_and(|packet| packet.operation == arp::REPLY && packet.sender_ip == ip)
-}
-
 /// A `chaff.toml` of the network that [`Network`] is: what is given are its decoys and what else the file has.
 #[macro_export]
 macro_rules! office {
@@ -175,37 +163,43 @@ macro_rules! office {
     };
 }
 
-/// Whose turn it is among the tests of a program.
-static TURN: RwLock<()> = RwLock::new(());
-
-/// Runs a test that needs namespaces and the machine for itself: one after another within a test program, so that
-/// their timing does not depend on each other, and inside a user namespace where the user is not root. `name` is the
-/// test's own, as the harness knows it.
-///
-/// # Panics
-/// When the test does, or where this machine grants no namespaces.
-pub fn alone(name: &str, test: impl FnOnce()) {
-    // A test that failed before has left nothing behind that this one could trip over.
-    let _turn = TURN.write().unwrap_or_else(PoisonError::into_inner);
-    privileged(name, test);
+/// How a test runs that needs namespaces: inside a user namespace where the user is not root, and in turn with the others
+/// of its program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// With the machine for itself, so that the timing of tests does not depend on each other.
+    Alone,
+    /// Beside others that do not mind either: what it looks at does not depend on how soon it comes.
+    Beside,
 }
 
-/// Runs a test that needs namespaces beside others that do not mind either: what it looks at does not depend on how soon
-/// it comes. As [`alone`] else.
-///
-/// # Panics
-/// When the test does, or where this machine grants no namespaces.
-pub fn beside(name: &str, test: impl FnOnce()) {
-    let _turn = TURN.read().unwrap_or_else(PoisonError::into_inner);
-    privileged(name, test);
-}
-
-fn privileged(name: &str, test: impl FnOnce()) {
-    match chaff_lab::run_test_privileged(name) {
-        Ok(true) => {}
-        Ok(false) => test(),
-        Err(error) => panic!("{error}"),
+impl Turn {
+    /// Runs `test` when it is its turn. `name` is the test's own, as the harness knows it.
+    ///
+    /// # Panics
+    /// When the test does, or where this machine grants no namespaces.
+    pub fn take(self, name: &str, test: impl FnOnce()) {
+        static TURN: RwLock<()> = RwLock::new(());
+        // A test that failed before has left nothing behind that this one could trip over.
+        let (_whole, _part);
+        match self {
+            Self::Alone => _whole = TURN.write().unwrap_or_else(PoisonError::into_inner),
+            Self::Beside => _part = TURN.read().unwrap_or_else(PoisonError::into_inner),
+        }
+        match chaff_lab::run_test_privileged(name) {
+            Ok(true) => {}
+            Ok(false) => test(),
+            Err(error) => panic!("{error}"),
+        }
     }
+}
+
+/// [`Turn::Alone`], which is what most tests want.
+///
+/// # Panics
+/// As [`Turn::take`].
+pub fn alone(name: &str, test: impl FnOnce()) {
+    Turn::Alone.take(name, test);
 }
 
 /// Runs `program` in `namespace` until it ends, and returns what it printed on standard output.

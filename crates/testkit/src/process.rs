@@ -154,7 +154,7 @@ impl Chaff {
     /// Proportional set size of all processes of it, in KiB.
     #[must_use]
     pub fn memory_kib(&self) -> u64 {
-        family(self.child.id()).into_iter().filter_map(proportional_set_size).sum()
+        family(self.child.id()).into_iter().filter_map(memory_kib).sum()
     }
 
     /// Asks it to end, as an operator does, and waits. How long it took, and whether its exit code was 0.
@@ -263,7 +263,9 @@ fn processes() -> impl Iterator<Item = (u32, u32)> {
     })
 }
 
-fn proportional_set_size(id: u32) -> Option<u64> {
+/// The proportional set size of a process, in KiB; `None` if it has ended.
+#[must_use]
+pub fn memory_kib(id: u32) -> Option<u64> {
     let rollup = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).ok()?;
     let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()

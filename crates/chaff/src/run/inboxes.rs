@@ -1,4 +1,5 @@
-//! The inboxes of several workers, and of the node host: one socket pair each, made once, so that it outlives whoever reads it.
+//! The inboxes of several workers, and of the node host: one socket pair each, made once, so that it outlives whoever
+//! reads it.
 
 use std::os::fd::{AsFd, OwnedFd};
 

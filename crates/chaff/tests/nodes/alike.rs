@@ -2,12 +2,9 @@
 //! each one's own has a name in place of its value.
 
 use std::{
-    fs,
-    io::{ErrorKind, Read, Write},
-    net::{Ipv4Addr, Shutdown, TcpStream},
-    path::Path,
+    net::{Ipv4Addr, TcpStream},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use chaff_lab::Namespace;
@@ -16,24 +13,15 @@ use chaff_testkit::{
     network::{Network, run},
 };
 
-use crate::table::{Answer, End, Step, rows, show, steps};
+use crate::table::{self, Answer, Step, rows, show, steps};
 
 /// Ports of the battery, and services whose revision is not drawn by each decoy.
-pub(crate) const PORTS: &str = r#"{ "22/tcp" = "openssh-9.2-debian12@deb12u10", "80/tcp" = "nginx-1.22.1-debian12", "7/tcp" = "echo", "7/udp" = "echo", "9/tcp" = "discard", "11/tcp" = "file:mute.toml", "13/tcp" = "file:leaver.toml", "17/tcp" = "file:closer.toml", "19/tcp" = "file:sayer.toml", "default/tcp" = "closed", "default/udp" = "closed" }"#;
-
-/// Writes the services that [`PORTS`] names; see `battery::servers`.
-pub(crate) fn write_services(folder: &Path) {
-    let speech = "x".repeat(battery::servers::SPEECH);
-    let services = [
-        ("mute", "greeting-delay-ms = 3600000".to_owned()),
-        ("leaver", "greeting-delay-ms = 3600000\nidle-timeout-s = 1".to_owned()),
-        ("closer", "otherwise = 'ok\\r\\n'\notherwise-closes = true".to_owned()),
-        ("sayer", format!("greeting = '{speech}'")),
-    ];
-    for (name, kind) in services {
-        let head = format!("name = \"{name}\"\ntitle = \"For the battery\"\nsource = \"fitted: for this test\"");
-        fs::write(folder.join(format!("{name}.toml")), format!("{head}\n[kind.banner]\n{kind}\n")).unwrap();
-    }
+pub(crate) fn ports() -> String {
+    format!(
+        "{{ {}, \"22/tcp\" = \"openssh-9.2-debian12@deb12u10\", \"80/tcp\" = \"nginx-1.22.1-debian12\", \
+         \"default/tcp\" = \"closed\", \"default/udp\" = \"closed\" }}",
+        battery::servers::PORTS
+    )
 }
 
 /// How much is asked.
@@ -115,7 +103,7 @@ fn probe(network: &Network, shared: Ipv4Addr, own: Ipv4Addr, extent: Extent, ane
             }
             heard.push(both(network, shared, own, round, &portion));
             round += 1;
-            differing = portion.iter().filter_map(|probe| difference(&heard, probe.name)).collect();
+            differing = portion.iter().filter_map(|probe| battery::lasting_difference(&heard, probe.name)).collect();
             portion.retain(|probe| differing.iter().any(|difference| difference.probe == probe.name));
             if portion.is_empty() {
                 break;
@@ -124,19 +112,6 @@ fn probe(network: &Network, shared: Ipv4Addr, own: Ipv4Addr, extent: Extent, ane
         text.extend(differing.iter().map(|difference| format!("{}\n{}\n", difference.probe, difference.text)));
     }
     assert!(text.is_empty(), "a decoy of a worker (-), and a machine (+):\n{text}");
-}
-
-/// How the last answers to a probe differ, unless in some round one did what the other did in some: chance falls otherwise
-/// in each.
-fn difference(heard: &[(Answers, Answers)], probe: &str) -> Option<battery::Difference> {
-    let of = |answers: &[battery::Answer]| answers.iter().find(|answer| answer.probe == probe).cloned();
-    let mut last = None;
-    for ours in heard.iter().filter_map(|(ours, _)| of(ours)) {
-        for theirs in heard.iter().filter_map(|(_, theirs)| of(theirs)) {
-            last = Some(battery::differences(std::slice::from_ref(&ours), &[theirs]).pop()?);
-        }
-    }
-    last
 }
 
 type Answers = Vec<battery::Answer>;
@@ -224,31 +199,7 @@ fn again<T: Clone + Send + Sync>(all: &[T], differs: impl Fn(&T, u64) -> Option<
 /// What a server makes of a client.
 fn ask(ip: Ipv4Addr, port: u16, steps: &[Step], silence: u64) -> Answer {
     let mut stream = TcpStream::connect((ip, port)).unwrap_or_else(|error| panic!("{ip}:{port}: {error}"));
-    stream.set_nodelay(true).unwrap();
-    let mut answer = Answer::default();
-    for step in steps {
-        match step {
-            // A server that gave up early is seen when it is read from.
-            Step::Say(octets) => _ = stream.write_all(octets),
-            Step::Pause => listen(&mut stream, &mut answer, silence / 2),
-            Step::Fin => _ = stream.shutdown(Shutdown::Write),
-        }
-    }
-    listen(&mut stream, &mut answer, silence);
-    answer
-}
-
-fn listen(stream: &mut TcpStream, answer: &mut Answer, silence: u64) {
-    stream.set_read_timeout(Some(Duration::from_millis(silence))).unwrap();
-    let mut octets = [0; 8192];
-    while answer.end == End::Open {
-        match stream.read(&mut octets) {
-            Ok(0) => answer.end = End::Fin,
-            Ok(count) => answer.octets.extend_from_slice(&octets[..count]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return,
-            Err(_) => answer.end = End::Rst,
-        }
-    }
+    table::converse(&mut stream, steps, silence)
 }
 
 /// The cookie of a server's KEXINIT, which is chance, and its padding, left out (RFC 4253 §7.1).

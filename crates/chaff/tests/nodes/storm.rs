@@ -13,7 +13,13 @@ use std::{
 };
 
 use chaff_lab::PacketSocket;
-use chaff_testkit::{chance::Chance, network::Network, office, process::Chaff};
+use chaff_testkit::{
+    chance::Chance,
+    neighbour,
+    network::Network,
+    office,
+    process::{Chaff, memory_kib},
+};
 use chaff_unikernel::{
     console::{ToHost, encode},
     module::VERSION,
@@ -48,8 +54,9 @@ pub(crate) fn frames(network: &Network, chaff: &Chaff, folder: &Path, ip: Ipv4Ad
     let socket = PacketSocket::open(&network.atk, "atk0").unwrap();
     let machine = || nodes(folder).into_iter().find(|node| node["ip"] == ip.to_string()).expect("a machine");
     let before = machine();
-    let (process, host) = (before["pid"].as_u64().expect("a process"), node_host(chaff));
-    let memory = || [kib(process), kib(host.into())];
+    let process = before["pid"].as_u64().and_then(|id| u32::try_from(id).ok()).expect("a process");
+    let host = node_host(chaff);
+    let memory = || [process, host].map(|id| memory_kib(id).expect("it runs"));
     let (begun, mut sent, mut bursts, mut warm, mut slowest) = (Instant::now(), 0, 0, None, Duration::ZERO);
     while sent < count {
         for _ in 0..BURST.min(count - sent) {
@@ -81,10 +88,7 @@ pub(crate) fn frames(network: &Network, chaff: &Chaff, folder: &Path, ip: Ipv4Ad
 
 /// Asks until the decoy answers; says how long that took.
 fn answers(socket: &PacketSocket, ip: Ipv4Addr) -> Duration {
-    let mut question = Vec::new();
-    let (destination, source, kind) = (Mac::BROADCAST, ASKER.0, ethernet::ARP);
-    ethernet::Header { destination, source, vlan: None, kind }.emit(&mut question);
-    arp::Packet::new(arp::REQUEST, ASKER, (Mac::ZERO, ip)).emit(&mut question);
+    let question = neighbour::question(ASKER, ip);
     let begun = Instant::now();
     let mut buffer = [0; 2048];
     while begun.elapsed() < SILENCE {
@@ -92,9 +96,7 @@ fn answers(socket: &PacketSocket, ip: Ipv4Addr) -> Duration {
         let asked = Instant::now();
         while asked.elapsed() < AGAIN {
             let Some(length) = socket.receive(&mut buffer, AGAIN).unwrap() else { continue };
-            let packet = buffer[..length].get(ethernet::HEADER..).and_then(arp::Packet::parse);
-            let to_us = buffer[..6] == ASKER.0.0 && buffer[12..14] == [8, 6];
-            if to_us && packet.is_some_and(|packet| packet.operation == arp::REPLY && packet.sender_ip == ip) {
+            if neighbour::answered(&buffer[..length], ASKER.0).is_some_and(|who| who.1 == ip) {
                 return begun.elapsed();
             }
         }
@@ -354,10 +356,10 @@ accel = \"tcg\"
         }
         assert!(news.elapsed() < 2 * SILENCE, "the node host hears nothing any more: {}", chaff.log());
         if warm.is_none() && heard >= count / 10 {
-            warm = Some(kib(host.into()));
+            warm = memory_kib(host);
         }
     }
-    let (warm, end) = (warm.unwrap_or_default(), kib(host.into()));
+    let (warm, end) = (warm.unwrap_or_default(), memory_kib(host).expect("it runs"));
     println!("{heard} words in {:?}, of {} machines; node host: {warm} to {end} KiB", begun.elapsed(), said.len());
     assert_eq!(node_host(&chaff), host, "the node host goes on: {}", chaff.log());
     assert!(end <= warm + GROWTH_KIB, "{warm} to {end} KiB");
@@ -394,11 +396,4 @@ fn node_host(chaff: &Chaff) -> u32 {
 fn console(folder: &Path, name: &str) -> String {
     let output = Command::new(binary()).args(["node", "console", name, "--state"]).arg(folder.join("state")).output();
     String::from_utf8_lossy(&output.expect("chaff node").stdout).into_owned()
-}
-
-/// A process' share of memory.
-fn kib(process: u64) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).expect("it runs");
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).expect("a line of it");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
 }

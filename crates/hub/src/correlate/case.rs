@@ -190,9 +190,8 @@ impl Case {
     }
 }
 
-/// Whether nothing was offered: by SSH's method "none" clients ask as a user what they may try.
 fn is_bare(detail: &Detail) -> bool {
-    matches!(detail, Detail::Credential { secret_kind, .. } if secret_kind == "none")
+    matches!(detail, Detail::Credential { secret_kind, .. } if secret_kind == Detail::NOTHING)
 }
 
 /// A version 7 UUID of the time of opening, with the fraction of its millisecond (RFC 9562 §6.2, method 3). Its random part

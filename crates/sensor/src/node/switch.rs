@@ -15,9 +15,9 @@ use chaff_wire::{
 /// The longest frame that a machine's card takes: 1,500 octets, an Ethernet header and a tag.
 pub const LONGEST: usize = 1_518;
 
-/// Hosts that machines have spoken to and that are remembered, of all machines together; then all are forgotten, which costs
-/// a machine one move of a peer that it finds out about later.
-const PEERS: usize = 4_096;
+/// Pairs of a machine and a host that it has spoken to, of all machines together; of more all are forgotten, which costs a
+/// machine one move of a peer that it finds out about later.
+const MAX_PAIRS: usize = 4_096;
 
 /// Where a machine is plugged in, and what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +83,8 @@ pub struct Switch {
     by_ip: HashMap<(Place, IpAddr), usize>,
     by_place: HashMap<Place, Vec<usize>>,
     peers: HashMap<(Place, IpAddr), Peer>,
+    /// Machines of all peers.
+    pairs: usize,
 }
 
 /// A host that machines have spoken to.
@@ -110,6 +112,7 @@ impl Switch {
             by_ip: numbered().map(|(index, port)| ((port.place(), port.ip), index)).collect(),
             by_place,
             peers: HashMap::new(),
+            pairs: 0,
             ports,
         }
     }
@@ -154,13 +157,16 @@ impl Switch {
         let Content::Type(ethernet::IPV4, packet) = frame.content else { return };
         let Some(datagram) = Datagram::parse(packet) else { return };
         let key = (place, IpAddr::from(datagram.destination));
-        if self.peers.len() >= PEERS && !self.peers.contains_key(&key) {
+        if self.pairs >= MAX_PAIRS {
             self.peers.clear();
+            self.pairs = 0;
         }
         let peer = self.peers.entry(key).or_insert_with(|| Peer { mac: frame.destination, ports: Vec::new() });
         peer.mac = frame.destination;
-        if !peer.ports.contains(&port) {
-            peer.ports.push(port);
+        // In order, as the numbers of those that hear a broadcast are.
+        if let Err(at) = peer.ports.binary_search(&port) {
+            peer.ports.insert(at, port);
+            self.pairs += 1;
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod filters;
 mod listing;
+mod machine;
 mod network;
 mod system;
 

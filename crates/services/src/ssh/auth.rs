@@ -270,7 +270,7 @@ fn attempt(method: &[u8], mut reader: Reader<'_>) -> Option<(Attempt, bool)> {
             let blob = reader.string()?;
             Some((Attempt { kind: "hostbased", secret: fingerprint(algorithm, blob) }, true))
         }
-        b"none" => Some((Attempt { kind: "none", secret: Vec::new() }, true)),
+        b"none" => Some((Attempt { kind: Detail::NOTHING, secret: Vec::new() }, true)),
         b"keyboard-interactive" => Some((Attempt { kind: QUESTIONS, secret: Vec::new() }, true)),
         b"gssapi-with-mic" => Some((Attempt { kind: "gssapi-with-mic", secret: Vec::new() }, true)),
         _ => Some((Attempt { kind: "other", secret: Vec::new() }, true)),

@@ -1,7 +1,6 @@
 //! The negotiation of algorithms (RFC 4253 §7.1), keys from secrets (§7.2), and the lists that identify a client.
 
 pub(crate) mod exchange;
-mod groups;
 
 use alloc::{string::String, vec::Vec};
 use core::fmt::Write;

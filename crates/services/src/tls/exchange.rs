@@ -6,11 +6,11 @@ use p256::elliptic_curve::sec1::ToSec1Point;
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;
 
-use super::{
-    alert::Alert,
-    field::{Field, MODP_2048},
-    suite::Group,
-};
+use super::{alert::Alert, suite::Group};
+use crate::primes::{FFDHE_2048, FFDHE_3072, FFDHE_4096, FFDHE_6144, FFDHE_8192, GROUP14, Prime};
+
+/// What OpenSSL takes beside an RSA key of 2,048 bits (`SSL_CTX_set_dh_auto`).
+const OLD_FIELD: &Prime = &GROUP14;
 
 /// A half of ours, and what the other side needs of it.
 pub(super) struct Ephemeral {
@@ -25,7 +25,7 @@ enum Secret {
     P521(p521::SecretKey),
     X448([u8; 56]),
     /// With an exponent.
-    Field(&'static Field, Vec<u8>),
+    Field(&'static Prime, Vec<u8>),
 }
 
 macro_rules! nist_half {
@@ -70,21 +70,25 @@ impl Ephemeral {
             Group::Secp256r1 => nist_half!(p256, P256, 32, 0xff, chance),
             Group::Secp384r1 => nist_half!(p384, P384, 48, 0xff, chance),
             Group::Secp521r1 => nist_half!(p521, P521, 66, 0x01, chance),
-            Group::Ffdhe2048 | Group::Ffdhe3072 | Group::Ffdhe4096 | Group::Ffdhe6144 | Group::Ffdhe8192 => {
-                Self::in_field(Field::of(group)?, chance)?
-            }
+            // Exponents of twice the strength of the prime, as OpenSSL draws them.
+            Group::Ffdhe2048 => Self::in_field(&FFDHE_2048, 29, chance)?,
+            Group::Ffdhe3072 => Self::in_field(&FFDHE_3072, 35, chance)?,
+            Group::Ffdhe4096 => Self::in_field(&FFDHE_4096, 41, chance)?,
+            Group::Ffdhe6144 => Self::in_field(&FFDHE_6144, 47, chance)?,
+            Group::Ffdhe8192 => Self::in_field(&FFDHE_8192, 50, chance)?,
         })
     }
 
     /// In the field of suites with DHE before TLS 1.3.
     pub(super) fn of_old(chance: &mut ChaCha8Rng) -> Option<Self> {
-        Self::in_field(&MODP_2048, chance)
+        Self::in_field(OLD_FIELD, 28, chance)
     }
 
-    fn in_field(field: &'static Field, chance: &mut ChaCha8Rng) -> Option<Self> {
-        let mut exponent = alloc::vec![0; field.exponent_octets];
+    /// With an exponent of so many octets.
+    fn in_field(field: &'static Prime, octets: usize, chance: &mut ChaCha8Rng) -> Option<Self> {
+        let mut exponent = alloc::vec![0; octets];
         chance.fill_bytes(&mut exponent);
-        let public = field.public(&exponent)?;
+        let public = field.modulus()?.public(&exponent)?;
         Some(Self { secret: Secret::Field(field, exponent), public })
     }
 
@@ -103,7 +107,7 @@ impl Ephemeral {
             Secret::P384(secret) => nist_shared!(p384, secret, peer),
             Secret::P521(secret) => nist_shared!(p521, secret, peer),
             Secret::X448(secret) => Some(x448::x448_unchecked(*secret, peer.try_into().ok()?).to_vec()),
-            Secret::Field(field, exponent) => field.shared(peer, exponent),
+            Secret::Field(field, exponent) => field.modulus()?.shared(peer, exponent),
         }
     }
 
@@ -120,7 +124,7 @@ impl Ephemeral {
 
 /// Prime and generator, as ServerKeyExchange says them.
 pub(super) fn field_parameters() -> (Vec<u8>, [u8; 1]) {
-    (MODP_2048.octets(), [2])
+    (OLD_FIELD.octets(), [2])
 }
 
 /// RFC 7748 §5: u = 5.

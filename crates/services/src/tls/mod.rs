@@ -1,21 +1,22 @@
 //! TLS 1.0 to 1.3, the server's side, as one product speaks it: a conversation around another one.
 //!
 //! What a product chooses, and in which order it says it, is data ([`TlsSpec`]); here is the machine that says it, the
-//! cryptography aside sans-io like every conversation. Sessions go on by tickets, or by
-//! identifier where the product keeps them; it takes no early data. It asks for no client certificate, does not renegotiate, and does not compress.
+//! cryptography aside sans-io like every conversation. Sessions go on by tickets, or by identifier where the product
+//! keeps them; it takes no early data. It asks for no client certificate, does not renegotiate, and does not compress.
 
 mod alert;
 mod answer;
 mod certificate;
 mod choice;
+mod clear;
 mod exchange;
-mod field;
 mod handshake12;
 mod handshake13;
 mod hello;
 mod ja;
 mod key;
 mod line;
+mod messages;
 mod record;
 mod schedule;
 mod session;
@@ -30,44 +31,22 @@ pub use suite::{Group, Scheme, Suite};
 
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
-use chaff_events::{Detail, Kind};
-
-use crate::{
-    Context, Conversation, Opening, Output,
-    calendar::Moment,
-    message,
-    text::{Who, fill_with, unescape},
-    tool::tool_of_payload,
-};
+use crate::{Context, Conversation, Opening, Output, text::Who};
 use alert::{Alert, Fault};
 use choice::Choice;
-use hello::{ClientHello, SESSION_TICKET};
 use line::Line;
 use record::{
     ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, HEADER, MAX_OVERHEAD, MAX_PLAIN, MAX_PROTECTED_12,
     MAX_PROTECTED_13,
 };
-use session::Tickets;
 use spec::Version::Tls13;
 
-const CLIENT_HELLO: u8 = 1;
-const CLIENT_KEY_EXCHANGE: u8 = 16;
-const FINISHED: u8 = 20;
-/// Octets that a hello may say it has, as in OpenSSL (`CLIENT_HELLO_MAX_LENGTH`).
-const MAX_SAID: usize = 131_396;
-/// Octets of messages that are kept. A hello with a post-quantum key share has some 2 KiB; a thousand clients that send
-/// all but the last octet of the longest would fill 128 MiB.
-const MAX_MESSAGE: usize = 32 * 1024;
 /// Records without contents in a row, as OpenSSL counts them (`MAX_EMPTY_RECORDS`).
 const MAX_EMPTY: u8 = 32;
 /// Warnings in a row, as OpenSSL counts them (`MAX_WARN_ALERT_COUNT`).
 const MAX_WARNINGS: u8 = 5;
 /// Seconds for a handshake where the product does not say: nginx's `client_header_timeout`.
 const HANDSHAKE_TIMEOUT_S: u32 = 60;
-/// What OpenSSL knows HTTP by (`ssl3_get_record`).
-const METHODS: [&[u8]; 4] = [b"GET ", b"POST ", b"HEAD ", b"PUT "];
-/// Octets of a request to a server that speaks TLS only; more is not waited for.
-const MAX_CLEAR_REQUEST: usize = 8 * 1024;
 /// What the inner conversation is offered at least, whatever the stack has room for: the rest waits here.
 const MIN_ROOM: usize = 1024;
 const SECOND: u64 = 1_000_000_000;
@@ -201,7 +180,7 @@ impl Tls {
         let Some(&[kind, major, _, high, low]) = self.record.first_chunk::<HEADER>() else { return Ok(None) };
         let length = usize::from(u16::from_be_bytes([high, low]));
         if major != 3 {
-            let speaks_http = self.spec.plain_by_method && METHODS.iter().any(|method| self.record.starts_with(method));
+            let speaks_http = self.spec.plain_by_method && clear::begins_with_a_method(&self.record);
             return Err(match () {
                 () if self.first && speaks_http => Fault::Http,
                 () if self.first => Fault::Silent,
@@ -291,169 +270,6 @@ impl Tls {
         }
     }
 
-    /// Takes whole messages off what has come.
-    fn handle_messages(&mut self, cx: &mut Context<'_>) -> Result<(), Fault> {
-        while !matches!(self.state, State::Key { .. } | State::Over)
-            && let Some(&[kind, a, b, c]) = self.messages.first_chunk::<4>()
-        {
-            self.check_kind(kind)?;
-            let length = usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap_or(usize::MAX);
-            if length > MAX_SAID || self.messages.len() > MAX_MESSAGE {
-                return Err(Alert::IllegalParameter.into());
-            }
-            if self.messages.len() < 4 + length {
-                break;
-            }
-            let rest = self.messages.split_off(4 + length);
-            let whole = core::mem::replace(&mut self.messages, rest);
-            self.handle_message(cx, kind, &whole)?;
-        }
-        Ok(())
-    }
-
-    /// Whether a message of this kind may come now; OpenSSL does not wait for the rest of one that may not.
-    fn check_kind(&self, kind: u8) -> Result<(), Fault> {
-        let fits = match &self.state {
-            State::Hello { .. } => kind == CLIENT_HELLO,
-            State::Exchanging(_) => kind == CLIENT_KEY_EXCHANGE,
-            State::Finishing12(finishing) => kind == FINISHED && finishing.is_changed(),
-            State::Finishing13(_) => kind == FINISHED,
-            State::Open(_) => true,
-            State::Key { .. } | State::Clear(_) | State::Over => false,
-        };
-        if fits { Ok(()) } else { Err(Alert::UnexpectedMessage.into()) }
-    }
-
-    fn handle_message(&mut self, cx: &mut Context<'_>, kind: u8, whole: &[u8]) -> Result<(), Fault> {
-        let body = whole.get(4..).unwrap_or(&[]);
-        let (tickets, now_s) = (Tickets::of(&self.identity.seed), self.utc_s(cx.now));
-        self.state = match core::mem::replace(&mut self.state, State::Over) {
-            State::Hello { transcript, asked } => return self.handle_hello(cx, whole, transcript, asked),
-            State::Exchanging(exchanging) => {
-                State::Finishing12(Box::new(exchanging.handle_exchange(whole, body, &mut self.line)?))
-            }
-            State::Finishing12(finishing) => {
-                let kept = finishing.handle_finished(whole, body, &self.spec, &tickets, now_s, &mut self.line)?;
-                if let Some((name, session)) = kept.filter(|_| self.spec.session_cache) {
-                    cx.shared.sessions.keep(self.identity.seed, name, session);
-                }
-                State::Open(None)
-            }
-            State::Finishing13(finishing) => {
-                let (traffic, kept) =
-                    finishing.handle_finished(whole, body, &self.spec, &tickets, now_s, &mut self.line)?;
-                for (name, session) in kept {
-                    cx.shared.sessions.keep(self.identity.seed, name, session);
-                }
-                State::Open(Some(Box::new(traffic)))
-            }
-            State::Open(Some(mut traffic)) => {
-                traffic.handle_message(kind, body, &mut self.line)?;
-                State::Open(Some(traffic))
-            }
-            State::Open(None) => {
-                if kind != CLIENT_HELLO {
-                    return Err(Alert::UnexpectedMessage.into());
-                }
-                self.line.warning(Alert::NoRenegotiation);
-                State::Open(None)
-            }
-            state @ (State::Key { .. } | State::Clear(_) | State::Over) => state,
-        };
-        Ok(())
-    }
-
-    fn handle_hello(
-        &mut self,
-        cx: &mut Context<'_>,
-        whole: &[u8],
-        mut transcript: Vec<u8>,
-        asked: Option<Group>,
-    ) -> Result<(), Fault> {
-        let hello = ClientHello::read(whole.get(4..).unwrap_or(&[]));
-        self.tell(whole, hello.as_ref().ok());
-        let hello = hello?;
-        let version = match choice::version(&self.spec, &hello) {
-            Ok(version) => version,
-            Err((version, alert)) => {
-                self.line.version = version;
-                return Err(alert.into());
-            }
-        };
-        self.line.version = version.min(Version::Tls12).number();
-        let again = asked.is_some();
-        let (tickets, now_s) = (Tickets::of(&self.identity.seed), self.utc_s(cx.now));
-        let lifetime_s = self.spec.ticket_lifetime_s;
-        let (seed, by_identifier) = (self.identity.seed, self.spec.session_cache);
-        let sessions = &cx.shared.sessions;
-        let find = |name: &[u8]| if by_identifier { sessions.find(&seed, name) } else { tickets.open(name) };
-        let mut choice = choice::choose(&self.spec, version, hello, asked, |hello| {
-            let name = if by_identifier { Some(hello.session_id.as_slice()) } else { hello.extension(SESSION_TICKET) };
-            session::of_old(name.and_then(find), version, hello, now_s, lifetime_s)
-        })?;
-        choice.names_us =
-            choice.hello.server_name().is_some_and(|name| name.eq_ignore_ascii_case(self.identity.hostname.as_bytes()));
-        if version == Tls13 {
-            choice.resumed = session::of_shared_key(find, &choice, now_s, lifetime_s, &transcript, whole)?;
-        }
-        transcript.extend_from_slice(whole);
-        if choice.version == Tls13 && choice.peer_half.is_none() {
-            if again {
-                return Err(Alert::IllegalParameter.into());
-            }
-            handshake13::ask_again(&self.spec, &choice, &mut transcript, &mut self.line);
-            self.state = State::Hello { transcript, asked: choice.group };
-            return Ok(());
-        }
-        self.state = State::Key { choice: Box::new(choice), transcript, again };
-        self.go_on(cx)
-    }
-
-    /// Says the server's flight, if the key is there. While it is searched for, asks for a wake-up at once.
-    fn go_on(&mut self, cx: &mut Context<'_>) -> Result<(), Fault> {
-        if !matches!(self.state, State::Key { .. }) {
-            return Ok(());
-        }
-        let identity = self.identity.borrowed();
-        let Some((key, certificate)) = cx.shared.certificate(&self.spec, &identity) else {
-            self.line.out.wake(cx.now);
-            return Ok(());
-        };
-        let State::Key { choice, transcript, again } = core::mem::replace(&mut self.state, State::Over) else {
-            return Ok(());
-        };
-        self.line.out.wake(self.deadline);
-        self.state = match choice.version {
-            Tls13 => {
-                let line = &mut self.line;
-                let begun = handshake13::begin(&self.spec, &choice, &key, &certificate, transcript, again, line)?;
-                State::Finishing13(Box::new(begun))
-            }
-            _ if choice.resumed.is_some() => {
-                let resumed = handshake12::resume(&self.spec, *choice, transcript, &mut self.line)?;
-                State::Finishing12(Box::new(resumed))
-            }
-            _ => {
-                let begun = handshake12::begin(&self.spec, *choice, key, &certificate, transcript, &mut self.line)?;
-                State::Exchanging(Box::new(begun))
-            }
-        };
-        self.handle_messages(cx)
-    }
-
-    /// Tells of the client's hello, once.
-    fn tell(&mut self, octets: &[u8], hello: Option<&ClientHello>) {
-        if core::mem::replace(&mut self.told, true) {
-            return;
-        }
-        let tool = tool_of_payload(octets);
-        let (kind, detail) = match hello {
-            None => (Kind::ServiceRequest, message::payload(octets)),
-            Some(hello) => (Kind::TlsHello, told_of(hello)),
-        };
-        self.line.out.observe(kind, tool, detail);
-    }
-
     /// Whether the handshake is over; then gives the inner conversation what has come for it.
     fn feed(&mut self, cx: &mut Context<'_>) {
         if !matches!(self.state, State::Open(_)) {
@@ -469,40 +285,6 @@ impl Tls {
         }
     }
 
-    /// What comes in clear to a server that speaks only TLS: a request is read to its end, anything else is answered
-    /// where it stops looking like one.
-    fn answer_in_clear(&mut self, now: u64) {
-        let State::Clear(request) = &self.state else { return };
-        let looks = looks_like_http(request);
-        let complete = request.windows(4).any(|end| end == b"\r\n\r\n") || request.windows(2).any(|end| end == b"\n\n");
-        if looks && !complete && request.len() < MAX_CLEAR_REQUEST {
-            return;
-        }
-        let request = request.clone();
-        self.state = State::Over;
-        self.tell(&request, None);
-        self.say_in_clear(now, looks);
-    }
-
-    fn say_in_clear(&mut self, now: u64, looks: bool) {
-        let utc = self.identity.utc.saturating_add(now.saturating_sub(self.identity.opened));
-        let date = Moment::at(utc).imf();
-        let answer = if looks { &self.spec.plain_answer } else { &self.spec.garbage_answer };
-        let filled = self.identity.who.fill(answer);
-        let head = unescape(&filled);
-        let body = head.windows(4).position(|end| end == b"\r\n\r\n").map_or(0, |end| head.len() - end - 4);
-        let filled = fill_with(&filled, |name, out| {
-            match name {
-                "date" => out.push_str(&date),
-                "length" => out.push_str(&alloc::format!("{body}")),
-                _ => return false,
-            }
-            true
-        });
-        self.line.out.send(&unescape(&filled));
-        self.line.out.close();
-    }
-
     fn give_up(&mut self, now: u64, fault: Fault) {
         self.state = State::Over;
         if !self.told {
@@ -515,11 +297,6 @@ impl Tls {
             Fault::Silent => {}
         }
         self.line.out.close();
-    }
-
-    /// The decoy's wall clock, seconds since 1970.
-    fn utc_s(&self, now: u64) -> u64 {
-        self.identity.utc.saturating_add(now.saturating_sub(self.identity.opened)) / SECOND
     }
 
     fn is_blocked(&self) -> bool {
@@ -610,33 +387,6 @@ impl Conversation for Tls {
         }
     }
 }
-
-/// Whether a request can still become one of HTTP/1: a method, and a first line that ends with a version.
-fn looks_like_http(request: &[u8]) -> bool {
-    let is_method = |octet: &u8| octet.is_ascii_uppercase() || matches!(octet, b'_' | b'-');
-    if !request.iter().take_while(|&&octet| octet != b' ').all(is_method) {
-        return false;
-    }
-    let Some(end) = request.iter().position(|&octet| octet == b'\n') else { return true };
-    let line = request.get(..end).unwrap_or(&[]).trim_ascii_end();
-    line.rsplit(|&octet| octet == b' ').next().is_some_and(|version| version.starts_with(b"HTTP/1."))
-}
-
-/// What a hello says of its client.
-fn told_of(hello: &ClientHello) -> Detail {
-    let kept = |octets: &[u8]| octets.get(..MAX_TOLD).unwrap_or(octets).to_vec();
-    let protocols = hello.protocols().ok().flatten().unwrap_or_default();
-    Detail::Tls {
-        server_name: hello.server_name().map(kept).unwrap_or_default(),
-        alpn: protocols.into_iter().take(MAX_PROTOCOLS).map(kept).collect(),
-        ja3: ja::ja3(hello),
-        ja4: ja::ja4(hello),
-    }
-}
-
-/// Octets that are told of a name, and protocols that are: DNS has no longer names, no client offers as many.
-const MAX_TOLD: usize = 255;
-const MAX_PROTOCOLS: usize = 16;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
-//! Secrets derived from secrets: the PRF of TLS 1.2 and before (RFC 5246 §5, RFC 2246 §5) and the key schedule of TLS 1.3 (RFC 8446 §7.1).
+//! Secrets derived from secrets: the PRF of TLS 1.2 and before (RFC 5246 §5, RFC 2246 §5) and the key schedule of TLS 1.3
+//! (RFC 8446 §7.1).
 
 use alloc::{vec, vec::Vec};
 

@@ -1,7 +1,7 @@
 //! Sessions that go on: what a ticket holds, and who may come back with one (RFC 5077 §4, RFC 8446 §4.2.11).
 //!
-//! But for a product that keeps its sessions, the server keeps nothing. A ticket is as long as the product's; inside, what is needed is sealed with a key of the
-//! decoy, which outlives the sensor as a server's key outlives its connections.
+//! But for a product that keeps its sessions, the server keeps nothing. A ticket is as long as the product's; inside,
+//! what is needed is sealed with a key of the decoy, which outlives the sensor as a server's key outlives its connections.
 
 use alloc::vec::Vec;
 
@@ -162,8 +162,7 @@ pub(super) fn of_old(
 }
 
 /// The shared key that a client of TLS 1.3 offers, of which it knows more than the ticket, in which `find` finds a
-/// session. `before` is what was said
-/// before this hello, which is `whole`.
+/// session. `before` is what was said before this hello, which is `whole`.
 pub(super) fn of_shared_key(
     find: impl Fn(&[u8]) -> Option<Session>,
     choice: &Choice,

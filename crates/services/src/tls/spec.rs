@@ -57,9 +57,8 @@ pub struct TlsSpec {
     pub alpn_insists: bool,
     /// Seconds for the handshake, 60 if left out.
     pub handshake_timeout_s: u32,
-    /// What a client is told that asks in HTTP, placeholders and escapes as in a banner, `{date}`
-    /// and `{length}`, the octets behind the empty line; empty: what is no
-    /// TLS ends the connection in silence.
+    /// What a client is told that asks in HTTP, placeholders and escapes as in a banner, `{date}` and `{length}`, the octets
+    /// behind the empty line; empty: what is no TLS ends the connection in silence.
     pub plain_answer: String,
     /// HTTP is known by its method alone, as OpenSSL knows it, and answered at once; what is neither ends in silence.
     pub plain_by_method: bool,

@@ -2,7 +2,17 @@
 // Each test program uses a part of this.
 #![allow(dead_code)]
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs,
+    io::{ErrorKind, Read, Write as _},
+    net::{Shutdown, TcpStream},
+    path::PathBuf,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use chaff_services::{HttpPage, HttpSpec, ServiceKind};
 
@@ -27,6 +37,44 @@ pub(crate) enum End {
     Open,
     Fin,
     Rst,
+}
+
+/// Does what a client does, and takes what comes until `silence` ms have passed without a word.
+pub(crate) fn converse(stream: &mut TcpStream, steps: &[Step], silence: u64) -> Answer {
+    stream.set_nodelay(true).unwrap();
+    let mut answer = Answer::default();
+    let mut said = false;
+    for step in steps {
+        match step {
+            Step::Say(octets) => {
+                if said {
+                    thread::sleep(Duration::from_millis(3));
+                }
+                said = true;
+                // A server that gave up early is seen when it is read from.
+                let _ = stream.write_all(octets);
+            }
+            Step::Pause => listen(stream, &mut answer, silence / 2),
+            Step::Fin => {
+                let _ = stream.shutdown(Shutdown::Write);
+            }
+        }
+    }
+    listen(stream, &mut answer, silence);
+    answer
+}
+
+fn listen(stream: &mut TcpStream, answer: &mut Answer, silence: u64) {
+    stream.set_read_timeout(Some(Duration::from_millis(silence))).unwrap();
+    let mut octets = [0; 8192];
+    while answer.end == End::Open {
+        match stream.read(&mut octets) {
+            Ok(0) => answer.end = End::Fin,
+            Ok(count) => answer.octets.extend_from_slice(&octets[..count]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return,
+            Err(_) => answer.end = End::Rst,
+        }
+    }
 }
 
 pub(crate) fn root() -> PathBuf {

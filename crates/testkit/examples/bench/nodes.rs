@@ -12,10 +12,10 @@ use std::{
 use chaff_lab::PacketSocket;
 use chaff_testkit::{
     load::median,
+    neighbour,
     network::{Network, WATCHER},
     process::{Chaff, processor_ticks, write_config},
 };
-use chaff_wire::{Mac, arp, ethernet};
 use serde_json::Value;
 
 use crate::{kernel, processors};
@@ -91,19 +91,15 @@ fn answers(network: &Network, chaff: &Chaff, targets: &[Ipv4Addr], begun: Instan
     while answered.len() < targets.len() {
         assert!(begun.elapsed() < limit, "{} answered in {limit:?}: {}", answered.len(), chaff.log());
         for ip in targets.iter().filter(|ip| !answered.contains_key(*ip)).take(64).collect::<Vec<_>>() {
-            let mut question = Vec::new();
-            let (destination, source, kind) = (Mac::BROADCAST, WATCHER.0, ethernet::ARP);
-            ethernet::Header { destination, source, vlan: None, kind }.emit(&mut question);
-            arp::Packet::new(arp::REQUEST, WATCHER, (Mac::ZERO, *ip)).emit(&mut question);
+            let question = neighbour::question(WATCHER, *ip);
             // What is not sent now is sent with the next question.
             let _ = socket.send(&question);
         }
         let asked = Instant::now();
         while asked.elapsed() < Duration::from_millis(20) {
             let Ok(Some(length)) = socket.receive(&mut buffer, Duration::from_millis(5)) else { continue };
-            let packet = buffer.get(ethernet::HEADER..length).and_then(arp::Packet::parse);
-            if let Some(packet) = packet.filter(|packet| packet.operation == arp::REPLY) {
-                answered.entry(packet.sender_ip).or_insert_with(|| begun.elapsed());
+            if let Some((_, ip)) = neighbour::answered(&buffer[..length], WATCHER.0) {
+                answered.entry(ip).or_insert_with(|| begun.elapsed());
             }
         }
     }

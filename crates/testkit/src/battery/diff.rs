@@ -26,6 +26,20 @@ pub fn differences(ours: &[Answer], theirs: &[Answer]) -> Vec<Difference> {
     differing.map(|(a, b)| Difference { probe: a.probe, text: side_by_side(&a.lines, &b.lines) }).collect()
 }
 
+/// How the latest answers of two hosts to `probe` differ, unless in some round one did what the other did in some: where
+/// chance has a part, it falls otherwise in each.
+#[must_use]
+pub fn lasting_difference(rounds: &[(Vec<Answer>, Vec<Answer>)], probe: &str) -> Option<Difference> {
+    let of = |answers: &[Answer]| answers.iter().find(|answer| answer.probe == probe).cloned();
+    let mut last = None;
+    for ours in rounds.iter().filter_map(|(ours, _)| of(ours)) {
+        for theirs in rounds.iter().filter_map(|(_, theirs)| of(theirs)) {
+            last = Some(differences(std::slice::from_ref(&ours), &[theirs]).pop()?);
+        }
+    }
+    last
+}
+
 fn same(a: &[Line], b: &[Line]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b))
 }

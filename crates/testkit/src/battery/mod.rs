@@ -18,7 +18,7 @@ use chaff_lab::Namespace;
 
 use self::wire::Wire;
 pub use self::{
-    diff::{Difference, differences},
+    diff::{Difference, differences, lasting_difference},
     station::Station,
 };
 

@@ -1,8 +1,10 @@
 //! What listens on the twin: plain servers on real sockets, each doing one thing, so that what is seen is the kernel.
 
 use std::{
+    fs,
     io::{self, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    path::Path,
     thread,
     time::Duration,
 };
@@ -15,6 +17,27 @@ use super::port;
 pub const LEAVES_AFTER: Duration = Duration::from_secs(1);
 /// What the server says that speaks first.
 pub const SPEECH: usize = 20_000;
+
+/// Ports of a decoy that does what the servers do, without what is said of all others; [`write_services`] makes the files.
+pub const PORTS: &str = r#""7/tcp" = "echo", "7/udp" = "echo", "9/tcp" = "discard", "11/tcp" = "file:mute.toml",
+    "13/tcp" = "file:leaver.toml", "17/tcp" = "file:closer.toml", "19/tcp" = "file:sayer.toml""#;
+
+/// Writes the services that [`PORTS`] names beside a `chaff.toml`.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write_services(folder: &Path) -> io::Result<()> {
+    let services = [
+        ("mute", "greeting-delay-ms = 3600000".to_owned()),
+        ("leaver", format!("greeting-delay-ms = 3600000\nidle-timeout-s = {}", LEAVES_AFTER.as_secs())),
+        ("closer", "otherwise = 'ok\\r\\n'\notherwise-closes = true".to_owned()),
+        ("sayer", format!("greeting = '{}'", "x".repeat(SPEECH))),
+    ];
+    services.into_iter().try_for_each(|(name, kind)| {
+        let head = format!("name = \"{name}\"\ntitle = \"For the battery\"\nsource = \"fitted: for this test\"");
+        fs::write(folder.join(format!("{name}.toml")), format!("{head}\n[kind.banner]\n{kind}\n"))
+    })
+}
 
 /// Starts all servers of [`port`] in a namespace; they live as long as the process.
 ///

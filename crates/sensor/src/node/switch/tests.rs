@@ -109,11 +109,14 @@ fn who_has_spoken_to_a_host_hears_that_it_has_moved() {
     }
     switch.handle_sent(1, &frame(elsewhere.0, FELLOW.0, None, ethernet::IPV4, &ip(FELLOW.1)));
     assert_eq!(switch.deliver(0, &announced), Delivery::Nobody, "the machine knows");
-    for last in 0..=PEERS {
+    for last in 0..=MAX_PAIRS {
         let [.., a, b] = u32::try_from(last).expect("small").to_be_bytes();
         let mut packet = ip(OWN.1);
         packet[18..20].copy_from_slice(&[a, b]);
-        switch.handle_sent(0, &frame(HOST.0, OWN.0, None, ethernet::IPV4, &packet));
-        assert!(switch.peers.len() <= PEERS);
+        for port in [0, 1] {
+            switch.handle_sent(port, &frame(HOST.0, OWN.0, None, ethernet::IPV4, &packet));
+        }
+        let pairs: usize = switch.peers.values().map(|peer| peer.ports.len()).sum();
+        assert!(pairs == switch.pairs && pairs <= MAX_PAIRS);
     }
 }

@@ -3,21 +3,15 @@
 
 use alloc::vec::Vec;
 
-use crypto_bigint::{
-    BoxedUint, Odd,
-    modular::{BoxedMontyForm, BoxedMontyParams},
-};
 use ml_kem::{Encapsulate, EncapsulationKey, MlKem768};
 use p256::elliptic_curve::{Generate, sec1::ToSec1Point};
 use rand_core::CryptoRng;
 use sha2::{Digest, Sha256, Sha512};
 
-use super::{
-    Hash,
-    groups::{GROUP1, GROUP14, GROUP16, GROUP18, GROUPS, Group},
-};
+use super::Hash;
 use crate::{
     crypto::sntrup761,
+    primes::{GROUP1, GROUP14, GROUP15, GROUP16, GROUP17, GROUP18, Prime},
     ssh::{
         spec::SshSpec,
         wire::{Put, Reader, message},
@@ -68,9 +62,9 @@ const METHODS: [(&str, Method, Hash); 16] = [
     ("mlkem768x25519-sha256", Method::MlKem768X25519, Hash::Sha256),
 ];
 
-/// Bits of a secret exponent: twice the strength of the strongest hash and cipher here, as RFC 4419 §6.2 has it. A
+/// Octets of a secret exponent: twice the strength of the strongest hash and cipher here, as RFC 4419 §6.2 has it. A
 /// decoy has no secret worth more, and its time is its worker's.
-const EXPONENT_BITS: u32 = 512;
+const EXPONENT: usize = 64;
 const X25519: usize = 32;
 const ML_KEM_KEY: usize = 1184;
 
@@ -181,24 +175,15 @@ fn x25519(theirs: &[u8], chance: &mut impl CryptoRng) -> Option<([u8; X25519], [
 }
 
 /// g^y mod p and e^y mod p for a secret y; `None` if e is not what a client may send (RFC 4253 §8).
-fn power(group: &Group, theirs: &[u8], chance: &mut impl CryptoRng) -> Option<(Vec<u8>, Vec<u8>)> {
-    let prime = BoxedUint::from_be_slice(&group.prime(), group.bits).ok()?;
-    let theirs = BoxedUint::from_be_slice(theirs, group.bits).ok()?;
-    let one = BoxedUint::one_with_precision(group.bits);
-    let last = prime.wrapping_sub(&one);
-    if theirs <= one || theirs >= last {
-        return None;
-    }
-    let params = BoxedMontyParams::new_vartime(Odd::new(prime).into_option()?);
-    let mut exponent = [0; 64];
+fn power(group: &Prime, theirs: &[u8], chance: &mut impl CryptoRng) -> Option<(Vec<u8>, Vec<u8>)> {
+    let modulus = group.modulus()?;
+    let mut exponent = [0; EXPONENT];
     chance.fill_bytes(&mut exponent);
-    let exponent = BoxedUint::from_be_slice(&exponent, EXPONENT_BITS).ok()?;
-    let raise = |base: BoxedUint| {
-        BoxedMontyForm::new(base, &params).pow_bounded_exp(&exponent, EXPONENT_BITS).retrieve().to_be_bytes().to_vec()
-    };
-    Some((raise(BoxedUint::from_be_slice(&[GENERATOR], group.bits).ok()?), raise(theirs)))
+    Some((modulus.public(&exponent)?, modulus.shared(theirs, &exponent)?))
 }
 
+/// The groups that a client may get by their size.
+const GROUPS: [&Prime; 6] = [&GROUP1, &GROUP14, &GROUP15, &GROUP16, &GROUP17, &GROUP18];
 const GENERATOR: u8 = 2;
 
 fn numbers(front: &[u8], reply: u8, theirs: &[u8], half: &[u8], shared: &[u8]) -> Agreed {
@@ -213,7 +198,7 @@ fn numbers(front: &[u8], reply: u8, theirs: &[u8], half: &[u8], shared: &[u8]) -
 }
 
 impl Modp {
-    fn group(self) -> &'static Group {
+    fn group(self) -> &'static Prime {
         match self {
             Self::Group1 => &GROUP1,
             Self::Group14 => &GROUP14,
@@ -250,7 +235,7 @@ impl GroupExchange {
             .or_else(|| fitting().next_back())
             .map(|(p, g)| (p, *g))?;
         let mut reply = alloc::vec![message::KEX_REPLY];
-        reply.put_mpint(&group.prime());
+        reply.put_mpint(&group.octets());
         reply.put_mpint(&[GENERATOR]);
         // The sizes as the client asked for them, then the group.
         let mut hashed = payload.get(1..).unwrap_or(&[]).to_vec();

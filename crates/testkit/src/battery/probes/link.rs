@@ -169,7 +169,6 @@ fn moved(station: &mut Station) {
         station.answer(&format!("asks for a third from elsewhere, {label}: echo"));
         station.wait(1500);
     }
-    station.wait(1500);
     station.arp(&arp::Packet { target_ip: third, ..announced }, Mac::BROADCAST);
     echo(station);
     station.answer("asks for a third from its own card again: echo");
