@@ -91,7 +91,7 @@ fn soak_nmap_names_the_products_of_every_device_and_finds_nothing_false() {
     let name = "soak_nmap_names_the_products_of_every_device_and_finds_nothing_false";
     let all = devices();
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
-    assert!(all.len() >= 39, "{all:?}");
+    assert!(all.len() >= 40, "{all:?}");
     look(name, &all, &[], &["-sV", "--version-all", "-sC"]);
 }
 
