@@ -117,7 +117,12 @@ fn can_speak(client: &Client, product: &str) -> bool {
     if product.starts_with("cisco") {
         return ["openssh", "paramiko", "medusa", "ncrack"].contains(&client.name);
     }
-    client.name != "ncrack" || !["dropbear-2022.83", "dropbear-2025.89"].contains(&product)
+    match client.name {
+        "ncrack" => !["dropbear-2022.83", "dropbear-2025.89"].contains(&product),
+        // It refuses `ssh-rsa`, and refuses the real RouterOS for its MACs.
+        "libssh" => product != "mikrotik-routeros-ssh",
+        _ => true,
+    }
 }
 
 fn run_all(products: &[(String, SshSpec)], mut cases: Vec<(&Client, Method, usize)>) {
