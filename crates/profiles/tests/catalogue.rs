@@ -37,6 +37,9 @@ fn every_profile_compiles_and_is_coherent() {
     assert!(profiles.len() >= 12);
 }
 
+/// Systems whose hardware no device of the catalogue is; people write a device of their own for them.
+const FOR_OWN_DEVICES: [&str; 2] = ["aix-7", "hp-ux-11"];
+
 #[test]
 fn every_personality_fits_a_device() {
     for system in names(Folder::Systems) {
@@ -48,7 +51,8 @@ fn every_personality_fits_a_device() {
             let config = chaff_config::parse(&SourceFile::new("chaff.toml", text), Path::new("")).unwrap();
             chaff_profiles::compile(&config, &[7; 32]).is_ok()
         };
-        assert!(names(Folder::Devices).any(fits), "no device of the catalogue can run {system}");
+        let own = FOR_OWN_DEVICES.contains(&system);
+        assert!(names(Folder::Devices).any(fits) != own, "no device of the catalogue can run {system}, or one can now");
     }
 }
 
