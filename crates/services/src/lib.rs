@@ -43,6 +43,7 @@ mod tool;
 pub use conversation::{Account, Around, Context, Conversation, Identity, Opening, Output};
 pub use http::{
     auth::{AuthSpec, Scheme},
+    coding::{Accepting, CodedTag, GzipSpec},
     forms::FormSpec,
     spec::{Announced, Etag, Expect, FileSpec, HttpError, HttpKeeping, HttpPage, HttpRules, HttpSpec, Ranges, Reading},
 };

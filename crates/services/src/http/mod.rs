@@ -1,6 +1,6 @@
 //! HTTP/1.x as one particular server speaks it (RFC 9110, RFC 9112): how it reads, what it refuses, the order of its
 //! headers and the wording of its pages are data ([`spec`]), since they are what a scanner compares. What this does not
-//! do: compression and HTTP/2.
+//! do: HTTP/2.
 //!
 //! A request goes through three hands: a [`read::Reader`] makes it of octets, [`choose`] says what it comes to,
 //! [`respond`] writes that. Bodies are read past as they come.
@@ -8,6 +8,7 @@
 pub(crate) mod auth;
 mod body;
 mod choose;
+pub(crate) mod coding;
 mod content;
 pub(crate) mod forms;
 mod heads;

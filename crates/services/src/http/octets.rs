@@ -189,7 +189,7 @@ const TOO_MANY: u16 = 1;
 
 /// What all fields together say.
 #[expect(clippy::result_large_err, reason = "moved once a refused request, beside a page that is written")]
-fn finish(mut request: Request, rules: &HttpRules) -> Result<Request, Fault> {
+pub(super) fn finish(mut request: Request, rules: &HttpRules) -> Result<Request, Fault> {
     let current = request.version == Version::Current;
     if current && request.value("host").is_none_or(|host| host.is_empty()) {
         return Err(request.refused(400));

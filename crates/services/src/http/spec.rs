@@ -35,6 +35,8 @@ pub struct HttpSpec {
     pub errors: Vec<HttpError>,
     /// Appended to error pages for clients that show their own instead of short ones (MSIE, Chrome).
     pub error_padding: String,
+    /// How answers are compressed, if they are.
+    pub gzip: Option<crate::http::coding::GzipSpec>,
     /// Logins by form; those of HTTP itself belong to pages.
     pub form: Option<crate::http::forms::FormSpec>,
 }
