@@ -46,6 +46,7 @@ pub use http::{
     coding::{Accepting, CodedTag, GzipSpec},
     forms::FormSpec,
     spec::{Announced, Etag, Expect, FileSpec, HttpError, HttpKeeping, HttpPage, HttpRules, HttpSpec, Ranges, Reading},
+    two::spec::{Frames, Http2Spec, Indexing},
 };
 pub use script::{
     Form, Framing, MAX_CAPTURES, Pattern, PatternError, Reply, ScriptRule, ScriptSpec, ScriptState, SecretSpec, is_fact,

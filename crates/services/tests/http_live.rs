@@ -192,7 +192,8 @@ impl Pair {
 
     /// What was compressed is about as long as the real one's.
     fn same_length(&self) {
-        let ask = Step::Say(b"GET / HTTP/1.1\r\nHost: decoy\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n".to_vec());
+        let ask =
+            Step::Say(b"GET / HTTP/1.1\r\nHost: decoy\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n".to_vec());
         let client = Client { name: "length".into(), steps: vec![ask], aborts: false };
         let [ours, real] = [self.ours.port, self.real.port].map(|port| answer(port, &client, 1500).octets.len());
         assert!(ours.abs_diff(real) * 100 <= real * table::coded::SPREAD, "ours {ours}, real {real}");

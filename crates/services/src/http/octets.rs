@@ -170,7 +170,7 @@ impl Octets {
         let name = name.to_ascii_lowercase();
         let request = &mut self.request;
         let again = request.fields.iter().any(|(other, _)| *other == name);
-        if again && UNIQUE.iter().any(|unique| unique.as_bytes() == name) {
+        if again && is_unique(&name) {
             return Err(400);
         }
         if name == b"host" {
@@ -186,6 +186,11 @@ impl Octets {
 
 /// Stands for "too many fields" among statuses.
 const TOO_MANY: u16 = 1;
+
+/// Whether a field may not come twice.
+pub(super) fn is_unique(name: &[u8]) -> bool {
+    UNIQUE.iter().any(|unique| unique.as_bytes() == name)
+}
 
 /// What all fields together say.
 #[expect(clippy::result_large_err, reason = "moved once a refused request, beside a page that is written")]

@@ -78,7 +78,7 @@ impl Answer {
     }
 
     /// What every answer has, and the order of all.
-    fn add_general(&mut self, spec: &HttpSpec, manner: Manner, chunks: bool) {
+    pub(super) fn add_general(&mut self, spec: &HttpSpec, manner: Manner, chunks: bool) {
         let mut add = |name: &str, value: String| self.headers.push((name.into(), value));
         if !spec.server.is_empty() {
             add("Server", spec.server.clone());
