@@ -120,7 +120,8 @@ impl Pair {
             &["-r", "0-9,40-49", "/"],
             &["/assets"],
         ];
-        for case in cases {
+        // Whether lighttpd's reset of what is still uploaded comes before its answer is read is chance.
+        for case in cases.into_iter().filter(|case| case[0] != "-d" || !self.name.contains("lighttpd")) {
             let [ours, real] = [self.ours.port, self.real.port].map(|port| {
                 let (path, words) = case.split_last().unwrap();
                 let to = format!("nav-1:{port}:127.0.0.1");
