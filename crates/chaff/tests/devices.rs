@@ -17,7 +17,7 @@ use chaff_testkit::{
 use serde_json::Value;
 
 /// What the installed nmap prints of a product that it knows; `{revision}` is the one that the decoy has drawn.
-const PRODUCTS: [(&str, &str); 35] = [
+const PRODUCTS: [(&str, &str); 37] = [
     ("apache-2.4-freebsd", "Apache httpd 2.4.{revision} ((FreeBSD))"),
     ("apache-2.4.71-debian12", "Apache httpd 2.4.71 ((Debian))"),
     ("apple-vnc", "Apple remote desktop vnc"),
@@ -36,6 +36,8 @@ const PRODUCTS: [(&str, &str); 35] = [
     ("http.sys-2.0", "Microsoft HTTPAPI httpd 2.0 (SSDP/UPnP)"),
     ("iis-10", "Microsoft IIS httpd 10.0"),
     ("microsoft-dns", "Simple DNS Plus"),
+    ("mikrotik-bandwidth-test", "MikroTik bandwidth-test server"),
+    ("mikrotik-routeros-ssh", "MikroTik RouterOS sshd (protocol 2.0)"),
     ("msrpc", "Microsoft Windows RPC"),
     ("ncacn-http", "Microsoft Windows RPC over HTTP 1.0"),
     ("nginx-1.18.0-debian11", "nginx 1.18.0"),
@@ -91,7 +93,7 @@ fn soak_nmap_names_the_products_of_every_device_and_finds_nothing_false() {
     let name = "soak_nmap_names_the_products_of_every_device_and_finds_nothing_false";
     let all = devices();
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
-    assert!(all.len() >= 39, "{all:?}");
+    assert!(all.len() >= 40, "{all:?}");
     look(name, &all, &[], &["-sV", "--version-all", "-sC"]);
 }
 
