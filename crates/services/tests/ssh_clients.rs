@@ -119,8 +119,8 @@ fn can_speak(client: &Client, product: &str) -> bool {
     }
     match client.name {
         "ncrack" => !["dropbear-2022.83", "dropbear-2025.89"].contains(&product),
-        // It refuses `ssh-rsa`, and refuses the real RouterOS for its MACs.
-        "libssh" => product != "mikrotik-routeros-ssh",
+        // They, the one by means of the other, refuse `ssh-rsa`, and the real RouterOS for its MACs.
+        "hydra" | "libssh" => product != "mikrotik-routeros-ssh",
         _ => true,
     }
 }
