@@ -329,9 +329,10 @@ fn max_fragment(hello: &ClientHello) -> Result<usize, Alert> {
 /// The first of the server's protocols that the client offers (RFC 7301 §3.2).
 fn protocol(spec: &TlsSpec, hello: &ClientHello) -> Result<Option<Vec<u8>>, Alert> {
     let Some(offered) = hello.protocols()? else { return Ok(None) };
-    let found = spec.alpn.iter().find(|own| offered.contains(&own.as_bytes()));
-    match found {
-        Some(protocol) => Ok(Some(protocol.as_bytes().to_vec())),
+    let by_client = || offered.iter().copied().find(|other| spec.alpn.iter().any(|own| own.as_bytes() == *other));
+    let by_server = || spec.alpn.iter().map(|own| own.as_bytes()).find(|own| offered.contains(own));
+    match if spec.alpn_by_client { by_client() } else { by_server() } {
+        Some(protocol) => Ok(Some(protocol.to_vec())),
         None if spec.alpn_must_match && !spec.alpn.is_empty() => Err(Alert::NoApplicationProtocol),
         None if spec.alpn_insists => Ok(spec.alpn.first().map(|own| own.as_bytes().to_vec())),
         None => Ok(None),

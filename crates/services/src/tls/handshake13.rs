@@ -170,8 +170,9 @@ impl Finishing {
         self.transcript.extend_from_slice(whole);
         let hash = self.suite.hash();
         let master = hash.derive(&self.main, "res master", &self.transcript);
-        // OpenSSL says one where a session goes on.
-        let count = if self.resumed { spec.tickets_13.min(1) } else { spec.tickets_13 };
+        // OpenSSL says one where a session goes on, if any.
+        let again = if spec.tickets_13_once { 0 } else { spec.tickets_13.min(1) };
+        let count = if self.resumed { again } else { spec.tickets_13 };
         let mut kept = Vec::new();
         for count in 0..u64::from(count) {
             // RFC 8446 §4.6.1. OpenSSL counts its nonces.

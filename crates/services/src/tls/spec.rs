@@ -47,6 +47,8 @@ pub struct TlsSpec {
     pub ticket_octets_13: u16,
     /// Tickets after a handshake of TLS 1.3.
     pub tickets_13: u8,
+    /// Where a session of TLS 1.3 goes on, none is said.
+    pub tickets_13_once: bool,
     /// How long a ticket may be used, in seconds.
     pub ticket_lifetime_s: u32,
     /// Application protocols that the server speaks, in its order; empty: it does not know the extension.
@@ -55,6 +57,8 @@ pub struct TlsSpec {
     pub alpn_must_match: bool,
     /// A client that offers none of them is told the first one all the same, as mod_ssl does.
     pub alpn_insists: bool,
+    /// The client's order of protocols decides, not the server's.
+    pub alpn_by_client: bool,
     /// Seconds for the handshake, 60 if left out.
     pub handshake_timeout_s: u32,
     /// What a client is told that asks in HTTP, placeholders and escapes as in a banner, `{date}` and `{length}`, the octets
