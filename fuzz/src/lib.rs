@@ -1,6 +1,7 @@
 //! What the fuzz targets have in common: the laws that hold for every input, and the fleet that they are tried on.
 
 pub mod fleet;
+pub mod http2;
 pub mod requests;
 pub mod services;
 pub mod ssh;

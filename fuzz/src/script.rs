@@ -45,6 +45,9 @@ pub fn run_script(spec: &ServiceSpec, octets: &[u8]) {
     let mut talk = open(spec, &opening());
     let (mut now, mut ended, mut closed) = (SECOND, false, false);
     let (mut rest, mut shared) = (octets, Shared::default());
+    if spec.name == "http2" {
+        talk.handle_protocol(&mut Context { now, shared: &mut shared }, b"h2");
+    }
     while let Some((&step, after)) = rest.split_first() {
         rest = after;
         let cx = &mut Context { now, shared: &mut shared };

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use chaff_services::{
-    AuthSpec, BannerSpec, Etag, Expect, FeedSpec, FileSpec, Form, FormSpec, HttpPage, HttpRules, HttpSpec, LoginSpec,
-    MatchRule, Pattern, Ranges, Reading, Reply, Scheme, ScriptRule, ScriptSpec, ScriptState, SecretSpec, ServiceKind,
-    ServiceSpec, TlsSpec,
+    AuthSpec, BannerSpec, Etag, Expect, FeedSpec, FileSpec, Form, FormSpec, Frames, Http2Spec, HttpPage, HttpRules,
+    HttpSpec, Indexing, LoginSpec, MatchRule, Pattern, Ranges, Reading, Reply, Scheme, ScriptRule, ScriptSpec,
+    ScriptState, SecretSpec, ServiceKind, ServiceSpec, TlsSpec,
 };
 
 fn rule(starts: &str, answer: &str, closes: bool) -> MatchRule {
@@ -99,6 +99,20 @@ pub fn http() -> [ServiceSpec; 3] {
         web(Reading::Lines, Ranges::Lenient, Expect::BeforeBodies),
         web(Reading::Heads, Ranges::Joined, Expect::Ignored),
     ]
+}
+
+/// The same over HTTP/2, as nginx and as Apache speak it.
+pub fn http2() -> [ServiceSpec; 2] {
+    let [octets, lines, _] = http();
+    [(octets, Frames::Direct, Indexing::Named), (lines, Frames::Library, Indexing::Table)].map(
+        |(service, reading, indexing)| {
+            let ServiceKind::Http(spec) = service.kind else { unreachable!("a web server is a web server") };
+            let settings = vec![(3, 20), (4, 4096)];
+            let http2 = Http2Spec { reading, indexing, settings, max_streams: 20, ..Http2Spec::default() };
+            let spec = HttpSpec { http2: Some(http2), ..(*spec).clone() };
+            ServiceSpec::new("http2", ServiceKind::Http(Arc::new(spec)))
+        },
+    )
 }
 
 fn web(reading: Reading, ranges: Ranges, expect: Expect) -> ServiceSpec {

@@ -47,7 +47,7 @@ const CLIENTS: [(&str, &str); 31] = [
 ];
 
 /// A daemon of ordinary LAN life: where the package puts it, and the package.
-const DAEMONS: [(&str, &str); 9] = [
+const DAEMONS: [(&str, &str); 10] = [
     ("usr/sbin/avahi-daemon", "avahi-daemon"),
     ("usr/sbin/dnsmasq", "dnsmasq-base"),
     ("usr/sbin/lldpd", "lldpd"),
@@ -56,6 +56,7 @@ const DAEMONS: [(&str, &str); 9] = [
     ("usr/sbin/nginx", "nginx"),
     ("usr/sbin/apache2", "apache2-bin"),
     ("usr/sbin/lighttpd", "lighttpd"),
+    ("usr/lib/lighttpd/mod_openssl.so", "lighttpd-mod-openssl"),
     ("usr/sbin/sshd", "openssh-server"),
 ];
 

@@ -17,7 +17,7 @@ use chaff_testkit::{
 use serde_json::Value;
 
 /// What the installed nmap prints of a product that it knows; `{revision}` is the one that the decoy has drawn.
-const PRODUCTS: [(&str, &str); 35] = [
+const PRODUCTS: [(&str, &str); 38] = [
     ("apache-2.4-freebsd", "Apache httpd 2.4.{revision} ((FreeBSD))"),
     ("apache-2.4.71-debian12", "Apache httpd 2.4.71 ((Debian))"),
     ("apple-vnc", "Apple remote desktop vnc"),
@@ -36,6 +36,8 @@ const PRODUCTS: [(&str, &str); 35] = [
     ("http.sys-2.0", "Microsoft HTTPAPI httpd 2.0 (SSDP/UPnP)"),
     ("iis-10", "Microsoft IIS httpd 10.0"),
     ("microsoft-dns", "Simple DNS Plus"),
+    ("mikrotik-bandwidth-test", "MikroTik bandwidth-test server"),
+    ("mikrotik-routeros-ssh", "MikroTik RouterOS sshd (protocol 2.0)"),
     ("msrpc", "Microsoft Windows RPC"),
     ("ncacn-http", "Microsoft Windows RPC over HTTP 1.0"),
     ("nginx-1.18.0-debian11", "nginx 1.18.0"),
@@ -44,6 +46,7 @@ const PRODUCTS: [(&str, &str); 35] = [
     ("nginx-1.22.1-debian12-tls", "nginx 1.22.1"),
     ("nginx-1.26.3-debian13", "nginx"),
     ("openssh-10.0-debian13", "OpenSSH 10.0p2 Debian 7+{revision} (protocol 2.0)"),
+    ("openssh-7.4-junos18", "OpenSSH 7.4 (protocol 2.0)"),
     ("openssh-7.5-freebsd11", "OpenSSH 7.5 (FreeBSD 20170903; protocol 2.0)"),
     ("openssh-7.5-solaris11.4", "OpenSSH 7.5 (protocol 2.0)"),
     ("openssh-8.1-macos10.15", "OpenSSH 8.1 (protocol 2.0)"),
@@ -81,7 +84,16 @@ type Ports = BTreeMap<u16, (String, String)>;
 fn nmap_names_the_products_that_greet() {
     // Whoever waits for the client's first word costs some seconds, and nmap's scripts wait a minute and a half for a
     // Dropbear, for a real one as well; those are for the thorough run.
-    let some = ["cisco-router", "debian-11-server", "freebsd-server", "laptop", "solaris-server", "ubuntu-file-server"];
+    let some = [
+        "cisco-router",
+        "debian-11-server",
+        "freebsd-server",
+        "juniper-switch",
+        "laptop",
+        "mikrotik-router",
+        "solaris-server",
+        "ubuntu-file-server",
+    ];
     look("nmap_names_the_products_that_greet", &some, &[22, 5900], &["-sV", "-sC"]);
 }
 
@@ -91,7 +103,7 @@ fn soak_nmap_names_the_products_of_every_device_and_finds_nothing_false() {
     let name = "soak_nmap_names_the_products_of_every_device_and_finds_nothing_false";
     let all = devices();
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
-    assert!(all.len() >= 39, "{all:?}");
+    assert!(all.len() >= 42, "{all:?}");
     look(name, &all, &[], &["-sV", "--version-all", "-sC"]);
 }
 

@@ -25,6 +25,7 @@ use chaff_testkit::{
 use chaff_wire::{Mac, ethernet, ipv4, tcp};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use storm::Length;
 
 /// Three machines, and three decoys of a worker, which are the same but for who they are.
 fn config() -> String {
@@ -110,9 +111,8 @@ fn begin_anew(folder: &Path) {
     });
 }
 
-/// Mutated frames, and words of machines, of the ordinary run.
-const FRAMES: u64 = 10_000;
-const WORDS: u64 = 20_000;
+/// How long mutated frames come in the ordinary run, and words of machines: a minute together.
+const SAMPLE: Length = Length::Time(Duration::from_secs(30));
 
 /// `cargo xtask storm`: as many as `CHAFF_FRAMES` says.
 #[test]
@@ -123,16 +123,16 @@ fn storm_of_mutated_frames_and_words() {
         let network = Network::new();
         let folder = tempfile::tempdir().unwrap();
         let chaff = start(&network, folder.path());
-        storm::frames(&network, &chaff, folder.path(), OWN, count);
+        storm::frames(&network, &chaff, folder.path(), OWN, Length::Count(count));
         drop(chaff);
-        storm::words_of_machines(&network, tempfile::tempdir().unwrap().path(), count);
+        storm::words_of_machines(&network, tempfile::tempdir().unwrap().path(), Length::Count(count));
     });
 }
 
 #[test]
 fn whatever_machines_say_the_node_host_goes_on() {
     alone("whatever_machines_say_the_node_host_goes_on", || {
-        storm::words_of_machines(&Network::new(), tempfile::tempdir().unwrap().path(), WORDS);
+        storm::words_of_machines(&Network::new(), tempfile::tempdir().unwrap().path(), SAMPLE);
     });
 }
 
@@ -228,7 +228,7 @@ fn machines_answer_alarm_and_are_mended_beside_decoys_of_a_worker() {
         alike::compare(&network, SHARED, OWN, alike::Extent::Sample, || begin_anew(folder.path()));
         they_hear_each_other(&network, &chaff);
         what_the_kernel_merged_comes_whole(&network, folder.path());
-        storm::frames(&network, &chaff, folder.path(), OWN, FRAMES);
+        storm::frames(&network, &chaff, folder.path(), OWN, SAMPLE);
 
         let before = nodes(folder.path());
         let victim = i32::try_from(before[1]["pid"].as_u64().unwrap()).unwrap();

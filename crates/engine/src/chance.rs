@@ -48,11 +48,12 @@ impl Chance {
     /// A hash of a decoy, a remote address and what else tells two things apart.
     pub(crate) fn hash_address(&self, decoy: u32, remote: IpAddr, other: u64) -> u64 {
         match remote {
-            IpAddr::V4(ip) => self.hash(&[u64::from(decoy) << 32 | u64::from(ip.to_bits()), other]),
+            IpAddr::V4(ip) if other == 0 => self.hash([u64::from(decoy) << 32 | u64::from(ip.to_bits())]),
+            IpAddr::V4(ip) => self.hash([u64::from(decoy) << 32 | u64::from(ip.to_bits()), other]),
             IpAddr::V6(ip) => {
                 let bits = ip.to_bits();
                 let (high, low) = ((bits >> 64) as u64, (bits & 0xffff_ffff_ffff_ffff) as u64);
-                self.hash(&[high, low, u64::from(decoy), other])
+                self.hash([high, low, u64::from(decoy), other])
             }
         }
     }
@@ -65,7 +66,7 @@ impl Chance {
     }
 
     /// A hash that nobody outside can predict, the same during a run.
-    pub(crate) fn hash(&self, words: &[u64]) -> u64 {
+    pub(crate) fn hash<const N: usize>(&self, words: [u64; N]) -> u64 {
         hash(self.keys, words)
     }
 }
@@ -74,12 +75,12 @@ impl Chance {
 pub(crate) fn derive(seed: [u8; 16], purpose: u64) -> u64 {
     let wide = u128::from_le_bytes(seed);
     let keys = ((wide & 0xffff_ffff_ffff_ffff) as u64, (wide >> 64) as u64);
-    hash(keys, &[purpose])
+    hash(keys, [purpose])
 }
 
-fn hash(keys: (u64, u64), words: &[u64]) -> u64 {
+fn hash<const N: usize>(keys: (u64, u64), words: [u64; N]) -> u64 {
     let mut hasher = SipHasher13::new_with_keys(keys.0, keys.1);
-    for &word in words {
+    for word in words {
         hasher.write_u64(word);
     }
     hasher.finish()

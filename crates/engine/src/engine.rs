@@ -1,6 +1,6 @@
 //! The interface that hosts program against, and what all parts of the engine share.
 
-use core::{fmt, net::IpAddr};
+use core::{fmt, mem::replace, net::IpAddr};
 
 use chaff_events::{Detail, Kind, Observation, Source, Tool, Transport, UtcNanos};
 use chaff_services::Shared;
@@ -163,10 +163,10 @@ impl Engine {
         if let Some(observation) = self.run.out.next_observation() {
             return Some(Output::Observe(observation));
         }
-        let wake = self.next_wake();
-        if self.run.out.is_idle() && wake != self.announced_wake {
-            self.announced_wake = wake;
-            return wake.map(Output::Wake);
+        if self.run.out.is_idle() {
+            self.run.out.reuse();
+            let wake = self.next_wake();
+            return if replace(&mut self.announced_wake, wake) == wake { None } else { wake.map(Output::Wake) };
         }
         self.run.out.next_frame().map(|(link, frame)| Output::Transmit { link, frame })
     }

@@ -45,15 +45,18 @@ pub(crate) struct Host {
 pub(crate) struct Asker {
     ip: u32,
     card: [u8; 6],
+    /// How much had been overheard by then.
+    heard: u32,
 }
 
 impl Asker {
-    pub(crate) fn set(&mut self, ip: Ipv4Addr, card: Mac) {
-        *self = Self { ip: ip.to_bits(), card: card.0 };
+    pub(crate) fn set(&mut self, ip: Ipv4Addr, card: Mac, heard: u32) {
+        *self = Self { ip: ip.to_bits(), card: card.0, heard };
     }
 
-    pub(crate) fn of(&self, ip: IpAddr) -> Option<Mac> {
-        (self.ip != 0 && ip == IpAddr::V4(Ipv4Addr::from_bits(self.ip))).then_some(Mac(self.card))
+    /// The card of `ip`, and how much had been overheard when it asked.
+    pub(crate) fn of(&self, ip: IpAddr) -> Option<(Mac, u32)> {
+        (self.ip != 0 && ip == IpAddr::V4(Ipv4Addr::from_bits(self.ip))).then_some((Mac(self.card), self.heard))
     }
 
     pub(crate) fn forget(&mut self, ip: IpAddr) {

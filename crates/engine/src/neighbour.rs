@@ -115,10 +115,17 @@ impl Run {
             neighbour.state = if rules.verify_ms > 0 { NeighbourState::Stale } else { NeighbourState::Unknown };
         }
         if neighbour.state == NeighbourState::Unknown
-            && let Some(card) = host.asker.of(entry.remote)
+            && let Some((card, heard)) = host.asker.of(entry.remote)
         {
             neighbour.learn(card, now, decoy);
+            neighbour.heard = heard;
+            // It may have announced itself elsewhere since.
+            self.listen(decoy, now, hop);
         }
+        let (Some(host), Some(entry)) = (self.hosts.of(decoy.index), self.peers.get_mut(hop)) else {
+            return To::Nobody;
+        };
+        let neighbour = &mut entry.neighbour;
         match neighbour.state {
             NeighbourState::Reachable | NeighbourState::Delay | NeighbourState::Probe(_) => To::Card(neighbour.card),
             NeighbourState::Stale => {
@@ -176,7 +183,7 @@ impl Run {
             return;
         }
         if let Some(host) = self.hosts.of(decoy.index) {
-            host.asker.set(ip, card);
+            host.asker.set(ip, card, self.overheard.count());
         }
         let Some(index) = self.peers.find(decoy.index, ip.into(), &self.chance) else { return };
         let Some(entry) = self.peers.get_mut(index) else { return };

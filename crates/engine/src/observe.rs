@@ -349,13 +349,16 @@ fn same_source(a: &Source, b: &Source) -> bool {
     a.ip == b.ip && (!a.ip.is_unspecified() || a.mac == b.mac)
 }
 
+/// What tells folds apart; of IPv4 all of it in one word.
 fn hash(chance: &Chance, decoy: u32, source: &Source, kind: Kind) -> u64 {
-    let ip = match source.ip {
-        IpAddr::V4(ip) => u128::from(ip.to_bits()),
-        IpAddr::V6(ip) => ip.to_bits(),
-    };
-    let mixed = (ip ^ (ip >> 64)) & 0xffff_ffff_ffff_ffff;
-    chance.hash(&[u64::try_from(mixed).unwrap_or(0), u64::from(decoy) << 8 | kind as u64])
+    let what = u64::from(decoy) << 8 | kind as u64;
+    match source.ip {
+        IpAddr::V4(ip) => chance.hash([u64::from(ip.to_bits()) | what << 32]),
+        IpAddr::V6(ip) => {
+            let bits = ip.to_bits();
+            chance.hash([(bits >> 64) as u64, (bits & 0xffff_ffff_ffff_ffff) as u64, what])
+        }
+    }
 }
 
 fn tool_bit(tool: Option<Tool>) -> u32 {

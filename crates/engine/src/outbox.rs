@@ -119,6 +119,11 @@ impl Outbox {
         self.frames.len()
     }
 
+    /// All frames were taken out: their room is for those that come.
+    pub(crate) fn reuse(&mut self) {
+        self.octets.clear();
+    }
+
     /// Whether all frames and observations were taken out.
     pub(crate) fn is_idle(&self) -> bool {
         self.frames.is_empty() && self.observations.is_empty()
@@ -133,10 +138,7 @@ impl Outbox {
     }
 
     pub(crate) fn next_frame(&mut self) -> Option<(u16, &[u8])> {
-        let Some((start, end, link)) = self.frames.pop_front() else {
-            self.octets.clear();
-            return None;
-        };
+        let (start, end, link) = self.frames.pop_front()?;
         Some((link, self.octets.get(start..end).unwrap_or(&[])))
     }
 }

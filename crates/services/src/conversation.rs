@@ -99,6 +99,9 @@ pub enum Output {
 
 /// One conversation over a stream of octets: three verbs, no clock of its own.
 pub trait Conversation {
+    /// The protocol that was agreed on beneath (ALPN, RFC 7301), told before any octet of it.
+    fn handle_protocol(&mut self, _cx: &mut Context<'_>, _protocol: &[u8]) {}
+
     /// Octets from the client, in order. Returns how many were taken; the rest is offered again after the next
     /// `poll`, which is how a server that is behind closes the client's window.
     fn handle_octets(&mut self, cx: &mut Context<'_>, octets: &[u8]) -> usize;

@@ -43,8 +43,10 @@ mod tool;
 pub use conversation::{Account, Around, Context, Conversation, Identity, Opening, Output};
 pub use http::{
     auth::{AuthSpec, Scheme},
+    coding::{Accepting, CodedTag, GzipSpec},
     forms::FormSpec,
     spec::{Announced, Etag, Expect, FileSpec, HttpError, HttpKeeping, HttpPage, HttpRules, HttpSpec, Ranges, Reading},
+    two::spec::{Frames, Http2Spec, Indexing},
 };
 pub use script::{
     Form, Framing, MAX_CAPTURES, Pattern, PatternError, Reply, ScriptRule, ScriptSpec, ScriptState, SecretSpec, is_fact,

@@ -184,6 +184,21 @@ impl Pair {
         rows.map(|(name, text)| Client { steps: steps(&text, &etag, &modified), name, aborts: false }).collect()
     }
 
+    fn coded(&self) -> Vec<Client> {
+        let (etag, modified) = self.validators();
+        let client = |text: String| Client { steps: steps(&text, &etag, &modified), name: text, aborts: false };
+        table::coded::requests().into_iter().map(client).collect()
+    }
+
+    /// What was compressed is about as long as the real one's.
+    fn same_length(&self) {
+        let ask =
+            Step::Say(b"GET / HTTP/1.1\r\nHost: decoy\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n".to_vec());
+        let client = Client { name: "length".into(), steps: vec![ask], aborts: false };
+        let [ours, real] = [self.ours.port, self.real.port].map(|port| answer(port, &client, 1500).octets.len());
+        assert!(ours.abs_diff(real) * 100 <= real * table::coded::SPREAD, "ours {ours}, real {real}");
+    }
+
     fn mutations(&self, count: usize) -> Vec<Client> {
         let (etag, modified) = self.validators();
         let known = known_differences(self.name);
@@ -266,12 +281,15 @@ fn lighttpd() -> Pair {
 /// Every sixth row of the table and the first mutations.
 fn sample(pair: &Pair) {
     let mut clients: Vec<_> = pair.table().into_iter().step_by(6).collect();
+    clients.extend(pair.coded().into_iter().step_by(3));
     clients.extend(pair.mutations(SAMPLE));
     pair.compare(&clients);
+    pair.same_length();
 }
 
 fn all(pair: &Pair) {
     let mut clients = pair.table();
+    clients.extend(pair.coded());
     clients.extend(pair.mutations(MUTATIONS));
     pair.compare(&clients);
 }

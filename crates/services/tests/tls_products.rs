@@ -139,10 +139,19 @@ fn soak_apache_beside_the_real_one() {
 }
 
 #[test]
+#[ignore = "soak: hundreds of handshakes"]
+fn soak_lighttpd_beside_the_real_one() {
+    let (ours, real) = (https(secure::LIGHTTPD), secure::lighttpd());
+    // It has none of the other suites.
+    same("lighttpd-1.4.69-debian12", ours.port, real.port, &SESSIONS[..5]);
+}
+
+#[test]
 fn openings_are_answered_as_recorded() {
     thread::scope(|scope| {
         for (name, spec) in [
             ("apache-2.4.71-debian12", secure::APACHE),
+            ("lighttpd-1.4.69-debian12", secure::LIGHTTPD),
             ("nginx-1.18.0-debian11", secure::NGINX_OLD),
             ("nginx-1.22.1-debian12", secure::NGINX),
         ] {

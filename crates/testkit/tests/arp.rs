@@ -314,6 +314,20 @@ fn what_was_overheard_before_the_neighbour_was_known_is_forgotten() {
     assert_eq!(answer.ether_destination, HOST.0);
 }
 
+/// Whoever has asked is known from then on, also before anything was sent to him.
+#[test]
+fn one_that_asked_and_announces_itself_elsewhere_is_found_there() {
+    let mut host = script("arp-asked-and-moved");
+    host.send(who_has());
+    host.expect(is_at());
+    let card = Mac([2, 0, 0, 0, 0x77, 3]);
+    host.be(card, HOST.1);
+    host.send(arp_request((card, HOST.1), HOST.1));
+    host.send(echo(1, 1, b"x"));
+    let answer = host.expect(echo_reply(1, 1, b"x"));
+    assert_eq!(answer.ether_destination, card);
+}
+
 /// Somebody who lends another's address, as a scan over a third host does: the answer goes to the one who has it.
 #[test]
 fn an_answer_goes_to_the_owner_of_the_address() {

@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::console::checksum;
 
+mod reader;
+
 /// Version of the module and of the console's messages; a node refuses another.
 pub const VERSION: u16 = 2;
 
@@ -113,7 +115,7 @@ impl BootModule {
         if checksum(body) != u32::from_le_bytes(sum) {
             return Err(ModuleError::Damaged);
         }
-        let module: Self = postcard::from_bytes(body).map_err(|_| ModuleError::Damaged)?;
+        let module: Self = reader::from_octets(body).map_err(|_| ModuleError::Damaged)?;
         module.holds_one_decoy()?;
         Ok(module)
     }

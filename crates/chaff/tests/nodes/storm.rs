@@ -39,14 +39,34 @@ const CONNECT: Duration = Duration::from_millis(50);
 const SILENCE: Duration = Duration::from_secs(30);
 /// How soon a question is asked again: it may be lost behind a burst, as any frame.
 const AGAIN: Duration = Duration::from_millis(50);
-/// What the emulator and the node host may grow by between a tenth of the storm and its end, in KiB: pages of the machine
+/// The part of the storm after which memory is measured for the first time.
+const WARM: f64 = 0.1;
+/// What the emulator and the node host may grow by between that and its end, in KiB: pages of the machine
 /// that were not touched before, buffers of the allocator. A leak of an octet for each frame would be more after ten million.
 const GROWTH_KIB: u64 = 6 * 1024;
+/// How long a storm lasts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Length {
+    /// So many frames, or words.
+    Count(u64),
+    Time(Duration),
+}
+
+impl Length {
+    /// The part of it that is over, of 1.
+    fn over(self, done: u64, begun: Instant) -> f64 {
+        match self {
+            Self::Count(count) => done as f64 / count as f64,
+            Self::Time(time) => begun.elapsed().as_secs_f64() / time.as_secs_f64(),
+        }
+    }
+}
+
 /// The asker, who is no attacker: his card and address.
 const ASKER: (Mac, Ipv4Addr) = (Mac([0x52, 0x54, 0, 0, 0x66, 6]), Ipv4Addr::new(10, 0, 0, 66));
 
-/// Sends `count` mutated frames to the machine at `ip`.
-pub(crate) fn frames(network: &Network, chaff: &Chaff, folder: &Path, ip: Ipv4Addr, count: u64) {
+/// Sends mutated frames to the machine at `ip`.
+pub(crate) fn frames(network: &Network, chaff: &Chaff, folder: &Path, ip: Ipv4Addr, length: Length) {
     let seed = chaff_testkit::seed(97);
     println!("seed {seed}");
     let mut chance = Chance::new(seed);
@@ -56,10 +76,11 @@ pub(crate) fn frames(network: &Network, chaff: &Chaff, folder: &Path, ip: Ipv4Ad
     let before = machine();
     let process = before["pid"].as_u64().and_then(|id| u32::try_from(id).ok()).expect("a process");
     let host = node_host(chaff);
-    let memory = || [process, host].map(|id| memory_kib(id).expect("it runs"));
+    let memory =
+        || [process, host].map(|id| memory_kib(id).unwrap_or_else(|| panic!("one of them has ended: {}", chaff.log())));
     let (begun, mut sent, mut bursts, mut warm, mut slowest) = (Instant::now(), 0, 0, None, Duration::ZERO);
-    while sent < count {
-        for _ in 0..BURST.min(count - sent) {
+    while length.over(sent, begun) < 1.0 {
+        for _ in 0..BURST {
             let frame = mutated(&mut chance, (mac, ip));
             // A frame that the sender's own card refuses is none.
             let _ = socket.send(&frame);
@@ -70,7 +91,7 @@ pub(crate) fn frames(network: &Network, chaff: &Chaff, folder: &Path, ip: Ipv4Ad
         if bursts % CONNECT_EVERY == 0 {
             network.atk.enter(|| converse(ip, &mut chance)).unwrap();
         }
-        if warm.is_none() && sent >= count / 10 {
+        if warm.is_none() && length.over(sent, begun) >= WARM {
             warm = Some(memory());
         }
     }
@@ -290,8 +311,8 @@ fn words(chance: &mut Chance) -> Vec<Vec<u8>> {
     words.iter().filter_map(encode).collect()
 }
 
-/// `count` words of two machines that are none, to the node host of a sensor of its own.
-pub(crate) fn words_of_machines(network: &Network, folder: &Path, count: u64) {
+/// Words of two machines that are none, to the node host of a sensor of its own.
+pub(crate) fn words_of_machines(network: &Network, folder: &Path, length: Length) {
     let mut chance = Chance::new(chaff_testkit::seed(98));
     let hex = |words: &[Vec<u8>]| {
         let hex = |word: &Vec<u8>| word.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
@@ -339,7 +360,7 @@ accel = \"tcg\"
     let mut said: BTreeMap<String, u64> = BTreeMap::new();
     let (begun, mut warm, mut heard) = (Instant::now(), None, 0);
     let mut news = Instant::now();
-    while heard < count {
+    while length.over(heard, begun) < 1.0 {
         std::thread::sleep(Duration::from_millis(100));
         for name in ["10.20.0.41", "10.20.0.42"] {
             for line in console(folder, name).lines().filter_map(|line| line.strip_prefix("said ")) {
@@ -355,7 +376,7 @@ accel = \"tcg\"
             (heard, news) = (sum, Instant::now());
         }
         assert!(news.elapsed() < 2 * SILENCE, "the node host hears nothing any more: {}", chaff.log());
-        if warm.is_none() && heard >= count / 10 {
+        if warm.is_none() && length.over(heard, begun) >= WARM {
             warm = memory_kib(host);
         }
     }

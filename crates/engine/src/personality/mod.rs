@@ -29,8 +29,8 @@ pub struct Personality {
     pub name: String,
     /// For people: `Linux 6.1 to 6.18`.
     pub title: String,
-    /// Coarse kind, for the coherence check: `linux`, `windows`, `apple`, `android`, `bsd`, `solaris`, `cisco`, `printer`,
-    /// `rtos`.
+    /// Coarse kind, for the coherence check: `linux`, `windows`, `apple`, `android`, `bsd`, `solaris`, `unix` (AIX, HP-UX),
+    /// `cisco`, `printer`, `rtos`.
     pub family: String,
     /// The IPv4 header.
     pub ip: Ip,

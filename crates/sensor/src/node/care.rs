@@ -181,6 +181,9 @@ impl Host {
     }
 
     fn handle_message(&mut self, index: usize, now: u64, message: ToHost) {
+        if let Some(node) = self.nodes.get_mut(index) {
+            node.life.handle_word(now);
+        }
         match message {
             ToHost::Up { version: VERSION, run, .. } => self.is_up(index, now, run),
             ToHost::Up { version, .. } => {

@@ -15,7 +15,7 @@ const STEADY: u64 = 10 * SECOND;
 /// How long a machine may take to say that it answers: a hundred times what it takes on an idle processor.
 pub(super) const START_LIMIT: u64 = 15 * SECOND;
 
-/// How often a machine is asked whether it is there.
+/// A machine that has said nothing for so long is asked whether it is there.
 const ASK_EVERY: u64 = 20 * SECOND;
 
 /// How long it may take to say so.
@@ -69,15 +69,19 @@ impl Life {
 
     /// It said that it answers; whether that is news.
     pub(super) fn handle_up(&mut self, now: u64) -> bool {
-        match &mut self.state {
-            State::Up { asked, heard, .. } => {
-                (*asked, *heard) = (None, now);
-                false
-            }
-            State::Starting { .. } | State::Waiting { .. } => {
-                self.state = State::Up { since: now, asked: None, heard: now };
-                true
-            }
+        self.handle_word(now);
+        let news = !self.is_up();
+        if news {
+            self.state = State::Up { since: now, asked: None, heard: now };
+        }
+        news
+    }
+
+    /// It said anything: so it is there. A machine in a storm says more than its host takes at once; its answer to a
+    /// question would wait behind all of that.
+    pub(super) fn handle_word(&mut self, now: u64) {
+        if let State::Up { asked, heard, .. } = &mut self.state {
+            (*asked, *heard) = (None, now);
         }
     }
 

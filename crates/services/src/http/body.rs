@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::request::{Framing, hex};
 
 /// Octets of a body that are kept: forms are shorter, and evidence need not be whole.
-const MAX_KEPT: usize = 8 * 1024;
+pub(super) const MAX_KEPT: usize = 8 * 1024;
 /// Octets of a chunk's size line, and of all trailers.
 const MAX_LINE: u32 = 8 * 1024;
 

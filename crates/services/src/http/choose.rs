@@ -18,6 +18,17 @@ use crate::text::{Who, fill_with, mix};
 
 impl Http {
     pub(super) fn choose(&mut self, request: &Request, body: &[u8], now: u64) -> Answer {
+        let answer = self.choose_plain(request, body, now);
+        let Some(gzip) = self.spec.gzip.as_ref().filter(|gzip| !gzip.statuses.is_empty() && !answer.coded) else {
+            return answer;
+        };
+        let kind = answer.headers.iter().find(|(name, _)| name == "Content-Type").map_or("", |(_, kind)| kind);
+        let applies = !answer.contentless && gzip.applies(request, answer.status, kind, answer.body.len());
+        if applies { gzip.encode(answer) } else { answer }
+    }
+
+    /// What it is before it is compressed, unless it is a page.
+    fn choose_plain(&mut self, request: &Request, body: &[u8], now: u64) -> Answer {
         let spec = Arc::clone(&self.spec);
         let rules = &spec.rules;
         if request.path == b"*" {
@@ -111,13 +122,22 @@ impl Http {
         }
         answer = self.start_session(request, answer);
         answer.body = body;
+        let octets = |answer: &Answer| u64::try_from(answer.body.len()).unwrap_or(u64::MAX);
+        let length = octets(&answer);
+        let spec = Arc::clone(&self.spec);
+        let coded = spec.gzip.as_ref().filter(|gzip| gzip.applies(request, status, kind, answer.body.len()));
+        if let Some(gzip) = coded {
+            answer = gzip.encode(answer);
+        }
         if let Some(file) = &page.file {
-            let length = u64::try_from(answer.body.len()).unwrap_or(u64::MAX);
             let (modified, micros) = self.moment_of(page, file.modified, file.spread, now);
-            let file = File { spec: file, modified, micros, length };
+            let mut file = File { spec: file, modified, micros, length, sent: octets(&answer), sent_tag: None };
+            file.sent_tag = coded.map(|gzip| gzip.tag_of(&file.etag()));
+            let ranges = coded.is_none_or(|gzip| gzip.ranges);
             let mut outcome = file.judge(request, self.utc(now) / 1_000_000_000);
             let parts = matches!(outcome, Outcome::Parts(_) | Outcome::Unsatisfiable);
-            if parts && self.spec.rules.echoes_version && (request.is("HEAD") || !takes_ranges(request)) {
+            let echoes = self.spec.rules.echoes_version && (request.is("HEAD") || !takes_ranges(request));
+            if parts && (echoes || !ranges) {
                 outcome = Outcome::Whole;
             }
             match outcome {
@@ -132,7 +152,8 @@ impl Http {
                     if file.spec.not_modified.iter().any(|name| name == "Content-Type") {
                         answer = answer.with("Content-Type", kind);
                     }
-                    return Answer { status: 304, body: Vec::new(), contentless: true, ..answer };
+                    let plain = Answer { coded: false, chunked: false, ..answer };
+                    return Answer { status: 304, body: Vec::new(), contentless: true, ..plain };
                 }
                 Outcome::Unsatisfiable => {
                     let answer = self.error(request, 416, "");
@@ -145,14 +166,14 @@ impl Http {
                 Outcome::Parts(parts) => {
                     status = 206;
                     let bare = file.spec.bare_parts;
-                    answer = file.headed(answer, |name| !(bare && name == "Accept-Ranges"));
+                    answer = file.headed_as_sent(answer, |name| !(bare && name == "Accept-Ranges"));
                     let boundary = self.boundary(file.spec.ranges);
                     return Answer { status, ..cut(answer, &parts, kind, &boundary, file.spec.ranges) };
                 }
             }
             // Where ranges are not for all, they are not offered to all.
-            let ranges = !self.spec.rules.echoes_version || takes_ranges(request);
-            answer = file.headed(answer, |name| ranges || name != "Accept-Ranges");
+            let ranges = ranges && (!self.spec.rules.echoes_version || takes_ranges(request));
+            answer = file.headed_as_sent(answer, |name| ranges || name != "Accept-Ranges");
         }
         if kind != "-" {
             answer = answer.with("Content-Type", kind);

@@ -26,7 +26,11 @@ pub(super) struct File<'f> {
     pub(super) modified: u64,
     /// Microseconds beyond them; only some tags show them.
     pub(super) micros: u64,
+    /// Octets of the file.
     pub(super) length: u64,
+    /// Octets of what is sent of it, and the tag of that: another one if it was compressed.
+    pub(super) sent: u64,
+    pub(super) sent_tag: Option<String>,
 }
 
 /// What a request for a file comes to.
@@ -66,9 +70,17 @@ impl File<'_> {
     }
 
     /// The headers of a file, those that are `wanted`.
-    pub(super) fn headed(&self, mut answer: Answer, wanted: impl Fn(&str) -> bool) -> Answer {
+    pub(super) fn headed(&self, answer: Answer, wanted: impl Fn(&str) -> bool) -> Answer {
+        self.headed_with(answer, self.etag(), wanted)
+    }
+
+    /// The same for what is sent of it.
+    pub(super) fn headed_as_sent(&self, answer: Answer, wanted: impl Fn(&str) -> bool) -> Answer {
+        self.headed_with(answer, self.sent_tag.clone().unwrap_or_else(|| self.etag()), wanted)
+    }
+
+    fn headed_with(&self, mut answer: Answer, tag: String, wanted: impl Fn(&str) -> bool) -> Answer {
         answer = answer.with("Last-Modified", self.last_modified());
-        let tag = self.etag();
         if !tag.is_empty() {
             answer = answer.with("ETag", tag);
         }
@@ -85,7 +97,7 @@ impl File<'_> {
         if self.spec.plain_conditions {
             let since = || request.value("if-modified-since").and_then(parse_date).map(|date| date >= self.modified);
             let same = request.joined("if-none-match").map(|list| tag_in(&list, &tag, true)).or_else(since);
-            return if same == Some(true) { Outcome::NotModified } else { self.ranges(request, &tag) };
+            return if same == Some(true) { Outcome::NotModified } else { self.ranges(request) };
         }
         if request.joined("if-match").is_some_and(|list| !tag_in(&list, &tag, false)) {
             return Outcome::Failed;
@@ -100,7 +112,7 @@ impl File<'_> {
         if (none_match.is_some() || since.is_some()) && none_match.unwrap_or(true) && since.unwrap_or(true) {
             return Outcome::NotModified;
         }
-        self.ranges(request, &tag)
+        self.ranges(request)
     }
 
     fn is_unmodified(&self, since: Option<u64>, now: u64) -> bool {
@@ -111,7 +123,7 @@ impl File<'_> {
         }
     }
 
-    fn ranges(&self, request: &Request, tag: &str) -> Outcome {
+    fn ranges(&self, request: &Request) -> Outcome {
         let Some(value) = request.value("range").filter(|_| self.spec.ranges != Ranges::None) else {
             return Outcome::Whole;
         };
@@ -121,7 +133,7 @@ impl File<'_> {
         }
         if let Some(condition) = request.value("if-range") {
             let fits = if condition.contains(&b'"') {
-                condition == tag.as_bytes()
+                condition == self.sent_tag.clone().unwrap_or_else(|| self.etag()).as_bytes()
             } else {
                 parse_date(condition) == Some(self.modified)
             };
@@ -147,14 +159,14 @@ impl File<'_> {
                 (b"", b"") => return Outcome::Unsatisfiable,
                 (b"", suffix) => match number(suffix) {
                     None => return Outcome::Unsatisfiable,
-                    Some(count) => (self.length.saturating_sub(count), self.length),
+                    Some(count) => (self.sent.saturating_sub(count), self.sent),
                 },
                 (first, b"") => match number(first) {
                     None => return Outcome::Unsatisfiable,
-                    Some(start) => (start, self.length),
+                    Some(start) => (start, self.sent),
                 },
                 (first, last) => match (number(first), number(last)) {
-                    (Some(start), Some(last)) => (start, last.saturating_add(1).min(self.length)),
+                    (Some(start), Some(last)) => (start, last.saturating_add(1).min(self.sent)),
                     _ => return Outcome::Unsatisfiable,
                 },
             };
@@ -173,7 +185,7 @@ impl File<'_> {
         }
         match parts.len() {
             0 => Outcome::Unsatisfiable,
-            _ if sum > self.length => Outcome::Whole,
+            _ if sum > self.sent => Outcome::Whole,
             _ => Outcome::Parts(parts),
         }
     }
@@ -187,14 +199,14 @@ impl File<'_> {
             let (start, end) = match (first, last) {
                 (b"", suffix) => match limit(suffix) {
                     None => break,
-                    Some(count) => (self.length.saturating_sub(count), self.length),
+                    Some(count) => (self.sent.saturating_sub(count), self.sent),
                 },
                 (first, b"") => match limit(first) {
                     None => break,
-                    Some(start) => (start, self.length),
+                    Some(start) => (start, self.sent),
                 },
                 (first, last) => match (limit(first), limit(last)) {
-                    (Some(start), Some(last)) if start <= last => (start, last.saturating_add(1).min(self.length)),
+                    (Some(start), Some(last)) if start <= last => (start, last.saturating_add(1).min(self.sent)),
                     _ => break,
                 },
             };
@@ -229,19 +241,19 @@ impl File<'_> {
             let (start, end) = match (first, last) {
                 (b"", suffix) => match limit(suffix) {
                     None | Some(0) => return Outcome::Whole,
-                    Some(count) => (self.length.saturating_sub(count), self.length.saturating_sub(1)),
+                    Some(count) => (self.sent.saturating_sub(count), self.sent.saturating_sub(1)),
                 },
                 (first, b"") => match limit(first) {
                     None => return Outcome::Whole,
-                    Some(start) => (start, self.length.saturating_sub(1)),
+                    Some(start) => (start, self.sent.saturating_sub(1)),
                 },
                 (first, last) => match (limit(first), limit(last)) {
-                    (Some(start), Some(end)) if start <= end => (start, end.min(self.length.saturating_sub(1))),
+                    (Some(start), Some(end)) if start <= end => (start, end.min(self.sent.saturating_sub(1))),
                     _ => return Outcome::Whole,
                 },
             };
             any = true;
-            if start >= self.length {
+            if start >= self.sent {
                 continue;
             }
             match parts.last_mut() {

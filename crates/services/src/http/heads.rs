@@ -99,6 +99,20 @@ fn take_line(request: &mut Request, line: &[u8], rules: &HttpRules) -> Result<()
         return Err(501);
     }
     take_target(request, target)?;
+    check_target(target)
+}
+
+/// A path that came without a line around it.
+pub(super) fn take_path(request: &mut Request) -> Result<(), u16> {
+    let target = request.target.clone();
+    if target.first() != Some(&b'/') && !(target == b"*" && request.is("OPTIONS")) {
+        return Err(400);
+    }
+    request.path.clone_from(&target);
+    check_target(&target)
+}
+
+fn check_target(target: &[u8]) -> Result<(), u16> {
     let plain = |octet: &u8| *octet >= 0x20 && *octet != 0x7f;
     let decoded = target.windows(3).filter_map(|three| match three {
         [b'%', high, low] => Some(hex(*high)? << 4 | hex(*low)?),
@@ -152,13 +166,13 @@ fn take_field(request: &mut Request, line: &[u8]) -> Result<bool, u16> {
 }
 
 /// A value without the spaces around it, if it has no control characters.
-fn checked(value: &[u8]) -> Result<&[u8], u16> {
+pub(super) fn checked(value: &[u8]) -> Result<&[u8], u16> {
     let plain = |octet: &u8| *octet == b'\t' || *octet >= 0x20 && *octet != 0x7f;
     if value.iter().all(plain) { Ok(value.trim_ascii()) } else { Err(400) }
 }
 
 /// What all fields together say.
-fn finish(request: &mut Request, rules: &HttpRules) -> Result<(), u16> {
+pub(super) fn finish(request: &mut Request, rules: &HttpRules) -> Result<(), u16> {
     let current = request.version == Version::Current;
     let host = request.value("host").map(<[u8]>::to_ascii_lowercase);
     match host.as_deref() {

@@ -261,7 +261,7 @@ fn nameless(mut request: Request) -> Fault {
 }
 
 /// Name and port of a host; `None`: refused.
-fn host_of(value: &[u8]) -> Option<(Vec<u8>, Option<u16>)> {
+pub(super) fn host_of(value: &[u8]) -> Option<(Vec<u8>, Option<u16>)> {
     let (name, port) = if value.first() == Some(&b'[') {
         let end = value.iter().position(|&octet| octet == b']')?;
         let inside = value.get(1..end)?;
@@ -291,6 +291,6 @@ fn host_of(value: &[u8]) -> Option<(Vec<u8>, Option<u16>)> {
 }
 
 /// RFC 9110 §5.6.2.
-fn is_token(octet: u8) -> bool {
+pub(super) fn is_token(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet)
 }

@@ -1,13 +1,12 @@
-//! HTTP/1.x as one particular server speaks it (RFC 9110, RFC 9112): how it reads, what it refuses, the order of its
-//! headers and the wording of its pages are data ([`spec`]), since they are what a scanner compares. What this does not
-//! do: compression and HTTP/2.
-//!
+//! HTTP as one particular server speaks it (RFC 9110; RFC 9112, and RFC 9113 in [`two`]): how it reads, what it refuses, the order of its
+//! headers and the wording of its pages are data ([`spec`]), since they are what a scanner compares.//!
 //! A request goes through three hands: a [`read::Reader`] makes it of octets, [`choose`] says what it comes to,
 //! [`respond`] writes that. Bodies are read past as they come.
 
 pub(crate) mod auth;
 mod body;
 mod choose;
+pub(crate) mod coding;
 mod content;
 pub(crate) mod forms;
 mod heads;
@@ -18,6 +17,7 @@ mod read;
 mod request;
 mod respond;
 pub(crate) mod spec;
+pub(crate) mod two;
 
 use alloc::{sync::Arc, vec::Vec};
 
@@ -37,6 +37,7 @@ use read::{Progress, Reader};
 use request::{Fault, Framing, MAX_HEAD, Request, Version};
 use respond::{Answer, Manner};
 use spec::{Expect, HttpKeeping, HttpSpec};
+use two::Two;
 
 /// Octets that are taken before they are read: a head, and what a client sends behind it.
 const MAX_INPUT: usize = MAX_HEAD + 4096;
@@ -73,6 +74,8 @@ pub(crate) struct Http {
     ended: bool,
     /// The time that was asked to be woken at.
     alarm: u64,
+    /// The connection speaks HTTP/2.
+    two: Option<alloc::boxed::Box<Two>>,
 }
 
 #[derive(Debug)]
@@ -115,6 +118,7 @@ impl Http {
             began: opening.now,
             ended: false,
             alarm: u64::MAX,
+            two: None,
         };
         http.set_alarm();
         http
@@ -122,6 +126,9 @@ impl Http {
 
     /// When time alone brings something about.
     fn due(&self) -> u64 {
+        if let Some(two) = &self.two {
+            return two.due();
+        }
         let keeping = &self.spec.keeping;
         match &self.phase {
             Phase::Holding(at, ..) => *at,
@@ -467,8 +474,31 @@ impl Http {
     }
 }
 
+impl Http {
+    /// Lets the connection of HTTP/2 do something, if it is one.
+    fn with_two<T>(&mut self, work: impl FnOnce(&mut Two, &mut Self) -> T) -> Option<T> {
+        let mut two = self.two.take()?;
+        let done = work(&mut two, self);
+        self.two = Some(two);
+        if !self.outbox.is_closing() && self.due() < self.alarm {
+            self.set_alarm();
+        }
+        Some(done)
+    }
+}
+
 impl Conversation for Http {
+    fn handle_protocol(&mut self, cx: &mut Context<'_>, protocol: &[u8]) {
+        if protocol == b"h2" {
+            self.two = Two::new(self, cx.now).map(alloc::boxed::Box::new);
+            self.set_alarm();
+        }
+    }
+
     fn handle_octets(&mut self, cx: &mut Context<'_>, octets: &[u8]) -> usize {
+        if let Some(taken) = self.with_two(|two, http| two.handle_octets(http, cx.now, octets)) {
+            return taken;
+        }
         if self.outbox.is_closing() {
             // Read and thrown away, so that what the client still sends does not destroy the answer on its way.
             return octets.len();
@@ -494,6 +524,9 @@ impl Conversation for Http {
     }
 
     fn handle_end(&mut self, cx: &mut Context<'_>) {
+        if self.with_two(|two, http| two.leave(http)).is_some() {
+            return;
+        }
         self.ended = true;
         self.work(cx.now);
     }
@@ -503,6 +536,16 @@ impl Conversation for Http {
             return;
         }
         self.alarm = u64::MAX;
+        let late = self.due() <= cx.now;
+        let two = self.with_two(|two, http| {
+            two.go_on(http, cx.now);
+            if late && two.due() <= cx.now {
+                two.lose_patience(http);
+            }
+        });
+        if two.is_some() {
+            return;
+        }
         self.work(cx.now);
         if self.outbox.is_closing() || self.outbox.is_behind() {
             return;
@@ -516,6 +559,9 @@ impl Conversation for Http {
 
     fn poll(&mut self, cx: &mut Context<'_>, room: usize) -> Option<Output> {
         let output = self.outbox.poll(room);
+        if output.is_none() && self.with_two(|two, http| two.go_on(http, cx.now)).is_some() {
+            return self.outbox.poll(room);
+        }
         if output.is_some() || self.input.is_empty() && !self.ended {
             return output;
         }

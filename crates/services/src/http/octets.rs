@@ -170,7 +170,7 @@ impl Octets {
         let name = name.to_ascii_lowercase();
         let request = &mut self.request;
         let again = request.fields.iter().any(|(other, _)| *other == name);
-        if again && UNIQUE.iter().any(|unique| unique.as_bytes() == name) {
+        if again && is_unique(&name) {
             return Err(400);
         }
         if name == b"host" {
@@ -187,9 +187,14 @@ impl Octets {
 /// Stands for "too many fields" among statuses.
 const TOO_MANY: u16 = 1;
 
+/// Whether a field may not come twice.
+pub(super) fn is_unique(name: &[u8]) -> bool {
+    UNIQUE.iter().any(|unique| unique.as_bytes() == name)
+}
+
 /// What all fields together say.
 #[expect(clippy::result_large_err, reason = "moved once a refused request, beside a page that is written")]
-fn finish(mut request: Request, rules: &HttpRules) -> Result<Request, Fault> {
+pub(super) fn finish(mut request: Request, rules: &HttpRules) -> Result<Request, Fault> {
     let current = request.version == Version::Current;
     if current && request.value("host").is_none_or(|host| host.is_empty()) {
         return Err(request.refused(400));

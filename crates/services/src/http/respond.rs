@@ -21,6 +21,10 @@ pub(super) struct Answer {
     pub(super) held_ms: u32,
     /// The length is not told.
     pub(super) unmeasured: bool,
+    /// It is compressed.
+    pub(super) coded: bool,
+    /// It comes in chunks, whether or not the connection is kept.
+    pub(super) chunked: bool,
 }
 
 /// What an answer takes from its request and its connection.
@@ -47,7 +51,8 @@ impl Answer {
 
     pub(super) fn write(mut self, spec: &HttpSpec, manner: Manner) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.body.len() + 512);
-        let chunks = self.unmeasured && manner.keeps && manner.current;
+        let kept = self.unmeasured && manner.keeps;
+        let chunks = manner.current && if self.chunked { !manner.without_body } else { kept };
         if !manner.bare {
             let minor = u8::from(manner.current || !spec.rules.echoes_version);
             let reason = if self.reason.is_empty() { reason(self.status) } else { &self.reason };
@@ -73,7 +78,7 @@ impl Answer {
     }
 
     /// What every answer has, and the order of all.
-    fn add_general(&mut self, spec: &HttpSpec, manner: Manner, chunks: bool) {
+    pub(super) fn add_general(&mut self, spec: &HttpSpec, manner: Manner, chunks: bool) {
         let mut add = |name: &str, value: String| self.headers.push((name.into(), value));
         if !spec.server.is_empty() {
             add("Server", spec.server.clone());
@@ -82,7 +87,7 @@ impl Answer {
         if !(self.contentless || self.silent_head && manner.without_body) {
             if chunks {
                 add("Transfer-Encoding", "chunked".into());
-            } else if !self.unmeasured {
+            } else if !self.unmeasured && !self.chunked {
                 add("Content-Length", format!("{}", self.body.len()));
             }
         }
@@ -106,7 +111,8 @@ impl Answer {
             add(name, value.into());
         }
         self.headers.retain(|(name, _)| !spec.without.iter().any(|other| other.eq_ignore_ascii_case(name)));
-        let order = &spec.header_order;
+        let coded = spec.gzip.as_ref().filter(|gzip| self.coded && !gzip.header_order.is_empty());
+        let order = coded.map_or(&spec.header_order, |gzip| &gzip.header_order);
         let common = ["Server", "Date", "Content-Type", "Content-Length", "Connection"];
         self.headers.sort_by_key(|(name, _)| {
             let is = |other: &str| other.eq_ignore_ascii_case(name);

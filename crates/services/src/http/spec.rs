@@ -35,6 +35,10 @@ pub struct HttpSpec {
     pub errors: Vec<HttpError>,
     /// Appended to error pages for clients that show their own instead of short ones (MSIE, Chrome).
     pub error_padding: String,
+    /// How answers are compressed, if they are.
+    pub gzip: Option<crate::http::coding::GzipSpec>,
+    /// HTTP/2, where a client asks for it.
+    pub http2: Option<crate::http::two::spec::Http2Spec>,
     /// Logins by form; those of HTTP itself belong to pages.
     pub form: Option<crate::http::forms::FormSpec>,
 }
@@ -257,7 +261,8 @@ pub enum Ranges {
 pub struct HttpError {
     /// Its status.
     pub status: u16,
-    /// Which of those with the status: `field-size`, `field-count`, `host`; empty: all others.
+    /// Which of those with the status: `field-size`, `field-count`, `host`, `http2` (before there was a request); empty:
+    /// all others.
     pub when: String,
     /// Reason phrase; that of RFC 9110 if left out.
     pub reason: String,

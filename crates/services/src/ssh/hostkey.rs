@@ -3,7 +3,7 @@
 use alloc::{string::String, sync::Arc, vec::Vec};
 
 use ed25519_dalek::Signer as _;
-use rand_core::{CryptoRng, Rng};
+use rand_core::Rng;
 use rsa::{Pkcs1v15Sign, RsaPrivateKey, traits::PublicKeyParts};
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
@@ -136,9 +136,9 @@ impl HostKey {
     }
 
     /// The signature of `message` as `algorithm`, as it goes over the wire.
-    pub(crate) fn sign(&self, algorithm: &str, message: &[u8], chance: &mut impl CryptoRng) -> Vec<u8> {
+    pub(crate) fn sign(&self, algorithm: &str, message: &[u8]) -> Vec<u8> {
         let signature = match self {
-            Self::Rsa(key) => sign_rsa(key, algorithm, message, chance),
+            Self::Rsa(key) => sign_rsa(key, algorithm, message),
             Self::P256(key) => {
                 let signature: p256::ecdsa::Signature = key.sign(message);
                 halves(&signature.to_bytes())
@@ -175,7 +175,9 @@ fn halves(signature: &[u8]) -> Vec<u8> {
     out
 }
 
-fn sign_rsa(key: &RsaPrivateKey, algorithm: &str, message: &[u8], chance: &mut impl CryptoRng) -> Vec<u8> {
+/// Without blinding, which takes as long as the signature itself: it hides a key from who measures time, and a decoy's key
+/// protects nothing.
+fn sign_rsa(key: &RsaPrivateKey, algorithm: &str, message: &[u8]) -> Vec<u8> {
     let (info, digest) = match algorithm {
         "rsa-sha2-512" => (SHA512_INFO, Sha512::digest(message).to_vec()),
         "rsa-sha2-256" => (SHA256_INFO, Sha256::digest(message).to_vec()),
@@ -183,5 +185,5 @@ fn sign_rsa(key: &RsaPrivateKey, algorithm: &str, message: &[u8], chance: &mut i
     };
     let scheme = Pkcs1v15Sign { hash_len: Some(digest.len()), prefix: info.into() };
     // Fails only for a key that is too short for its hash.
-    key.sign_with_rng(chance, scheme, &digest).unwrap_or_default()
+    key.sign(scheme, &digest).unwrap_or_default()
 }

@@ -328,7 +328,7 @@ impl Transport {
         front.put_string(&self.server_init);
         front.put_string(&blob);
         let exchange_hash = choice.hash.of(&[&front, &agreed.hashed, &agreed.secret]);
-        let signature = key.sign(&choice.signature, &exchange_hash, &mut self.chance);
+        let signature = key.sign(&choice.signature, &exchange_hash);
         self.signature.clone_from(&choice.signature);
         let initial = self.session.is_empty();
         if initial {
@@ -375,7 +375,7 @@ impl Transport {
 
     /// Signs for the host keys that a client asks about (PROTOCOL of OpenSSH, 2.5): the answer, or `None` if one of them
     /// is none of this server's.
-    pub(crate) fn prove(&mut self, shared: &mut Shared, mut blobs: Reader<'_>) -> Option<Vec<u8>> {
+    pub(crate) fn prove(&self, shared: &mut Shared, mut blobs: Reader<'_>) -> Option<Vec<u8>> {
         let mut answer = alloc::vec![message::REQUEST_SUCCESS];
         // Of one kind each: who asks twice for one gets nothing, so that no request costs more than all keys.
         let mut left = self.spec.host_keys.clone();
@@ -393,7 +393,7 @@ impl Transport {
             let fits = |name: &&str| kind.serves(name);
             let of_exchange = Some(self.signature.as_str()).filter(fits);
             let name = of_exchange.or_else(|| self.spec.host_key_algorithms.iter().map(String::as_str).find(fits))?;
-            answer.put_string(&kind.derive(&self.seed, shared)?.sign(name, &signed, &mut self.chance));
+            answer.put_string(&kind.derive(&self.seed, shared)?.sign(name, &signed));
         }
         (answer.len() > 1).then_some(answer)
     }

@@ -95,6 +95,11 @@ impl Tls {
             }
             state @ (State::Key { .. } | State::Clear(_) | State::Over) => state,
         };
+        if matches!(self.state, State::Open(_))
+            && let Some(protocol) = self.protocol.take()
+        {
+            self.inner.handle_protocol(cx, &protocol);
+        }
         Ok(())
     }
 
@@ -132,6 +137,7 @@ impl Tls {
             choice.resumed = session::of_shared_key(find, &choice, now_s, lifetime_s, &transcript, whole)?;
         }
         transcript.extend_from_slice(whole);
+        self.protocol.clone_from(&choice.protocol);
         if choice.version == Tls13 && choice.peer_half.is_none() {
             if again {
                 return Err(Alert::IllegalParameter.into());

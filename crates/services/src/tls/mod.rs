@@ -58,6 +58,8 @@ pub(crate) struct Tls {
     inner: Box<dyn Conversation>,
     line: Line,
     state: State,
+    /// What both sides will speak inside, until that is told.
+    protocol: Option<Vec<u8>>,
     /// Octets of the record that is coming.
     record: Vec<u8>,
     /// Octets of handshake messages that are not complete.
@@ -128,6 +130,7 @@ impl Tls {
             inner,
             line,
             state: State::Hello { transcript: Vec::new(), asked: None },
+            protocol: None,
             record: Vec::new(),
             messages: Vec::new(),
             clear: Vec::new(),

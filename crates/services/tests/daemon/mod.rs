@@ -18,6 +18,12 @@ use rustix::process::{Pid, Signal, kill_process};
 /// How long a server may take to listen, and to end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What Debian's ssl-cert gives to `openssl req`, with the name of the decoy under test.
+const SNAKEOIL: &str = "[req]\ndistinguished_name = name\nprompt = no\nreq_extensions = v3\nx509_extensions = v3\n\
+                        [name]\ncommonName = nav-1\n[v3]\nbasicConstraints = CA:FALSE\nsubjectAltName = DNS:nav-1\n";
+/// Of 20 octets, as ours are: so the records of both have the same lengths.
+const SERIAL: &str = "0x5101010101010101010101010101010101010101";
+
 /// Ends when it is dropped, and its folder goes with it.
 pub(crate) struct Daemon {
     pub(crate) port: u16,
@@ -42,6 +48,16 @@ pub(crate) fn nginx_alone(folder: &Path) -> String {
         "daemon off; master_process off; pid {path}/pid; error_log {path}/log;\nevents {{}}\nhttp {{\n\
          access_log off; {temporary}"
     )
+}
+
+/// Files `cert` and `key`.
+pub(crate) fn make_certificate(mut openssl: Command, folder: &Path) {
+    fs::write(folder.join("req"), SNAKEOIL).unwrap();
+    let [config, cert, key] = ["req", "cert", "key"].map(|name| folder.join(name).display().to_string());
+    openssl.args(["req", "-config", &config, "-new", "-x509", "-days", "3650", "-nodes", "-sha256", "-newkey"]);
+    openssl.args(["rsa:2048", "-set_serial", SERIAL, "-out", &cert, "-keyout", &key]);
+    let made = openssl.stdin(Stdio::null()).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
 }
 
 impl Daemon {

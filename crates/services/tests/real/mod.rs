@@ -10,18 +10,33 @@ use std::{
 };
 
 use super::{
-    daemon::{Daemon, nginx_alone, packaged},
+    daemon::{Daemon, make_certificate, nginx_alone, packaged},
     table::{MODIFIED, SHEET},
 };
 
 /// nginx with the lines of Debian's `nginx.conf` and `sites-available/default` that an answer depends on.
 pub(crate) fn nginx(page: &str) -> Daemon {
+    nginx_with("", page)
+}
+
+/// The same over TLS, with `http2`, as its manual writes it.
+pub(crate) fn nginx_http2(page: &str) -> Daemon {
+    nginx_with(" ssl http2", page)
+}
+
+fn nginx_with(listening: &str, page: &str) -> Daemon {
     start("index.nginx-debian.html", page, |folder, port| {
         let path = folder.display();
+        let secure = if listening.is_empty() {
+            String::new()
+        } else {
+            make_certificate(Command::new("openssl"), folder);
+            format!("ssl_certificate {path}/cert; ssl_certificate_key {path}/key; ssl_protocols TLSv1.2 TLSv1.3;")
+        };
         let text = format!(
-            "{} sendfile on; tcp_nopush on; gzip on;\n\
+            "{} sendfile on; tcp_nopush on; gzip on; {secure}\n\
              types {{ text/html html; text/css css; }} default_type application/octet-stream;\n\
-             server {{ listen 127.0.0.1:{port} default_server; root {path}/html; server_name _;\n\
+             server {{ listen 127.0.0.1:{port}{listening} default_server; root {path}/html; server_name _;\n\
              index index.html index.htm index.nginx-debian.html;\n\
              location / {{ try_files $uri $uri/ =404; }} }} }}\n",
             nginx_alone(folder)
@@ -35,8 +50,27 @@ pub(crate) fn nginx(page: &str) -> Daemon {
 
 /// Apache with the lines of Debian's configuration that an answer depends on, and its modules.
 pub(crate) fn apache(page: &str) -> Daemon {
+    apache_with(false, page)
+}
+
+/// The same over TLS, with Debian's ssl.conf and http2.conf.
+pub(crate) fn apache_http2(page: &str) -> Daemon {
+    apache_with(true, page)
+}
+
+fn apache_with(secure: bool, page: &str) -> Daemon {
     start("index.html", page, |folder, port| {
         let path = folder.display();
+        let lines = if secure {
+            make_certificate(Command::new("openssl"), folder);
+            format!(
+                "ServerName nav-1\nProtocols h2 h2c http/1.1\nSSLEngine on\nSSLCipherSuite HIGH:!aNULL\n\
+                 SSLProtocol all -SSLv3\nSSLSessionTickets off\nSSLCertificateFile {path}/cert\n\
+                 SSLCertificateKeyFile {path}/key\n"
+            )
+        } else {
+            String::new()
+        };
         let modules: String = [
             "mpm_event",
             "access_compat",
@@ -52,8 +86,11 @@ pub(crate) fn apache(page: &str) -> Daemon {
             "negotiation",
             "reqtimeout",
             "setenvif",
+            "ssl",
+            "http2",
         ]
         .iter()
+        .take(if secure { 16 } else { 14 })
         .map(|name| {
             let file = packaged(&format!("usr/lib/apache2/modules/mod_{name}.so"));
             format!("LoadModule {name}_module {}\n", file.display())
@@ -70,7 +107,7 @@ pub(crate) fn apache(page: &str) -> Daemon {
              Require all denied\n</Directory>\n<Directory {path}/html>\nOptions FollowSymLinks\n\
              AllowOverride None\nRequire all granted\n</Directory>\n<FilesMatch \"^\\.ht\">\n\
              Require all denied\n</FilesMatch>\n<Location /server-status>\nRequire all denied\n</Location>\n\
-             <VirtualHost *:{port}>\nServerAdmin webmaster@localhost\nDocumentRoot {path}/html\n</VirtualHost>\n"
+             <VirtualHost *:{port}>\nServerAdmin webmaster@localhost\nDocumentRoot {path}/html\n{lines}</VirtualHost>\n"
         );
         fs::write(folder.join("types"), "text/html html\ntext/css css\n").unwrap();
         fs::write(folder.join("conf"), text).unwrap();
@@ -82,8 +119,26 @@ pub(crate) fn apache(page: &str) -> Daemon {
 
 /// lighttpd with Debian's `lighttpd.conf`, whose lines are in the order of that file.
 pub(crate) fn lighttpd(page: &str) -> Daemon {
+    lighttpd_with(false, page)
+}
+
+/// The same over TLS, with Debian's 10-ssl.conf.
+pub(crate) fn lighttpd_tls(page: &str) -> Daemon {
+    lighttpd_with(true, page)
+}
+
+fn lighttpd_with(secure: bool, page: &str) -> Daemon {
     start("index.lighttpd.html", page, |folder, port| {
         let path = folder.display();
+        let lines = if secure {
+            make_certificate(Command::new("openssl"), folder);
+            format!(
+                "server.modules += ( \"mod_openssl\" )\nssl.engine = \"enable\"\n\
+                 ssl.pemfile = \"{path}/cert\"\nssl.privkey = \"{path}/key\"\n"
+            )
+        } else {
+            String::new()
+        };
         let text = format!(
             "server.modules = ( \"mod_indexfile\", \"mod_access\", \"mod_alias\", \"mod_redirect\" )\n\
              server.document-root = \"{path}/html\"\nserver.upload-dirs = ( \"{path}\" )\n\
@@ -98,7 +153,7 @@ pub(crate) fn lighttpd(page: &str) -> Daemon {
              url.access-deny = ( \"~\", \".inc\" )\n\
              mimetype.assign = ( \".html\" => \"text/html\", \".css\" => \"text/css\" )\n\
              static-file.exclude-extensions = ( \".php\", \".pl\", \".fcgi\" )\n\
-             server.modules += ( \"mod_dirlisting\", \"mod_staticfile\" )\n"
+             {lines}server.modules += ( \"mod_dirlisting\", \"mod_staticfile\" )\n"
         );
         fs::write(folder.join("conf"), text).unwrap();
         let mut command = Command::new(packaged("usr/sbin/lighttpd"));

@@ -13,21 +13,16 @@ use std::{
 use chaff_services::{HttpPage, HttpSpec, ServiceKind, ServiceSpec, TlsSpec};
 
 use super::{
-    daemon::{Daemon, nginx_alone, packaged},
+    daemon::{Daemon, make_certificate, nginx_alone, packaged},
     hellos::{self, Said, answer},
     server::Server,
 };
 
 pub(crate) const APACHE: &str = include_str!("../../../../profiles/tls/openssl-3.0-apache.toml");
+pub(crate) const LIGHTTPD: &str = include_str!("../../../../profiles/tls/openssl-3.0-lighttpd.toml");
 pub(crate) const NGINX: &str = include_str!("../../../../profiles/tls/openssl-3.0-nginx.toml");
 pub(crate) const NGINX_OLD: &str = include_str!("../../../../profiles/tls/openssl-1.1-nginx.toml");
 pub(crate) const OPENSSL: &str = include_str!("../../../../profiles/tls/openssl-3.0.toml");
-/// What Debian's ssl-cert gives to `openssl req`, with the name of the decoy under test.
-const SNAKEOIL: &str = "[req]\ndistinguished_name = name\nprompt = no\nreq_extensions = v3\nx509_extensions = v3\n\
-                        [name]\ncommonName = nav-1\n[v3]\nbasicConstraints = CA:FALSE\nsubjectAltName = DNS:nav-1\n";
-/// Of 20 octets, as ours are: so the records of both have the same lengths.
-const SERIAL: &str = "0x5101010101010101010101010101010101010101";
-
 pub(crate) fn https(spec: &str) -> Server {
     let page = HttpPage { path: "/".into(), body: "<h1>{hostname}</h1>\n".repeat(2000), ..HttpPage::default() };
     let http = HttpSpec { server: "nginx/1.22.1".into(), pages: vec![page], ..HttpSpec::default() };
@@ -112,6 +107,23 @@ pub(crate) fn apache() -> Daemon {
     })
 }
 
+/// The real lighttpd, with Debian's 10-ssl.conf.
+pub(crate) fn lighttpd() -> Daemon {
+    Daemon::start(|folder, port| {
+        make_certificate(Command::new("openssl"), folder);
+        let path = folder.display();
+        let text = format!(
+            "server.modules = ( \"mod_openssl\", \"mod_staticfile\" )\nserver.document-root = \"{path}\"\n\
+             server.port = {port}\nserver.bind = \"127.0.0.1\"\nserver.errorlog = \"{path}/log\"\n\
+             ssl.engine = \"enable\"\nssl.pemfile = \"{path}/cert\"\nssl.privkey = \"{path}/key\"\n"
+        );
+        fs::write(folder.join("conf"), text).unwrap();
+        let mut command = Command::new(packaged("usr/sbin/lighttpd"));
+        command.arg("-D").arg("-f").arg(folder.join("conf")).arg("-m").arg(packaged("usr/lib/lighttpd"));
+        command
+    })
+}
+
 pub(crate) fn openssl() -> Daemon {
     Daemon::start(|folder, port| {
         make_certificate(Command::new("openssl"), folder);
@@ -120,16 +132,6 @@ pub(crate) fn openssl() -> Daemon {
         command.arg(folder.join("cert")).arg("-key").arg(folder.join("key"));
         command
     })
-}
-
-/// Files `cert` and `key`.
-fn make_certificate(mut openssl: Command, folder: &Path) {
-    fs::write(folder.join("req"), SNAKEOIL).unwrap();
-    let [config, cert, key] = ["req", "cert", "key"].map(|name| folder.join(name).display().to_string());
-    openssl.args(["req", "-config", &config, "-new", "-x509", "-days", "3650", "-nodes", "-sha256", "-newkey"]);
-    openssl.args(["rsa:2048", "-set_serial", SERIAL, "-out", &cert, "-keyout", &key]);
-    let made = openssl.stdin(Stdio::null()).output().unwrap();
-    assert!(made.status.success(), "{made:?}");
 }
 
 /// Holds what `openssl s_client` prints of three handshakes with ours against what it prints of the real server's: a new

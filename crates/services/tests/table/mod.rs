@@ -2,6 +2,8 @@
 // Each test program uses a part of this.
 #![allow(dead_code)]
 
+pub(crate) mod coded;
+
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -161,7 +163,8 @@ pub(crate) fn unescape(text: &str) -> Vec<u8> {
 /// boundary of several parts, and the page, which is long.
 pub(crate) fn show(answer: &Answer, page: &[u8]) -> String {
     let mut out = String::new();
-    let mut rest = &answer.octets[..];
+    let octets = coded::decoded(&answer.octets);
+    let mut rest = &octets[..];
     while !rest.is_empty() {
         if page.len() > 100 && rest.starts_with(page) {
             out.push_str("{page}\n");
@@ -211,6 +214,21 @@ pub(crate) fn without_tags(shown: &str) -> String {
     let line =
         |line: &str| if line.starts_with("ETag: ") { "ETag: {etag}\\r\\n\n".into() } else { format!("{line}\n") };
     shown.lines().map(line).collect()
+}
+
+/// What was recorded, in the form in which answers are shown now: compressed ones were recorded as they came.
+pub(crate) fn shown_again(recorded: &str, page: &[u8]) -> String {
+    if !recorded.contains("Content-Encoding: gzip") {
+        return recorded.to_owned();
+    }
+    let (text, end) = recorded.trim_end().rsplit_once("-- ").unwrap();
+    let octets = unescape(&text.replace('\n', "").replace("{date}", "x"));
+    let end = match end {
+        "open" => End::Open,
+        "fin" => End::Fin,
+        _ => End::Rst,
+    };
+    show(&Answer { octets, end }, page)
 }
 
 /// What was recorded of a server: the port that it had then, and its answers.

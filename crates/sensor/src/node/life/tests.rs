@@ -32,3 +32,19 @@ fn one_that_does_not_come_up_or_does_not_answer_is_ended() {
     assert!(!life.handle_up(asked + 1), "no news");
     assert_eq!(life.due(asked + ANSWER_LIMIT), None);
 }
+
+#[test]
+fn one_that_says_anything_is_there() {
+    let mut life = Life::new(0);
+    life.handle_start(0);
+    life.handle_word(SECOND);
+    assert!(matches!(life.due(START_LIMIT), Some(Due::End(_))), "what it says before it is up is not that it is");
+    assert!(life.handle_up(SECOND));
+    life.handle_word(SECOND + ASK_EVERY);
+    assert_eq!(life.due(SECOND + ASK_EVERY), None);
+    let asked = SECOND + 2 * ASK_EVERY;
+    assert_eq!(life.due(asked), Some(Due::Ask));
+    life.handle_asked(asked);
+    life.handle_word(asked + ANSWER_LIMIT - 1);
+    assert_eq!(life.due(asked + ANSWER_LIMIT), None);
+}

@@ -1,0 +1,290 @@
+//! Frames of HTTP/2 as clients send them, right and wrong, and as a person reads them.
+
+use std::fmt::Write as _;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const PRIORITY: u8 = 2;
+const RST: u8 = 3;
+const SETTINGS: u8 = 4;
+const PUSH: u8 = 5;
+const PING: u8 = 6;
+const GOAWAY: u8 = 7;
+const WINDOW: u8 = 8;
+const CONTINUATION: u8 = 9;
+
+/// One thing that a client does.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Say(Vec<u8>),
+    Pause,
+}
+
+/// A client.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) steps: Vec<Step>,
+}
+
+fn frame(kind: u8, flags: u8, stream: u32, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), body].concat()
+}
+
+fn settings(pairs: &[(u16, u32)]) -> Vec<u8> {
+    let body: Vec<u8> =
+        pairs.iter().flat_map(|(name, value)| [&name.to_be_bytes()[..], &value.to_be_bytes()].concat()).collect();
+    frame(SETTINGS, 0, 0, &body)
+}
+
+/// RFC 7541 §6.2.2, without the code of strings.
+fn field(name: &str, value: &str) -> Vec<u8> {
+    let string = |text: &str| {
+        let mut out = Vec::new();
+        let mut rest = text.len();
+        if rest < 127 {
+            out.push(u8::try_from(rest).unwrap());
+        } else {
+            out.push(127);
+            rest -= 127;
+            while rest >= 128 {
+                out.push(u8::try_from(rest % 128 + 128).unwrap());
+                rest /= 128;
+            }
+            out.push(u8::try_from(rest).unwrap());
+        }
+        out.extend(text.bytes());
+        out
+    };
+    [vec![0], string(name), string(value)].concat()
+}
+
+fn block(fields: &[(&str, &str)]) -> Vec<u8> {
+    fields.iter().flat_map(|(name, value)| field(name, value)).collect()
+}
+
+fn request<'a>(method: &'a str, path: &'a str) -> Vec<(&'a str, &'a str)> {
+    vec![(":method", method), (":scheme", "https"), (":authority", "nav-1"), (":path", path)]
+}
+
+fn headers(stream: u32, flags: u8, fields: &[(&str, &str)]) -> Vec<u8> {
+    frame(HEADERS, flags, stream, &block(fields))
+}
+
+fn start() -> Vec<u8> {
+    [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &settings(&[])].concat()
+}
+
+/// The clients whose answers are the same in each run of the server `name`.
+pub(crate) fn table(name: &str) -> Vec<Case> {
+    // Where tags are made of inodes, no page is asked for.
+    let path = if name.contains("lighttpd") { "/none" } else { "/" };
+    let get = |stream: u32| headers(stream, 5, &request("GET", path));
+    let base = block(&request("GET", path));
+    let window = |stream: u32, more: u32| frame(WINDOW, 0, stream, &more.to_be_bytes());
+    let ping = frame(PING, 0, 0, b"12345678");
+    let preface = &start()[..24];
+    let mut out: Vec<Case> = Vec::new();
+    let mut add = |name: &str, steps: &[&[u8]]| {
+        let mut all = vec![Step::Say(Vec::new())];
+        for step in steps {
+            if step.is_empty() {
+                all.push(Step::Pause);
+            } else {
+                all.push(Step::Say(step.to_vec()));
+            }
+        }
+        out.push(Case { name: name.into(), steps: all });
+    };
+    let after = |frames: &[&[u8]]| [&start()[..], &frames.concat()].concat();
+    add("nothing", &[]);
+    add("preface", &[preface]);
+    add("settings", &[&start()]);
+    add("another protocol", &[b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"]);
+    add("no settings", &[&[preface, &get(1)].concat()]);
+    for (name, frames) in [
+        ("get", get(1)),
+        ("ping", ping.clone()),
+        ("ping acknowledged", frame(PING, 1, 0, b"12345678")),
+        ("ping short", frame(PING, 0, 0, b"1234")),
+        ("ping of a stream", frame(PING, 0, 1, b"12345678")),
+        ("settings of 5", frame(SETTINGS, 0, 0, b"12345")),
+        ("settings of a stream", frame(SETTINGS, 0, 1, b"")),
+        ("settings acknowledged with more", frame(SETTINGS, 1, 0, b"123456")),
+        ("push 2", settings(&[(2, 2)])),
+        ("push 1", settings(&[(2, 1)])),
+        ("large window", settings(&[(4, 1 << 31)])),
+        ("small frame", settings(&[(5, 100)])),
+        ("large frame", settings(&[(5, 1 << 24)])),
+        ("unknown setting", settings(&[(99, 1)])),
+        ("no table", [settings(&[(1, 0)]), get(1)].concat()),
+        ("large table", [settings(&[(1, 65_536)]), get(1)].concat()),
+        ("no streams", [settings(&[(3, 0)]), get(1)].concat()),
+        ("short list", [settings(&[(6, 10)]), get(1)].concat()),
+        ("window by nothing", window(0, 0)),
+        ("window of the connection too large", window(0, 0x7fff_ffff)),
+        ("window short", frame(WINDOW, 0, 0, b"\0\0\0")),
+        ("window of idle", window(5, 1)),
+        ("window of even", window(2, 1)),
+        ("unknown frame", [frame(77, 3, 5, b"hello"), ping.clone()].concat()),
+        ("priority update", [frame(16, 0, 0, b"\0\0\0\x01u=1"), get(1)].concat()),
+        ("data of 0", frame(DATA, 0, 0, b"x")),
+        ("data of idle", frame(DATA, 0, 1, b"x")),
+        ("headers of 0", get(0)),
+        ("headers of even", get(2)),
+        ("headers again", [get(1), get(1)].concat()),
+        ("headers backwards", [get(5), get(3)].concat()),
+        ("headers padded", frame(HEADERS, 13, 1, &[&b"\x03"[..], &base, b"\0\0\0"].concat())),
+        ("headers padded too much", frame(HEADERS, 13, 1, &[&b"\xff"[..], &base].concat())),
+        ("headers with priority", frame(HEADERS, 0x25, 1, &[&b"\0\0\0\0\x10"[..], &base].concat())),
+        ("headers of themselves", frame(HEADERS, 0x25, 1, &[&b"\0\0\0\x01\x10"[..], &base].concat())),
+        ("headers short", frame(HEADERS, 0x25, 1, b"\0\0")),
+        ("headers empty", frame(HEADERS, 5, 1, b"")),
+        ("priority", [frame(PRIORITY, 0, 3, b"\0\0\0\x01\x10"), get(5)].concat()),
+        ("priority of itself", frame(PRIORITY, 0, 1, b"\0\0\0\x01\x10")),
+        ("priority short", frame(PRIORITY, 0, 1, b"\0\0\0\x01")),
+        ("priority of 0", frame(PRIORITY, 0, 0, b"\0\0\0\x01\x10")),
+        ("reset of idle", frame(RST, 0, 1, b"\0\0\0\x08")),
+        ("reset of 0", frame(RST, 0, 0, b"\0\0\0\x08")),
+        ("reset short", frame(RST, 0, 1, b"\0\0\0")),
+        ("push", frame(PUSH, 4, 1, &[&b"\0\0\0\x02"[..], &base].concat())),
+        ("goaway", frame(GOAWAY, 0, 0, &[0; 8])),
+        ("goaway and get", [frame(GOAWAY, 0, 0, &[0; 8]), get(1)].concat()),
+        ("goaway short", frame(GOAWAY, 0, 0, &[0; 4])),
+        ("goaway of a stream", frame(GOAWAY, 0, 1, &[0; 8])),
+        ("continuation alone", frame(CONTINUATION, 4, 1, &base)),
+        ("continuation", [frame(HEADERS, 1, 1, &base[..5]), frame(CONTINUATION, 4, 1, &base[5..])].concat()),
+        ("continuation of another", [frame(HEADERS, 1, 1, &base), frame(CONTINUATION, 4, 3, b"")].concat()),
+        ("ping in headers", [frame(HEADERS, 1, 1, &base[..5]), ping.clone()].concat()),
+        ("index 0", frame(HEADERS, 5, 1, b"\x80")),
+        ("index too large", frame(HEADERS, 5, 1, b"\xff\x80\x01")),
+        ("number too large", frame(HEADERS, 5, 1, b"\xff\xff\xff\xff\xff\xff\x0f")),
+        ("string cut", frame(HEADERS, 5, 1, b"\x82\x41")),
+        ("end of string", frame(HEADERS, 5, 1, &[&base[..], b"\0\x01a\x84\xff\xff\xff\xff"].concat())),
+        ("padding of string", frame(HEADERS, 5, 1, &[&base[..], b"\0\x01a\x81\0"].concat())),
+        ("resized", frame(HEADERS, 5, 1, &[b"\x20", &base[..]].concat())),
+        ("resized too much", frame(HEADERS, 5, 1, &[b"\x3f\xe2\x1f", &base[..]].concat())),
+        ("resized late", frame(HEADERS, 5, 1, &[&base[..], b"\x20"].concat())),
+        ("two", [get(1), get(3)].concat()),
+        ("padding of data", [headers(1, 4, &request("POST", path)), frame(DATA, 9, 1, b"\x05x")].concat()),
+        ("body", [headers(1, 4, &request("POST", "/none")), frame(DATA, 1, 1, b"abc")].concat()),
+        ("body of a get", [headers(1, 4, &request("GET", path)), frame(DATA, 1, 1, b"abc")].concat()),
+        ("no end", headers(1, 4, &request("GET", path))),
+    ] {
+        add(name, &[&after(&[&frames])]);
+    }
+    add("window 0", &[&[preface, &settings(&[(4, 0)]), &get(1)].concat()]);
+    if !name.contains("lighttpd") {
+        add("window 10", &[&[preface, &settings(&[(4, 10)]), &get(1)].concat()]);
+        add("window 10 and more", &[&[preface, &settings(&[(4, 10)]), &get(1)].concat(), b"", &window(1, 100_000)]);
+        add("window by a setting", &[&after(&[&settings(&[(4, 0)]), &get(1)]), b"", &settings(&[(4, 100_000)])]);
+        add(
+            "data behind the end",
+            &[&[preface, &settings(&[(4, 10)]), &get(1)].concat(), b"", &frame(DATA, 0, 1, b"x")],
+        );
+    }
+    add("two, one after the other", &[&after(&[&get(1)]), b"", &get(3)]);
+    add("reset of what is over", &[&after(&[&get(1)]), b"", &[frame(RST, 0, 1, b"\0\0\0\x08"), ping.clone()].concat()]);
+    let mut with = |name: &str, fields: &[(&str, &str)]| add(name, &[&after(&[&headers(1, 5, fields)])]);
+    let of = request("GET", path);
+    let without = |name: &str| of.iter().copied().filter(|(other, _)| *other != name).collect::<Vec<_>>();
+    let more = |name, value| [&of[..], &[(name, value)]].concat();
+    let other = |name: &'static str, value| {
+        of.iter().map(|&(n, v)| if n == name { (n, value) } else { (n, v) }).collect::<Vec<_>>()
+    };
+    for part in [":method", ":scheme", ":authority", ":path"] {
+        with(&format!("without {part}"), &without(part));
+        with(&format!("empty {part}"), &other(part, ""));
+        with(&format!("twice {part}"), &more(part, "GET"));
+    }
+    with("host alone", &[&without(":authority")[..], &[("host", "nav-1")]].concat());
+    with("late", &[&of[..1], &[("a", "b")], &of[1..]].concat());
+    for (name, value) in [
+        (":foo", "x"),
+        (":status", "200"),
+        ("Foo", "x"),
+        ("fo o", "x"),
+        ("", "x"),
+        ("foo", "a\nb"),
+        ("foo", "a\0b"),
+        ("foo", " a "),
+        ("connection", "close"),
+        ("te", "gzip"),
+        ("te", "trailers"),
+        ("transfer-encoding", "chunked"),
+        ("upgrade", "x"),
+        ("content-length", "5"),
+        ("content-length", "x"),
+        ("expect", "100-continue"),
+        ("expect", "foo"),
+        ("if-modified-since", "Tue, 14 Nov 2023 22:13:20 GMT"),
+        ("range", "bytes=0-9"),
+        ("range", "bytes=999999-"),
+        ("if-match", "\"x\""),
+        ("user-agent", "Chrome/120"),
+    ] {
+        if !(name.starts_with("if-") && path == "/none") {
+            with(&format!("{name}: {value:?}"), &more(name, value));
+        }
+    }
+    for method in ["G T", "TRACE", "HEAD"] {
+        with(&format!("method {method}"), &other(":method", method));
+    }
+    for path in ["http://a/", "foo", "/a b", "/a\x01", "/none#a", "/../a", "/%zz", "*"] {
+        with(&format!("path {path}"), &other(":path", path));
+    }
+    for scheme in ["x", "http"] {
+        with(&format!("scheme {scheme}"), &other(":scheme", scheme));
+    }
+    with("host a/b", &other(":authority", "a/b"));
+    with("long path", &other(":path", &format!("/{}", "a".repeat(8191))));
+    with("long field", &more("foo", &"a".repeat(8186)));
+    let many = |count: usize| [&of[..], &vec![("a", "b"); count]].concat();
+    with("101 fields", &many(101));
+    with("201 fields", &many(201));
+    with("1100 fields", &many(1100));
+    let streams = |count: u32| (0..count).flat_map(|n| get(2 * n + 1)).collect::<Vec<_>>();
+    if !name.contains("lighttpd") {
+        add("150 at a time", &[&after(&[&settings(&[(4, 0)]), &streams(150)])]);
+    }
+    if !name.contains("apache") {
+        // How many of these it reads at once, and so how many are too many, is chance there.
+        add("2000 settings", &[&after(&[&settings(&[(4, 65_535)]).repeat(2000)])]);
+        add("1000 priorities", &[&after(&[&frame(PRIORITY, 0, 3, b"\0\0\0\x01\x10").repeat(1000)])]);
+    }
+    out
+}
+
+/// A block of headers without its date: a literal of name 33 that has the length of one.
+fn undated(block: &[u8]) -> Vec<u8> {
+    let is_date = |pair: &[u8]| pair[0] == 0x61 && (0x80 + 20..0x80 + 26).contains(&pair[1]);
+    match block.windows(2).position(is_date) {
+        Some(at) => {
+            let end = (at + 2 + usize::from(block[at + 1] - 0x80)).min(block.len());
+            [&block[..at], b"{date}", &block[end..]].concat()
+        }
+        None => block.to_vec(),
+    }
+}
+
+/// Frames of a server, one a line; without dates, which are of another second now and then.
+pub(crate) fn show((octets, ended): &(Vec<u8>, bool)) -> String {
+    let names = ["DATA", "HEADERS", "PRIORITY", "RST_STREAM", "SETTINGS", "PUSH", "PING", "GOAWAY", "WINDOW", "CONT"];
+    let (mut out, mut rest) = (String::new(), &octets[..]);
+    while rest.len() >= 9 {
+        let length = usize::from(rest[1]) << 8 | usize::from(rest[2]);
+        let name = names.get(usize::from(rest[3])).unwrap_or(&"?");
+        let stream = u32::from_be_bytes([rest[5], rest[6], rest[7], rest[8]]);
+        let body = rest.get(9..9 + length).unwrap_or_else(|| &rest[9..]);
+        let body = match rest[3] {
+            DATA => format!("{length} octets"),
+            HEADERS => undated(body).escape_ascii().to_string(),
+            _ => body.escape_ascii().to_string(),
+        };
+        writeln!(out, "{name} {:#x} {stream} {body}", rest[4]).unwrap();
+        rest = rest.get(9 + length..).unwrap_or(&[]);
+    }
+    writeln!(out, "{} {}", rest.escape_ascii(), if *ended { "-- end" } else { "-- open" }).unwrap();
+    out
+}
