@@ -169,7 +169,7 @@ pub(crate) fn receive_tagged(socket: impl AsFd, buffer: &mut [u8]) -> io::Result
         if head.is_null() { None } else { Some((head, *head)) }
     };
     let whole = mem::size_of::<libc::cmsghdr>() + mem::size_of::<Auxiliary>();
-    let is_tag = |head: &libc::cmsghdr| head.cmsg_level == libc::SOL_PACKET && head.cmsg_len as usize >= whole;
+    let is_tag = |head: &libc::cmsghdr| head.cmsg_level == libc::SOL_PACKET && head.cmsg_len >= whole;
     let Some((head, _)) = head.filter(|(_, head)| is_tag(head)) else {
         return Ok((length.min(buffer.len()), None));
     };

@@ -134,7 +134,7 @@ impl Dom0 {
             let (Some(name), second) = (words.next(), words.next()) else { continue };
             let path = if second == Some("=>") { words.next().unwrap_or_default() } else { name };
             assert_ne!(path, "not", "{}: {line}", program.display());
-            let Some(file) = path.strip_prefix('/').and(Path::new(path).file_name()) else { continue };
+            let Some(file) = path.strip_prefix('/').and_then(|_| Path::new(path).file_name()) else { continue };
             let place = if second == Some("=>") { "lib/x86_64-linux-gnu" } else { "lib64" };
             self.add(&format!("{place}/{}", file.to_string_lossy()), read(Path::new(path)), 0o755);
         }

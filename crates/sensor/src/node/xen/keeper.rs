@@ -3,13 +3,14 @@
 use std::{
     fs::File,
     io,
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::fs::FileExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
 };
 
+use chaff_engine::spec::FleetSpec;
 use chaff_events::Mac;
 use rustix::event::{PollFd, PollFlags, poll};
 
@@ -18,7 +19,7 @@ use super::{
     next_question,
     vif::Namespaces,
 };
-use crate::worker::{self, UP, WorkerError};
+use crate::worker::{UP, WorkerError};
 
 /// What the supervisor hands to the keeper.
 #[derive(Debug)]
@@ -41,9 +42,9 @@ pub struct Setup {
 ///
 /// # Errors
 /// When it cannot start.
-pub fn keep(mut setup: Setup) -> Result<(), WorkerError> {
+pub fn keep(setup: Setup) -> Result<(), WorkerError> {
     let start = |what| move |error: io::Error| WorkerError::Start(what, error);
-    let (fleet, _) = worker::read_fleet(&mut setup.fleet)?;
+    let fleet = read_fleet(&setup.fleet)?;
     let cards: Vec<Mac> = fleet.decoys.iter().map(|decoy| decoy.mac).collect();
     drop(fleet);
     clear(&setup.xl, &cards).map_err(start("ask xl for domains"))?;
@@ -82,6 +83,15 @@ pub fn keep(mut setup: Setup) -> Result<(), WorkerError> {
         let _ = thread.join();
     }
     Ok(())
+}
+
+/// Reads the fleet without moving the place in the file, which the node host shares and may be reading from just now.
+fn read_fleet(file: &File) -> Result<FleetSpec, WorkerError> {
+    let start = |error| WorkerError::Start("read the fleet", error);
+    let length = usize::try_from(file.metadata().map_err(start)?.len()).unwrap_or(0);
+    let mut octets = vec![0; length];
+    file.read_exact_at(&mut octets, 0).map_err(start)?;
+    postcard::from_bytes(&octets).map_err(|error| WorkerError::Fleet(error.to_string()))
 }
 
 /// Ends what a keeper before this one has left.
