@@ -11,6 +11,7 @@ mod storm;
 mod summary;
 mod test;
 mod tools;
+mod xen;
 
 use std::{
     path::{Path, PathBuf},
@@ -25,6 +26,8 @@ cargo xtask bench [PART...]                 figures of this machine beside those
 cargo xtask bench nodes [N]                 decoys with a machine each, 200 or N: memory, start, processor time, alarms
 cargo xtask storm [--frames N]              ten million mutated frames to a machine, and words to whoever runs machines
 cargo xtask image                           the unikernel of a node, as target/chaff-node.elf
+cargo xtask xen [CRATE...]                  the unikernel as a domain of Xen, under emulation: minutes, and 100 MB to fetch;
+                                            CRATE is chaff-unikernel or chaff
 cargo xtask soak                            the tests that take too long for every day
 cargo xtask fidelity [--sample N] [--seed S] [--whole] [--routed] [--two-scanners]
                                             how many fingerprints of the installed nmap decoys can be taken for
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         ["fidelity", options @ ..] => fidelity::run(options),
         ["image"] => image::run(),
         ["storm", options @ ..] => storm::run(options),
+        ["xen", tests @ ..] => xen::run(tests),
         ["soak"] => test::soak(),
         ["goldens", options @ ..] => goldens::run(options),
         ["fuzz", options @ ..] => fuzz::run(options),

@@ -193,22 +193,26 @@ impl Drop for NoServices {
 
 /// Fetches the daemons and those of their libraries that are not installed, and unpacks them. Needs no rights.
 fn unpack_daemons(packages: &[&str]) -> Result<(), Lacking> {
-    let folder = unpacked().join("packages");
+    unpack(&closure(packages), &unpacked())
+}
+
+/// Fetches these packages and unpacks them into `into`.
+pub(crate) fn unpack(names: &[String], into: &Path) -> Result<(), Lacking> {
+    let folder = into.join("packages");
     let failed =
-        |what: &str| Lacking::Unpacking(format!("cannot unpack {} below target/tools: {what}", packages.join(" ")));
+        |what: &str| Lacking::Unpacking(format!("cannot unpack {} into {}: {what}", names.join(" "), into.display()));
     fs::create_dir_all(&folder).map_err(|error| failed(&error.to_string()))?;
-    let names = closure(packages);
     if names.is_empty() {
         return Err(failed("apt does not know them; run `apt-get update` as root first"));
     }
     eprintln!("── apt-get download {}", names.join(" "));
     let mut download = Command::new("apt-get");
-    download.current_dir(&folder).args(["download", "--quiet"]).args(&names).stdin(Stdio::null());
+    download.current_dir(&folder).args(["download", "--quiet"]).args(names).stdin(Stdio::null());
     if !download.status().is_ok_and(|status| status.success()) {
         return Err(failed("apt-get download failed"));
     }
     for file in fs::read_dir(&folder).map_err(|error| failed(&error.to_string()))?.flatten() {
-        let done = Command::new("dpkg").arg("-x").arg(file.path()).arg(unpacked()).status();
+        let done = Command::new("dpkg").arg("-x").arg(file.path()).arg(into).status();
         if !done.is_ok_and(|status| status.success()) {
             return Err(failed(&format!("dpkg -x {} failed", file.path().display())));
         }

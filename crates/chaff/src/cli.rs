@@ -46,6 +46,9 @@ enum Command {
     /// The host of virtual machines, started by `chaff run`
     #[command(hide = true)]
     NodesProcess(processes::NodesArgs),
+    /// The keeper of Xen's domains, started by `chaff run`
+    #[command(hide = true)]
+    KeeperProcess(processes::KeeperArgs),
     /// A sealed child, started by `chaff doctor`
     #[command(hide = true)]
     DoctorProcess(doctor::PatientArgs),
@@ -244,6 +247,7 @@ fn dispatch(command: Command, started: Instant) -> Result<(), Failure> {
         Command::WorkerProcess(args) => processes::worker(&args),
         Command::Node { command } => node::run(&command),
         Command::NodesProcess(args) => processes::nodes(&args),
+        Command::KeeperProcess(args) => processes::keeper(&args),
         Command::HubProcess(args) => processes::hub(&args),
         Command::Later(later) => Err(Failure::Usage(format!("`chaff {}` is not in this version", later.name()))),
     }

@@ -128,7 +128,7 @@ pub(crate) fn patient(args: &PatientArgs) -> Result<(), Failure> {
 }
 
 /// What decoys with a machine of their own would find here.
-fn nodes(plan: &Option<Plan>) -> [(&'static str, String, &'static str); 3] {
+fn nodes(plan: &Option<Plan>) -> [(&'static str, String, &'static str); 4] {
     let none = chaff_config::NodeSettings::default();
     let (settings, directory) =
         plan.as_ref().map_or_else(|| (&none, Path::new("")), |plan| (plan.node(), plan.directory()));
@@ -140,10 +140,15 @@ fn nodes(plan: &Option<Plan>) -> [(&'static str, String, &'static str); 3] {
         Ok(_) => "there; `chaff run` says whether a machine boots on it".to_owned(),
         Err(error) => format!("/dev/kvm: {error}; machines run in emulation"),
     };
+    let xen = match run::find_xl(settings, directory) {
+        Ok(xl) => format!("{}, in its first domain", xl.display()),
+        Err(_) => "not here; `chaff run` says what it lacks where a decoy needs it".to_owned(),
+    };
     [
         ("QEMU", found(run::find_qemu(settings, directory)), "(decoys with runtime = \"node\" need it)"),
         ("node image", found(run::find_image(settings, directory)), "(as above)"),
         ("KVM", kvm, "(as above, for speed alone)"),
+        ("Xen", xen, "(decoys with a machine need it where [node] hypervisor = \"xen\")"),
     ]
 }
 

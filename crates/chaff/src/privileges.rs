@@ -31,7 +31,12 @@ pub(crate) fn drop_all(user: Option<User>, parent: Option<Pid>, groups: &[Gid]) 
         caps::set(None, set, &nothing).map_err(io::Error::other)?;
     }
     set_no_new_privs(true)?;
-    // A change of identity clears this, so it comes last; and the parent may have died before it.
+    // A change of identity clears this, so it comes last.
+    die_with(parent)
+}
+
+/// Dies with its parent, which may have died before this.
+pub(crate) fn die_with(parent: Option<Pid>) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     if getppid() != parent {
         return Err(io::Error::other("the supervisor is gone"));
@@ -55,8 +60,12 @@ pub(crate) fn group_of(path: &str) -> Vec<Gid> {
 /// What the supervisor keeps once everything is open: the socket of an interface that was removed and came back must be
 /// opened again, children give up their own rights and, where `user` is set, change into another user and are killed as
 /// that. All else goes, for the children as well.
-pub(crate) fn keep_for_supervisor(user: bool) -> io::Result<()> {
+/// Where domains of Xen's are made, the process that makes them, which is root's, needs more, and gets it from this one.
+pub(crate) fn keep_for_supervisor(user: bool, xen: bool) -> io::Result<()> {
     let mut kept = CapsHashSet::from([Capability::CAP_NET_RAW, Capability::CAP_SETPCAP]);
+    if xen {
+        kept.extend(FOR_XEN);
+    }
     let root = rustix::process::geteuid().is_root();
     if user || root {
         // Root's node host becomes nobody in any case.
@@ -77,6 +86,19 @@ pub(crate) fn keep_for_supervisor(user: bool) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// What making a domain takes: Xen's devices and locked memory for its calls, files of whoever installed it, interfaces and
+/// a namespace for them.
+const FOR_XEN: [Capability; 8] = [
+    Capability::CAP_SYS_ADMIN,
+    Capability::CAP_NET_ADMIN,
+    Capability::CAP_DAC_OVERRIDE,
+    Capability::CAP_CHOWN,
+    Capability::CAP_FOWNER,
+    Capability::CAP_IPC_LOCK,
+    Capability::CAP_SYS_RESOURCE,
+    Capability::CAP_SYS_NICE,
+];
 
 /// Without CAP_SETPCAP the set stays as it is; `no_new_privs` then does its work.
 fn empty_bounding_set() -> io::Result<()> {

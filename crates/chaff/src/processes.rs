@@ -93,8 +93,11 @@ pub(crate) struct NodesArgs {
     image: RawFd,
     #[arg(long)]
     door: RawFd,
+    /// The emulator, or else where the keeper of domains is asked.
+    #[arg(long, required_unless_present = "keeper")]
+    qemu: Option<PathBuf>,
     #[arg(long)]
-    qemu: PathBuf,
+    keeper: Option<RawFd>,
     #[arg(long, value_parser = accel)]
     accel: node::Accel,
     #[arg(long)]
@@ -103,6 +106,26 @@ pub(crate) struct NodesArgs {
     starts_at_once: u16,
     #[arg(long)]
     nodes: u64,
+}
+
+/// What the keeper of Xen's domains is told.
+#[derive(Args, Debug)]
+pub(crate) struct KeeperArgs {
+    #[command(flatten)]
+    child: ChildArgs,
+    #[arg(long)]
+    fleet: RawFd,
+    #[arg(long)]
+    image: RawFd,
+    #[arg(long)]
+    questions: RawFd,
+    #[arg(long)]
+    xl: PathBuf,
+    #[arg(long)]
+    memory_mib: u16,
+    /// How the one before it ended; the node host tells of its domains' ends.
+    #[arg(long)]
+    replaces: Option<String>,
 }
 
 /// Descriptors of the hub, by number.
@@ -185,15 +208,42 @@ pub(crate) fn nodes(args: &NodesArgs) -> Result<(), Failure> {
         image: adopt(args.image)?,
         door: adopt(args.door)?,
         machine: node::Machine {
-            qemu: args.qemu.clone(),
-            accel: args.accel,
+            hypervisor: match (args.keeper, &args.qemu) {
+                (Some(keeper), _) => node::Hypervisor::Xen(adopt(keeper)?),
+                (None, Some(program)) => {
+                    node::Hypervisor::Qemu(node::Qemu { program: program.clone(), accel: args.accel })
+                }
+                (None, None) => return Err(Failure::Usage("neither --qemu nor --keeper".into())),
+            },
             memory_mib: args.memory_mib,
             starts_at_once: args.starts_at_once,
         },
     };
     let child = &args.host.child;
     drop_privileges_as(child, privileges::nobody_if_root(), &privileges::group_of("/dev/kvm"))?;
-    ended("node host", node::run(setup, || Ok(sandbox::seal_node_host(&child.without, &args.qemu, args.nodes)?)))
+    ended(
+        "node host",
+        node::run(setup, || Ok(sandbox::seal_node_host(&child.without, args.qemu.as_deref(), args.nodes)?)),
+    )
+}
+
+/// The keeper of Xen's domains: it keeps the rights that it takes to make them.
+pub(crate) fn keeper(args: &KeeperArgs) -> Result<(), Failure> {
+    log_to_stderr();
+    let setup = node::xen::Setup {
+        fleet: File::from(adopt(args.fleet)?),
+        image: adopt(args.image)?,
+        questions: adopt(args.questions)?,
+        control: adopt(args.child.control)?,
+        xl: args.xl.clone(),
+        memory_mib: args.memory_mib,
+    };
+    if let Some(reason) = &args.replaces {
+        tracing::info!("the keeper of domains before this one ended: {reason}");
+    }
+    privileges::die_with(Pid::from_raw(args.child.parent))
+        .map_err(|error| Failure::Running(format!("keeper of domains: {error}")))?;
+    node::xen::keep(setup).map_err(|error| Failure::Running(format!("keeper of domains: {error}")))
 }
 
 /// The hub.

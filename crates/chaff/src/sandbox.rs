@@ -166,14 +166,15 @@ const READABLE_BY_NODES: [&str; 8] =
     ["/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/dev/urandom", "/dev/null", "/proc"];
 
 /// Seals the node host of `nodes` machines, which starts `qemu` and nothing else. Its emulators inherit all of it, and
-/// forbid themselves more.
-pub(crate) fn seal_node_host(without: &[Layer], qemu: &Path, nodes: u64) -> Result<(), SandboxError> {
+/// forbid themselves more. Without `qemu` its machines are somebody else's, and no path is left to it.
+pub(crate) fn seal_node_host(without: &[Layer], qemu: Option<&Path>, nodes: u64) -> Result<(), SandboxError> {
     limit(Resource::Core, 0)?;
     limit(Resource::Nofile, crate::run::descriptors(nodes))?;
     if !without.contains(&Layer::Landlock) {
         let mut rules = ruleset()?;
-        let qemu = qemu.parent().unwrap_or(qemu).to_string_lossy().into_owned();
-        for path in READABLE_BY_NODES.iter().map(ToString::to_string).chain([qemu]) {
+        let folder = qemu.map(|qemu| qemu.parent().unwrap_or(qemu).to_string_lossy().into_owned());
+        let readable = READABLE_BY_NODES.iter().filter(|_| qemu.is_some()).map(ToString::to_string);
+        for path in readable.chain(folder) {
             let Ok(open) = PathFd::new(&path) else { continue };
             let access = AccessFs::from_read(LANDLOCK);
             let access = if path.starts_with("/dev") || path.starts_with("/proc") || path.starts_with("/etc") {
@@ -183,13 +184,17 @@ pub(crate) fn seal_node_host(without: &[Layer], qemu: &Path, nodes: u64) -> Resu
             };
             rules = rules.add_rule(PathBeneath::new(open, access))?;
         }
-        if let Ok(kvm) = PathFd::new("/dev/kvm") {
+        if let (Some(_), Ok(kvm)) = (qemu, PathFd::new("/dev/kvm")) {
             rules = rules.add_rule(PathBeneath::new(kvm, AccessFs::from_file(LANDLOCK) & !AccessFs::Execute))?;
         }
         restrict(rules)?;
     }
     if !without.contains(&Layer::Seccomp) {
-        calls::refuse_those_of_an_intruder_but_starting().map_err(SandboxError::Seccomp)?;
+        let done = match qemu {
+            Some(_) => calls::refuse_those_of_an_intruder_but_starting(),
+            None => calls::forbid_those_of_an_intruder(),
+        };
+        done.map_err(SandboxError::Seccomp)?;
     }
     Ok(())
 }

@@ -25,8 +25,8 @@ pub use chaff_events::{Facility, Mac, Severity};
 pub use document::{MAX_FILE_OCTETS, MAX_WORKERS, host_name, load, parse, read};
 pub use fleet::{MAX_DECOYS, MAX_NODES};
 pub use model::{
-    Accel, Account, Allow, Chaff, Config, Decoys, Layer, Located, Network, NodeSettings, Notify, NotifyKind,
-    PortChange, PortKey, PortValue, Ports, Rfc5424, Runtime, Stdout, SyslogTransport, Transport, Webhook,
+    Accel, Account, Allow, Chaff, Config, Decoys, Hypervisor, Layer, Located, Network, NodeSettings, Notify,
+    NotifyKind, PortChange, PortKey, PortValue, Ports, Rfc5424, Runtime, Stdout, SyslogTransport, Transport, Webhook,
 };
 pub use nearest::nearest;
 pub use ports::{port_changes, port_key, port_value};

@@ -141,10 +141,14 @@ pub enum Runtime {
 /// `[node]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeSettings {
+    /// What runs the machines.
+    pub hypervisor: Hypervisor,
     /// The unikernel; looked for beside the program and in the usual folders if left out.
     pub image: Option<PathBuf>,
     /// The emulator; looked for in `PATH` if left out.
     pub qemu: Option<PathBuf>,
+    /// Xen's toolstack; looked for in `PATH` and where distributions put it if left out.
+    pub xl: Option<PathBuf>,
     /// What executes the guest's code.
     pub accel: Accel,
     /// Memory of each machine in MiB.
@@ -155,7 +159,45 @@ pub struct NodeSettings {
 
 impl Default for NodeSettings {
     fn default() -> Self {
-        Self { image: None, qemu: None, accel: Accel::Auto, memory_mib: 8, starts_at_once: 4 }
+        Self {
+            hypervisor: Hypervisor::Qemu,
+            image: None,
+            qemu: None,
+            xl: None,
+            accel: Accel::Auto,
+            memory_mib: 8,
+            starts_at_once: 4,
+        }
+    }
+}
+
+/// What runs machines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hypervisor {
+    /// A process of QEMU's for each.
+    #[default]
+    Qemu,
+    /// A domain of the Xen that this system is the first domain of.
+    Xen,
+}
+
+impl Hypervisor {
+    /// Every one.
+    pub const ALL: [Self; 2] = [Self::Qemu, Self::Xen];
+
+    /// As `[node] hypervisor` has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Qemu => "qemu",
+            Self::Xen => "xen",
+        }
+    }
+
+    /// The one of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|hypervisor| hypervisor.name() == name)
     }
 }
 

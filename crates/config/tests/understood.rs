@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chaff_config::{
-    Accel, Config, Facility, NodeSettings, NotifyKind, PortKey, PortValue, Rfc5424, Severity, SourceFile,
+    Accel, Config, Facility, Hypervisor, NodeSettings, NotifyKind, PortKey, PortValue, Rfc5424, Severity, SourceFile,
     SyslogTransport, Transport, Webhook,
 };
 
@@ -68,12 +68,12 @@ fn machines_of_their_own() {
     assert!(defaults.nodes().is_empty());
 
     let single = OFFICE.replace("runtime     = \"shared\"", "runtime     = \"node\"");
-    let table =
-        "\n[node]\nimage = \"node.elf\"\nqemu = \"/opt/qemu\"\naccel = \"tcg\"\nmemory_mib = 16\nstarts_at_once = 2\n";
+    let table = "\n[node]\nimage = \"node.elf\"\nqemu = \"/opt/qemu\"\nhypervisor = \"xen\"\nxl = \"xl\"\naccel = \"tcg\"\nmemory_mib = 16\nstarts_at_once = 2\n";
     let config = parse(&(single + table));
     assert_eq!(config.nodes(), std::iter::once(21..22).collect::<Vec<_>>());
     let node = config.node;
     assert_eq!((node.image, node.qemu), (Some("node.elf".into()), Some("/opt/qemu".into())));
+    assert_eq!((node.hypervisor, node.xl), (Hypervisor::Xen, Some("xl".into())));
     assert_eq!((node.accel, node.memory_mib, node.starts_at_once), (Accel::Tcg, 16, 2));
 
     let all = parse(&format!("runtime = \"node\"\n{OFFICE}"));

@@ -137,3 +137,58 @@ pub(crate) fn attach_filter(socket: impl AsFd, program: &[libc::sock_filter]) ->
     let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
     set_option(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
 }
+
+/// A frame of a packet socket that has PACKET_AUXDATA, and the tag that the kernel took out of it: its type and its control
+/// information (packet(7)).
+pub(crate) fn receive_tagged(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Option<(u16, u16)>)> {
+    /// `struct tpacket_auxdata`.
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct Auxiliary {
+        status: u32,
+        _lengths: [u32; 2],
+        _places: [u16; 2],
+        tci: u16,
+        tpid: u16,
+    }
+    let mut control = [0_u64; 16];
+    let mut piece = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    // SAFETY: a struct of integers and pointers, for which all zeroes is a value.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    message.msg_iov = &raw mut piece;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = mem::size_of_val(&control) as _;
+    // SAFETY: the message names the buffer and the room for control messages, both valid for writes during the call.
+    let length = unsafe { libc::recvmsg(socket.as_fd().as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) };
+    let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
+    // SAFETY: the kernel has filled in the message, whose control messages lie in `control`; a head that is not null is
+    // inside.
+    let head = unsafe {
+        let head = libc::CMSG_FIRSTHDR(&raw const message);
+        if head.is_null() { None } else { Some((head, *head)) }
+    };
+    let whole = mem::size_of::<libc::cmsghdr>() + mem::size_of::<Auxiliary>();
+    let is_tag = |head: &libc::cmsghdr| head.cmsg_level == libc::SOL_PACKET && head.cmsg_len >= whole;
+    let Some((head, _)) = head.filter(|(_, head)| is_tag(head)) else {
+        return Ok((length.min(buffer.len()), None));
+    };
+    // SAFETY: the control message is as long as this struct and its head, which was looked at above.
+    let auxiliary = unsafe { libc::CMSG_DATA(head).cast::<Auxiliary>().read_unaligned() };
+    let (valid, typed) = (libc::TP_STATUS_VLAN_VALID, libc::TP_STATUS_VLAN_TPID_VALID);
+    let tpid = if auxiliary.status & typed != 0 { auxiliary.tpid } else { crate::offload::TPID_8021Q };
+    let tag = (auxiliary.status & valid != 0).then_some((tpid, auxiliary.tci));
+    Ok((length.min(buffer.len()), tag))
+}
+
+/// Makes a terminal a stream of octets, as cfmakeraw(3) does.
+pub(crate) fn make_raw(terminal: impl AsFd) -> io::Result<()> {
+    let number = terminal.as_fd().as_raw_fd();
+    // SAFETY: a struct of integers, for which all zeroes is a value; the calls read and write it alone.
+    unsafe {
+        let mut settings: libc::termios = mem::zeroed();
+        check(libc::tcgetattr(number, &raw mut settings))?;
+        libc::cfmakeraw(&raw mut settings);
+        check(libc::tcsetattr(number, libc::TCSANOW, &raw const settings)).map(drop)
+    }
+}

@@ -21,6 +21,7 @@ pub mod process;
 pub mod rig;
 pub mod script;
 pub mod simulation;
+pub mod xen;
 
 /// Nanoseconds of a millisecond.
 pub const MILLISECOND: u64 = 1_000_000;

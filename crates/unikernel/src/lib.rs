@@ -28,3 +28,4 @@ pub mod pages;
 pub mod report;
 pub mod start;
 pub mod ticks;
+pub mod xen;

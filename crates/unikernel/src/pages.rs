@@ -69,6 +69,18 @@ impl Layout {
         if end <= FINE { end & !(SMALL - 1) } else { end & !(LARGE - 1) }
     }
 
+    /// The entry of a small page among devices that is memory all the same: a hypervisor shares it.
+    #[must_use]
+    pub fn shared(at: u64) -> u64 {
+        at | PRESENT | WRITE | NO_EXECUTE
+    }
+
+    /// The entry of a small page of devices.
+    #[must_use]
+    pub fn device(at: u64) -> u64 {
+        at | PRESENT | WRITE | NO_EXECUTE | NO_CACHE
+    }
+
     /// The entry of a table below.
     #[must_use]
     pub fn table(at: u64) -> u64 {

@@ -27,7 +27,7 @@ use crate::{cli::Files, failure::Failure, privileges, processes, sandbox, signal
 
 use inboxes::Inboxes;
 use links::{Links, Place};
-pub(crate) use nodes::{descriptors, find_image, find_qemu};
+pub(crate) use nodes::{descriptors, find_image, find_qemu, find_xl};
 pub(crate) use plan::{Plan, read_hub_spec};
 use state::State;
 pub(crate) use state::read_secret;
@@ -86,7 +86,8 @@ pub(crate) fn run(files: &Files, started: Instant) -> Result<(), Failure> {
     // From here on the fleet is in the memory files alone; this process keeps nothing of it.
     drop((fleet, shared, machines, fellows, others, plan));
     inherit::trim_heap();
-    privileges::keep_for_supervisor(user.is_some()).map_err(Failure::running)?;
+    let xen = nodes.as_ref().is_some_and(nodes::NodeFiles::are_domains);
+    privileges::keep_for_supervisor(user.is_some(), xen).map_err(Failure::running)?;
     let up = move || {
         let seconds = started.elapsed().as_secs_f64();
         let s = if decoys == 1 { "" } else { "s" };

@@ -10,14 +10,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chaff_config::NodeSettings;
+use chaff_config::{Hypervisor, NodeSettings};
 use chaff_engine::spec::FleetSpec;
 use chaff_sensor::{interface::Interfaces, relay::Fellows};
+use rustix::net::SocketType;
 
 use super::{
     Plan,
     links::{Links, Place},
-    memory_file,
+    memory_file, pair,
     process::Inherited,
     state::State,
     supervisor::WorkerFiles,
@@ -36,6 +37,12 @@ const LONGEST_IMAGE: u64 = 16 << 20;
 /// Name of the emulator.
 const QEMU: &str = "qemu-system-x86_64";
 
+/// Name of Xen's toolstack.
+const XL: &str = "xl";
+
+/// Where Linux says what it is to Xen.
+const CAPABILITIES: &str = "/proc/xen/capabilities";
+
 /// Descriptors of the node host for each machine, and for all else.
 const DESCRIPTORS_PER_NODE: u64 = 6;
 const DESCRIPTORS: u64 = 256;
@@ -46,9 +53,21 @@ pub(super) struct NodeFiles {
     pub(super) worker: WorkerFiles,
     image: OwnedFd,
     door: UnixListener,
-    qemu: PathBuf,
+    by: By,
     settings: NodeSettings,
     nodes: u64,
+}
+
+/// What runs the machines.
+#[derive(Debug)]
+enum By {
+    Qemu(PathBuf),
+    /// `xl`, and both ends of the socket on which its keeper is asked, which outlives both that use it.
+    Xen {
+        xl: PathBuf,
+        asks: OwnedFd,
+        questions: OwnedFd,
+    },
 }
 
 /// Opens all that the decoys in `machines` need; `None` where there are none.
@@ -64,20 +83,51 @@ pub(super) fn prepare(
         return Ok(None);
     }
     let settings = plan.node().clone();
-    let (qemu, image) = (find_qemu(&settings, plan.directory())?, find_image(&settings, plan.directory())?);
+    let by = match settings.hypervisor {
+        Hypervisor::Qemu => By::Qemu(find_qemu(&settings, plan.directory())?),
+        Hypervisor::Xen => {
+            let xl = find_xl(&settings, plan.directory())?;
+            let (asks, questions) = pair(SocketType::SEQPACKET)?;
+            By::Xen { xl, asks, questions }
+        }
+    };
+    let image = find_image(&settings, plan.directory())?;
     let nodes = machines.decoys.len() as u64;
     raise_descriptors(nodes)?;
     let image = read_image(&image)?;
     let links = Links::open(names, Place { worker: 0, workers: 1 }, interfaces)?;
     let worker = WorkerFiles::new(machines, state.spool_of_nodes()?, links, others)?;
-    Ok(Some(NodeFiles { worker, image, door: state.door()?, qemu, settings, nodes }))
+    Ok(Some(NodeFiles { worker, image, door: state.door()?, by, settings, nodes }))
 }
 
 impl NodeFiles {
     pub(super) fn inherited(&self) -> Vec<Inherited<'_>> {
         let mut all = self.worker.inherited();
         all.extend([("--image", self.image.as_fd()), ("--door", self.door.as_fd())]);
+        if let By::Xen { asks, .. } = &self.by {
+            all.push(("--keeper", asks.as_fd()));
+        }
         all
+    }
+
+    /// Whether the machines are domains of Xen's, and so have a keeper.
+    pub(super) fn are_domains(&self) -> bool {
+        matches!(self.by, By::Xen { .. })
+    }
+
+    pub(super) fn inherited_by_keeper(&self) -> Vec<Inherited<'_>> {
+        let mut all: Vec<Inherited<'_>> = vec![("--fleet", self.worker.fleet.as_fd()), ("--image", self.image.as_fd())];
+        if let By::Xen { questions, .. } = &self.by {
+            all.push(("--questions", questions.as_fd()));
+        }
+        all
+    }
+
+    /// The words of the keeper's command line.
+    pub(super) fn words_of_keeper(&self) -> Vec<String> {
+        let By::Xen { xl, .. } = &self.by else { return Vec::new() };
+        let (xl, memory) = (xl.display().to_string(), self.settings.memory_mib.to_string());
+        ["--xl", &xl, "--memory-mib", &memory].map(str::to_owned).to_vec()
     }
 
     /// The words of its command line.
@@ -85,10 +135,13 @@ impl NodeFiles {
         let accel = self.settings.accel.name();
         let memory = self.settings.memory_mib.to_string();
         let starts = self.settings.starts_at_once.to_string();
-        let qemu = self.qemu.display().to_string();
         let nodes = self.nodes.to_string();
-        let words = ["--qemu", &qemu, "--accel", accel, "--memory-mib", &memory, "--starts-at-once", &starts];
-        words.into_iter().chain(["--nodes", &nodes]).map(str::to_owned).collect()
+        let words = ["--accel", accel, "--memory-mib", &memory, "--starts-at-once", &starts, "--nodes", &nodes];
+        let qemu = match &self.by {
+            By::Qemu(qemu) => vec!["--qemu".to_owned(), qemu.display().to_string()],
+            By::Xen { .. } => Vec::new(),
+        };
+        words.into_iter().map(str::to_owned).chain(qemu).collect()
     }
 }
 
@@ -132,6 +185,51 @@ pub(crate) fn find_qemu(settings: &NodeSettings, directory: &Path) -> Result<Pat
              write runtime = \"shared\""
         ))
     })
+}
+
+/// Xen's toolstack: as configured, in `PATH`, or where distributions put it; and whether it can do anything here.
+pub(crate) fn find_xl(settings: &NodeSettings, directory: &Path) -> Result<PathBuf, Failure> {
+    let xl = match &settings.xl {
+        Some(xl) => {
+            let xl = directory.join(xl);
+            if !xl.is_file() {
+                let named = "([node] xl in chaff.toml)";
+                return Err(Failure::Running(format!("{}: no such program {named}", xl.display())));
+            }
+            xl
+        }
+        None => {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
+            folders.map(|folder| folder.join(XL)).find(|file| file.is_file()).ok_or_else(|| {
+                Failure::Running(format!(
+                    "decoys with `runtime = \"node\"` and `[node] hypervisor = \"xen\"` need {XL}, Xen's toolstack, which \
+                     is not installed (Debian: apt-get install xen-system-amd64, and boot the Xen that comes with it). \
+                     Install it, name it in chaff.toml ([node] xl = \"…\"), or write hypervisor = \"qemu\""
+                ))
+            })?
+        }
+    };
+    can_make_domains(Path::new(CAPABILITIES))?;
+    Ok(xl)
+}
+
+/// Whether this system is the one that makes domains, and this user one who may.
+fn can_make_domains(capabilities: &Path) -> Result<(), Failure> {
+    let said = std::fs::read_to_string(capabilities).unwrap_or_default();
+    if !said.contains("control_d") {
+        return Err(Failure::Running(format!(
+            "`[node] hypervisor = \"xen\"` works in the first domain of a Xen alone, and this is none: {} does not say \
+             `control_d`. Boot Xen, mount xenfs at /proc/xen, or write hypervisor = \"qemu\"",
+            capabilities.display()
+        )));
+    }
+    if !rustix::process::geteuid().is_root() {
+        return Err(Failure::Running(
+            "only root makes domains of Xen's: run as root, and set `user` for all else".into(),
+        ));
+    }
+    Ok(())
 }
 
 /// A copy in memory, which whoever the emulator runs as can read, wherever the file is.

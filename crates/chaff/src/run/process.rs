@@ -116,5 +116,8 @@ pub(super) const WORKER: &str = "worker-process";
 /// Hidden subcommand of the node host.
 pub(super) const NODES: &str = "nodes-process";
 
+/// Hidden subcommand of the keeper of Xen's domains.
+pub(super) const KEEPER: &str = "keeper-process";
+
 /// Hidden subcommand of the hub.
 pub(super) const HUB: &str = "hub-process";

@@ -16,7 +16,7 @@ use super::{
     inboxes::Inboxes,
     links::Links,
     nodes::NodeFiles,
-    process::{HUB, Inherited, NODES, Process, WORKER},
+    process::{HUB, Inherited, KEEPER, NODES, Process, WORKER},
 };
 use crate::{failure::Failure, privileges::User, signals};
 
@@ -34,6 +34,9 @@ const STILLBORN: Duration = Duration::from_secs(3);
 
 /// How long workers may take to hand over their last observations (they wait half a second for the hub).
 const WORKERS_END: Duration = Duration::from_secs(2);
+
+/// How long the keeper may take to end Xen's domains, each of which takes a part of a second.
+const KEEPER_END: Duration = Duration::from_secs(30);
 
 /// How long the hub may take to commit and to tell its receivers.
 const HUB_END: Duration = Duration::from_secs(5);
@@ -93,6 +96,8 @@ enum Role {
     /// By index.
     Worker(usize),
     Nodes,
+    /// Of Xen's domains.
+    Keeper,
     Hub,
 }
 
@@ -105,8 +110,9 @@ impl Supervisor {
         children: Children,
         signals: OwnedFd,
     ) -> Self {
-        let roles =
-            (0..workers.len()).map(Role::Worker).chain(nodes.is_some().then_some(Role::Nodes)).chain([Role::Hub]);
+        let keeper = nodes.as_ref().is_some_and(NodeFiles::are_domains).then_some(Role::Keeper);
+        let machines = keeper.into_iter().chain(nodes.is_some().then_some(Role::Nodes));
+        let roles = (0..workers.len()).map(Role::Worker).chain(machines).chain([Role::Hub]);
         let now = Instant::now();
         let slots = roles.map(|role| Slot::new(role, now)).collect();
         Self { slots, workers, nodes, inboxes, hub_spec, children, signals }
@@ -187,6 +193,15 @@ impl Supervisor {
                 inherited.extend(self.inboxes.inherited(self.workers.len()));
                 Process::start(&words, &inherited, children)
             }
+            Role::Keeper => {
+                let Some(files) = &self.nodes else {
+                    return Err(Failure::Running("there are no nodes".into()));
+                };
+                let words = files.words_of_keeper();
+                let words: Vec<&str> =
+                    [KEEPER].into_iter().chain(words.iter().map(String::as_str)).chain(replaces).collect();
+                Process::start(&words, &files.inherited_by_keeper(), children)
+            }
             Role::Hub => {
                 let mut inherited: Vec<Inherited<'_>> = vec![("--spec", self.hub_spec.as_fd())];
                 let hosts = self.workers.iter().chain(self.nodes.as_ref().map(|nodes| &nodes.worker));
@@ -228,7 +243,8 @@ impl Supervisor {
     }
 
     fn end(&mut self) {
-        self.end_those(|role| role != Role::Hub, WORKERS_END);
+        self.end_those(|role| !matches!(role, Role::Hub | Role::Keeper), WORKERS_END);
+        self.end_those(|role| role == Role::Keeper, KEEPER_END);
         self.end_those(|role| role == Role::Hub, HUB_END);
     }
 
@@ -301,6 +317,7 @@ impl fmt::Display for Role {
         match self {
             Self::Worker(index) => write!(f, "worker {index}"),
             Self::Nodes => f.write_str("the node host"),
+            Self::Keeper => f.write_str("the keeper of domains"),
             Self::Hub => f.write_str("the hub"),
         }
     }

@@ -53,6 +53,8 @@ pub(super) enum Kvm {
     Tried,
     Yes,
     No,
+    /// They are domains of Xen's.
+    Xen,
 }
 
 impl Node {
@@ -120,8 +122,9 @@ impl Host {
         let kvm = self.kvm != Kvm::No;
         let started = self.module(index, now).and_then(|module| {
             let mac = self.switch.ports().get(index).map_or_else(Default::default, |port| port.mac);
-            let started = self.machine.start(kvm, &self.image, &module, mac).map_err(|error| error.to_string())?;
-            let watched = add(&self.events, &started.pidfd, Token::Ended(index))
+            let started =
+                self.machine.start(index, kvm, &self.image, &module, mac).map_err(|error| error.to_string())?;
+            let watched = add(&self.events, &started.running, Token::Ended(index))
                 .and_then(|()| add(&self.events, &started.frames, Token::Frames(index)))
                 .and_then(|()| add(&self.events, &started.console, Token::Console(index)))
                 .and_then(|()| add(&self.events, &started.said, Token::Said(index)));
@@ -215,7 +218,11 @@ impl Host {
         if !self.all_up && self.nodes.iter().all(|node| node.life.is_up()) {
             self.all_up = true;
             let seconds = now.saturating_sub(self.begun) as f64 / SECOND as f64;
-            let how = if self.kvm == Kvm::Yes { "KVM" } else { "emulation" };
+            let how = match self.kvm {
+                Kvm::Yes => "KVM",
+                Kvm::Xen => "Xen",
+                Kvm::Tried | Kvm::No => "emulation",
+            };
             tracing::info!("{} machines answer after {seconds:.2} s ({how})", self.nodes.len());
         }
     }
@@ -399,11 +406,16 @@ fn status(node: &Node, decoy: &chaff_engine::spec::DecoySpec, kvm: Kvm, now: u64
         name: decoy.name.clone(),
         ip: decoy.ip,
         state: state.to_owned(),
-        pid: node.guest.as_ref().map(|guest| guest.started.child.id()),
+        pid: node.guest.as_ref().and_then(|guest| guest.started.running.id()),
         up_ms,
         restarts: node.life.restarts,
         forged: node.forged,
         lost: node.lost,
-        accel: if kvm == Kvm::No { "tcg" } else { "kvm" }.to_owned(),
+        accel: match kvm {
+            Kvm::No => "tcg",
+            Kvm::Xen => "xen",
+            Kvm::Tried | Kvm::Yes => "kvm",
+        }
+        .to_owned(),
     }
 }

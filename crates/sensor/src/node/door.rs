@@ -74,7 +74,7 @@ pub struct Status {
     pub forged: u64,
     /// Frames for it that were lost for lack of room.
     pub lost: u64,
-    /// What executes its code: `kvm` or `tcg`.
+    /// What executes its code: `kvm`, `tcg` or `xen`.
     pub accel: String,
 }
 

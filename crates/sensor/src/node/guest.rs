@@ -6,10 +6,9 @@ use chaff_unikernel::console::{self, FromHost, Reader, ToHost};
 use rustix::{
     io::Errno,
     net::{RecvFlags, SendFlags},
-    process::{Signal, pidfd_send_signal},
 };
 
-use super::{qemu::Started, switch};
+use super::{machine::Started, switch};
 
 /// Lines of a machine's that are kept, and characters of each: the last words of a few starts.
 const LINES: usize = 200;
@@ -95,14 +94,13 @@ impl Guest {
     /// Ends it, for a reason that is told when it has ended.
     pub(super) fn end(&mut self, why: String) {
         self.ending.get_or_insert(why);
-        // It may have ended a moment ago; the descriptor never names another process.
-        let _ = pidfd_send_signal(&self.started.pidfd, Signal::KILL);
+        self.started.running.kill();
     }
 
     /// How it ended, if it has.
     pub(super) fn ended(&mut self) -> Option<String> {
-        let status = self.started.child.try_wait().ok()??;
-        Some(self.ending.take().unwrap_or_else(|| status.to_string()))
+        let status = self.started.running.ended()?;
+        Some(self.ending.take().unwrap_or(status))
     }
 }
 

@@ -15,7 +15,7 @@ use rustix::{
 };
 
 use super::{
-    Accel, Machine, Setup,
+    Accel, Hypervisor, Machine, Setup,
     care::{Kvm, Node},
     counter::Counter,
     door::Door,
@@ -140,10 +140,13 @@ impl Host {
         let switch = Switch::new(fleet.decoys.iter().map(port).collect());
         let begun = clock.reading();
         let nodes = fleet.decoys.iter().map(|_| Node::new(begun)).collect();
-        let kvm = match machine.accel {
-            Accel::Auto => Kvm::Tried,
-            Accel::Kvm => Kvm::Yes,
-            Accel::Tcg => Kvm::No,
+        let kvm = match &machine.hypervisor {
+            Hypervisor::Xen(_) => Kvm::Xen,
+            Hypervisor::Qemu(qemu) => match qemu.accel {
+                Accel::Auto => Kvm::Tried,
+                Accel::Kvm => Kvm::Yes,
+                Accel::Tcg => Kvm::No,
+            },
         };
         Self {
             fleet,
@@ -336,7 +339,7 @@ impl Host {
         for node in &mut self.nodes {
             if let Some(mut guest) = node.guest.take() {
                 guest.end("the sensor ends".to_owned());
-                let _ = guest.started.child.wait();
+                guest.started.running.wait();
             }
         }
         let end = self.clock.now() + FAREWELL;

@@ -18,12 +18,15 @@ pub mod door;
 mod guest;
 mod host;
 mod life;
+mod machine;
 mod qemu;
 mod segment;
 pub mod switch;
+pub mod xen;
 
 pub use host::run;
-pub use qemu::{Accel, Machine};
+pub use machine::{Hypervisor, Machine};
+pub use qemu::{Accel, Qemu};
 
 use std::os::fd::OwnedFd;
 

@@ -2,26 +2,22 @@
 #![allow(unsafe_code)]
 
 use std::{
-    fs::File,
-    io::{self, Write},
+    io,
     os::{
         fd::{AsFd, AsRawFd, OwnedFd},
         unix::process::CommandExt,
     },
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
 use chaff_events::Mac;
 use rustix::{
-    fs::{MemfdFlags, memfd_create},
     io::{FdFlags, fcntl_setfd},
-    net::{AddressFamily, SocketFlags, SocketType, socketpair},
     process::{Pid, PidfdFlags, Resource, Rlimit, pidfd_open},
 };
 
-/// Octets that may wait on their way into or out of a machine: some 200 small frames, 60 full ones, as in a card's ring.
-const FRAMES_WAITING: usize = 160 * 1024;
+use super::machine::{FarEnds, Running};
 
 /// Descriptors of a machine's process; QEMU opens some thirty.
 const DESCRIPTORS: u64 = 128;
@@ -37,61 +33,44 @@ pub enum Accel {
     Tcg,
 }
 
-/// How machines are made.
+/// The emulator.
 #[derive(Clone, Debug)]
-pub struct Machine {
-    /// The emulator.
-    pub qemu: PathBuf,
-    /// What executes their code.
+pub struct Qemu {
+    /// The program.
+    pub program: PathBuf,
+    /// What executes machines' code.
     pub accel: Accel,
-    /// Memory of each, in MiB.
-    pub memory_mib: u16,
-    /// How many are being started at the same time.
-    pub starts_at_once: u16,
 }
 
-/// A process that was started, and this side's ends of what it holds.
-#[derive(Debug)]
-pub(super) struct Started {
-    pub(super) child: Child,
-    pub(super) pidfd: OwnedFd,
-    pub(super) frames: OwnedFd,
-    pub(super) console: OwnedFd,
-    /// What it says on stdout and stderr.
-    pub(super) said: OwnedFd,
-}
-
-impl Machine {
-    /// Starts one. This process must have one thread: descriptors are inheritable for a moment.
-    pub(super) fn start(&self, kvm: bool, image: &OwnedFd, module: &[u8], mac: Mac) -> io::Result<Started> {
-        let module = in_memory(module)?;
-        let (frames, frames_far) = pair(SocketType::DGRAM)?;
-        let (console, console_far) = pair(SocketType::STREAM)?;
-        for end in [&frames, &frames_far] {
-            rustix::net::sockopt::set_socket_send_buffer_size(end, FRAMES_WAITING)?;
-        }
-        let (said, said_far) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-        rustix::io::ioctl_fionbio(&said, true)?;
-        let files = [image.as_fd(), module.as_fd(), frames_far.as_fd(), console_far.as_fd()];
-        let [image, module, frames_number, console_number] = files.map(|file| file.as_raw_fd());
-        let mut command = Command::new(&self.qemu);
-        command.args(arguments(kvm, self.memory_mib, image, module, frames_number, console_number, mac));
-        command.env_clear().stdin(Stdio::null()).stdout(said_far.try_clone()?).stderr(said_far);
-        let parent = rustix::process::getpid();
-        // SAFETY: the closure makes system calls only, which are safe between fork and exec; it allocates nothing.
-        unsafe { command.pre_exec(move || prepare(parent)) };
-        for file in files {
-            fcntl_setfd(file, FdFlags::empty())?;
-        }
-        let child = command.spawn();
-        for file in files {
-            fcntl_setfd(file, FdFlags::CLOEXEC)?;
-        }
-        let child = child?;
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
-        let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-        Ok(Started { child, pidfd, frames, console, said })
+/// Starts a machine. This process must have one thread: descriptors are inheritable for a moment.
+pub(super) fn start(
+    qemu: &Qemu,
+    kvm: bool,
+    memory_mib: u16,
+    image: &OwnedFd,
+    module: &OwnedFd,
+    far: FarEnds,
+    mac: Mac,
+) -> io::Result<Running> {
+    let files = [image.as_fd(), module.as_fd(), far.frames.as_fd(), far.console.as_fd()];
+    let [image, module, frames_number, console_number] = files.map(|file| file.as_raw_fd());
+    let mut command = Command::new(&qemu.program);
+    command.args(arguments(kvm, memory_mib, image, module, frames_number, console_number, mac));
+    command.env_clear().stdin(Stdio::null()).stdout(far.said.try_clone()?).stderr(far.said);
+    let parent = rustix::process::getpid();
+    // SAFETY: the closure makes system calls only, which are safe between fork and exec; it allocates nothing.
+    unsafe { command.pre_exec(move || prepare(parent)) };
+    for file in files {
+        fcntl_setfd(file, FdFlags::empty())?;
     }
+    let child = command.spawn();
+    for file in files {
+        fcntl_setfd(file, FdFlags::CLOEXEC)?;
+    }
+    let child = child?;
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
+    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+    Ok(Running::Process { child, pidfd })
 }
 
 /// The command line, as it was found to cost least: no firmware tables, timers or controllers that a unikernel does not
@@ -146,14 +125,4 @@ fn prepare(parent: Pid) -> io::Result<()> {
     rustix::process::setrlimit(Resource::Core, most(0))?;
     rustix::process::setrlimit(Resource::Nofile, most(DESCRIPTORS))?;
     Ok(())
-}
-
-fn in_memory(octets: &[u8]) -> io::Result<OwnedFd> {
-    let mut file = File::from(memfd_create("chaff-module", MemfdFlags::CLOEXEC)?);
-    file.write_all(octets)?;
-    Ok(file.into())
-}
-
-fn pair(kind: SocketType) -> io::Result<(OwnedFd, OwnedFd)> {
-    Ok(socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?)
 }

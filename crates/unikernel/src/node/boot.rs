@@ -95,7 +95,7 @@ __gdt_pointer:
     .globl __boot_tables, __tables, __interrupt_guard, __interrupt_stack_top
     .globl __exception_guard, __exception_stack_top, __stack_guard, __stack_top
 __boot_tables: .skip 3*4096
-__tables: .skip 12*4096
+__tables: .skip 13*4096
 __interrupt_guard: .skip 4096
     .skip 4096
 __interrupt_stack_top:

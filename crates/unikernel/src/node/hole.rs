@@ -6,7 +6,7 @@ use core::{arch::asm, hint::black_box, slice};
 
 use chaff_unikernel::pages::SMALL;
 
-use crate::virtio::Device;
+use crate::device::{Card, Console};
 
 /// Does what `hole=` says; returns if it says nothing.
 pub(crate) fn fall_into(command_line: &str) {
@@ -56,7 +56,7 @@ fn deeper(depth: u64) -> u64 {
 }
 
 /// What an intruder would do to the host and to the network, by the name of the decoy: on and on, since he has the machine.
-pub(crate) fn turn_on_others(name: &str, own: [u8; 6], card: &mut Device, console: Option<&mut Device>) {
+pub(crate) fn turn_on_others(name: &str, own: [u8; 6], card: &mut Card, console: Option<&mut Console>) {
     match name {
         "hole-card" => _ = card.send(&arp(SOMEBODY, SOMEBODY, [10, 20, 0, 99])),
         "hole-address" => _ = card.send(&arp(own, own, [10, 20, 0, 99])),

@@ -12,6 +12,8 @@ use crate::machine::{Serial, end, read_msr, write_msr};
 pub(crate) const DEVICE: u8 = 0x30;
 /// The vector of the timer.
 pub(crate) const TIMER: u8 = 0x31;
+/// The vector of Xen's events.
+pub(crate) const EVENT: u8 = 0x32;
 const SPURIOUS: u8 = 0x3f;
 
 const LOCAL: usize = 0xfee0_0000;
@@ -30,12 +32,15 @@ const MASKED: u32 = 1 << 16;
 global_asm!(
     r#"
     .section .text.interrupts, "ax", @progbits
-    .globl __on_interrupt, __on_spurious
+    .globl __on_interrupt, __on_event, __on_spurious
 __on_interrupt:                  /* has a stack of its own; touches rax alone */
     push rax
     mov eax, 0xfee000b0
     mov dword ptr [rax], 0
     pop rax
+    iretq
+__on_event:                      /* is called as long as the first octet of Xen's page is set */
+    mov byte ptr [rip + {shared}], 0
     iretq
 __on_spurious:
     iretq
@@ -73,6 +78,7 @@ __exceptions:
     .noaltmacro
 "#,
     exception = sym exception,
+    shared = sym crate::xen::SHARED,
 );
 
 unsafe extern "C" {
@@ -81,6 +87,7 @@ unsafe extern "C" {
     static __interrupt_stack_top: u8;
     static __exception_stack_top: u8;
     fn __on_interrupt();
+    fn __on_event();
     fn __on_spurious();
 }
 
@@ -136,6 +143,7 @@ pub(crate) fn start() {
         }
         gates[usize::from(DEVICE)] = gate(interrupt, 1);
         gates[usize::from(TIMER)] = gate(interrupt, 1);
+        gates[usize::from(EVENT)] = gate(__on_event as *const () as u64, 1);
         gates[usize::from(SPURIOUS)] = gate(__on_spurious as *const () as u64, 1);
         let base = gates.as_ptr() as u64;
         let table: [u16; 5] = [64 * 16 - 1, base as u16, (base >> 16) as u16, (base >> 32) as u16, (base >> 48) as u16];

@@ -71,9 +71,10 @@ impl Write for Serial {
     }
 }
 
-/// Ends the machine: QEMU's device for it, or a fault that nobody handles, which a hypervisor that may not restart it
+/// Ends the machine: Xen's call, QEMU's device for it, or a fault that nobody handles, which a hypervisor that may not restart it
 /// takes for the end.
 pub(crate) fn end(code: u8) -> ! {
+    crate::xen::end(code);
     out8(0xf4, code);
     let no_handlers = [0u16; 5];
     // SAFETY: nothing is to go on after this.

@@ -1,5 +1,5 @@
 //! `chaff-node`: one decoy, and nothing else in the machine. Boots by PVH under QEMU (microvm, q35) and Xen, takes its
-//! decoy from the boot module, answers on its virtio card, tells what it sees on its virtio console.
+//! decoy from the boot module, answers on its card, tells what it sees on its console.
 //!
 //! No file, no shell, no other program, no second thread: between interrupts it sleeps. What can be tried without a
 //! machine is in the library beside it.
@@ -10,6 +10,7 @@ extern crate alloc;
 
 mod boot;
 mod clock;
+mod device;
 #[cfg(feature = "hole")]
 mod hole;
 mod interrupts;
@@ -19,6 +20,7 @@ mod paging;
 mod panic;
 mod virtio;
 mod work;
+mod xen;
 
 use core::slice;
 
@@ -43,8 +45,9 @@ extern "C" fn main(at: u64) -> ! {
     hole::fall_into(command_line);
     let module = info.module.map_or(&[][..], octets);
     let module = BootModule::decode(module).unwrap_or_else(|error| panic!("{error}"));
-    let devices = virtio::Devices::find(command_line);
-    work::run(begun, module, devices)
+    let clock = clock::Clock::start(module.now, module.counter_khz);
+    let devices = device::Devices::find(command_line, &clock);
+    work::run(begun, module, clock, devices)
 }
 
 /// What the loader left in memory.

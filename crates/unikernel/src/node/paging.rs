@@ -15,8 +15,11 @@ unsafe extern "C" {
     static __interrupt_guard: u8;
     static __exception_guard: u8;
     static __stack_guard: u8;
-    static mut __tables: [[u64; 512]; 12];
+    static mut __tables: [[u64; 512]; TABLES];
 }
+
+/// Tables as `boot.rs` has room for.
+const TABLES: usize = 13;
 
 /// Where the image is, stacks and tables included.
 pub(crate) fn image() -> Range {
@@ -42,9 +45,9 @@ pub(crate) fn protect(layout: &Layout) {
     let tables = &raw mut __tables;
     // SAFETY: the tables are ours alone, and this runs once.
     let tables = unsafe { &mut *tables };
-    *tables = [[0; 512]; 12];
+    *tables = [[0; 512]; TABLES];
     let address = |table: &[u64; 512]| table.as_ptr() as u64;
-    let [top, gigabytes, first, fourth, fine @ ..] = tables;
+    let [top, gigabytes, first, fourth, _, fine @ ..] = tables;
     top[0] = Layout::table(address(gigabytes));
     gigabytes[0] = Layout::table(address(first));
     gigabytes[3] = Layout::table(address(fourth));
@@ -64,4 +67,26 @@ pub(crate) fn protect(layout: &Layout) {
     }
     // SAFETY: code, stack and all data that are used from here on are mapped at the same addresses as before.
     unsafe { asm!("mov cr3, {}", in(reg) top.as_ptr(), options(nostack, preserves_flags)) };
+}
+
+/// Makes the page at `at`, which lies among devices, ordinary memory that can be read and written: a hypervisor put it there
+/// to be shared, and caches it. All pages that are shared lie in the same 2 MiB.
+pub(crate) fn share(at: u64) {
+    assert!(DEVICES.holds(at) && at % SMALL == 0, "a shared page at {at:#x}, which is not among devices");
+    let tables = &raw mut __tables;
+    // SAFETY: the tables are ours alone, and no other reference to them is held.
+    let [_, _, _, fourth, spare, ..] = unsafe { &mut *tables };
+    let (large, address) = (at & !(LARGE - 1), spare.as_ptr() as u64);
+    let place = &mut fourth[((at - DEVICES.start) / LARGE) as usize];
+    // The processor notes in an entry that it was used; the address alone says whether it is this table's.
+    if *place & !(SMALL - 1) != address {
+        assert!(spare.iter().all(|&entry| entry == 0), "shared pages lie apart");
+        for (n, entry) in spare.iter_mut().enumerate() {
+            *entry = Layout::device(large + n as u64 * SMALL);
+        }
+        *place = Layout::table(address);
+    }
+    spare[((at - large) / SMALL) as usize] = Layout::shared(at);
+    // SAFETY: what was mapped still is, at the same addresses; the processor forgets what it has kept of the tables.
+    unsafe { asm!("mov {0}, cr3", "mov cr3, {0}", out(reg) _, options(nostack, preserves_flags)) };
 }

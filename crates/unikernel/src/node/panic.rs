@@ -10,18 +10,18 @@ use core::{
 use chaff_unikernel::console::{ToHost, cut, encode};
 
 use crate::{
+    device::Console,
     machine::{Serial, counter, end},
-    virtio::Device,
 };
 
 static PANICKING: AtomicBool = AtomicBool::new(false);
-static CONSOLE: AtomicPtr<Device> = AtomicPtr::new(core::ptr::null_mut());
+static CONSOLE: AtomicPtr<Console> = AtomicPtr::new(core::ptr::null_mut());
 
 /// About how long the host may take to read the last word: 100 ms at 3 GHz.
 const PATIENCE: u64 = 300_000_000;
 
 /// Where the last word goes.
-pub(crate) fn tell_on(console: &mut Device) {
+pub(crate) fn tell_on(console: &mut Console) {
     CONSOLE.store(console, Ordering::Relaxed);
 }
 

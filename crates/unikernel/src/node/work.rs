@@ -11,9 +11,9 @@ use chaff_unikernel::{
 
 use crate::{
     clock::Clock,
+    device::{Card, Console, Devices},
     machine::{counter, draw, end},
     memory, panic,
-    virtio::{Device, Devices},
 };
 
 /// Frames handled before their answers go out.
@@ -35,10 +35,10 @@ const PEACE_NS: u64 = 1_000_000_000;
 struct Node {
     engine: Engine,
     clock: Clock,
-    card: Device,
+    card: Card,
     /// What the card had no room for yet.
     backlog: VecDeque<Vec<u8>>,
-    console: Option<Device>,
+    console: Option<Console>,
     reporter: Reporter,
     /// What the console had no room for yet, from `said` on.
     saying: Vec<u8>,
@@ -49,15 +49,14 @@ struct Node {
 }
 
 /// Works until the host wants the end. `begun` is what the counter read at the entry.
-pub(crate) fn run(begun: u64, module: BootModule, devices: Devices) -> ! {
-    let BootModule { mut entropy, now, utc, counter_khz, fleet } = module;
+pub(crate) fn run(begun: u64, module: BootModule, clock: Clock, devices: Devices) -> ! {
+    let BootModule { mut entropy, now, utc, fleet, .. } = module;
     for part in entropy.chunks_exact_mut(8) {
         let drawn = draw().unwrap_or(0).to_le_bytes();
         part.iter_mut().zip(drawn).for_each(|(octet, drawn)| *octet ^= drawn);
     }
     let run = draw().unwrap_or(now);
-    let clock = Clock::start(now, counter_khz);
-    let card = devices.card.expect("no virtio card");
+    let card = devices.card.expect("no card");
     #[cfg(feature = "hole")]
     let (name, own) = fleet.decoys.first().map(|decoy| (decoy.name.clone(), decoy.mac.0)).unwrap_or_default();
     let engine = Engine::new(fleet, entropy, clock.now(), utc);
