@@ -16,6 +16,10 @@ const MAX_WAITING: usize = 512 << 10;
 const LEAST_COST: usize = 192;
 /// Octets of one message, about; the longest observation is a credential of twice 16 KiB.
 const BATCH: usize = 8 << 10;
+/// Octets, about, that are said and not acknowledged. A host that has heard enough for a second does not read on, and QEMU
+/// throws away what a console says while its socket is full (hw/char/virtio-console.c, `flush_buf`), which the host takes
+/// for nonsense. A socket holds 208 KiB (Linux, net.core.wmem_default), of which a message of one observation takes one.
+const WINDOW: usize = 32 << 10;
 /// Lines of the log that wait.
 const MAX_LINES: usize = 16;
 
@@ -135,11 +139,13 @@ impl Reporter {
         if let Some(text) = self.lines.pop_front() {
             return encode(&ToHost::Log { text });
         }
+        let ahead: usize = self.waiting.iter().take(self.said).map(|(cost, _)| cost).sum();
         let mut octets = 0;
         let mut observations = Vec::new();
         for (cost, observation) in self.waiting.iter().skip(self.said).take(MAX_OBSERVATIONS) {
             octets += cost;
-            if octets > BATCH && !observations.is_empty() {
+            let first_of_all = self.said == 0 && observations.is_empty();
+            if !first_of_all && ahead + octets > WINDOW || octets > BATCH && !observations.is_empty() {
                 break;
             }
             observations.push(observation.clone());

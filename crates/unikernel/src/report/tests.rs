@@ -39,6 +39,21 @@ fn heard(reporter: &mut Reporter) -> Vec<ToHost> {
     all
 }
 
+/// All that it has to say to a host that acknowledges.
+fn told(reporter: &mut Reporter) -> Vec<ToHost> {
+    let mut all = vec![];
+    loop {
+        let now = heard(reporter);
+        if let Some(&(last, _)) = ports(&now).last() {
+            say(reporter, FromHost::Acknowledge { run: 9, up_to: last });
+        }
+        if now.is_empty() {
+            return all;
+        }
+        all.extend(now);
+    }
+}
+
 /// Numbers and ports of what is said.
 fn ports(messages: &[ToHost]) -> Vec<(u64, u16)> {
     let mut all = vec![];
@@ -97,7 +112,7 @@ fn memory_is_bounded_and_what_is_lost_is_counted() {
     (0..100).for_each(|_| reporter.handle_line("a line"));
     assert_eq!(reporter.lines.len(), MAX_LINES);
     say(&mut reporter, HELLO);
-    let all = heard(&mut reporter);
+    let all = told(&mut reporter);
     assert!(matches!(all[0], ToHost::Up { lost, .. } if lost == reporter.lost));
     // The oldest stay.
     assert_eq!(ports(&all)[..2], [(0, 0), (1, 1)]);
@@ -111,7 +126,7 @@ fn the_longest_observation_is_said_alone() {
     for (port, octets) in [(1, 0), (2, 40_000), (3, 0)] {
         reporter.handle_observation(observation(port, octets));
     }
-    let all = heard(&mut reporter);
+    let all = told(&mut reporter);
     assert_eq!(ports(&all), [(0, 1), (1, 2), (2, 3)]);
     assert_eq!(all.iter().filter(|message| matches!(message, ToHost::Observations { .. })).count(), 3);
 }
@@ -125,4 +140,23 @@ fn wishes_are_heard_however_they_come() {
     let mut octets = vec![0xc4; 100_000];
     octets.extend(encode(&FromHost::End).expect("short"));
     assert_eq!(reporter.handle_octets(&octets), [Wish::End]);
+}
+
+#[test]
+fn no_more_is_said_ahead_than_a_host_that_does_not_read_has_room_for() {
+    let mut reporter = Reporter::new(9);
+    (0..1_000).for_each(|port| reporter.handle_observation(observation(port, 0)));
+    reporter.poll();
+    say(&mut reporter, HELLO);
+    let mut told = vec![];
+    loop {
+        let now = ports(&heard(&mut reporter));
+        let Some(&(last, _)) = now.last() else { break };
+        assert!(now.len() * LEAST_COST <= WINDOW, "{}", now.len());
+        assert_eq!(reporter.poll(), None, "nothing more before it is acknowledged");
+        told.extend(now);
+        say(&mut reporter, FromHost::Acknowledge { run: 9, up_to: last });
+    }
+    assert_eq!(told, (0..1_000).map(|port| (u64::from(port), port)).collect::<Vec<_>>());
+    assert!(reporter.is_settled());
 }

@@ -30,9 +30,9 @@ impl Pages {
     fn card(&self) -> Card<'_> {
         Card::new(
             &self.transmit,
-            (&self.sent).into_iter().zip(SENT..).collect(),
+            self.sent.iter().zip(SENT..).collect(),
             &self.receive,
-            (&self.received).into_iter().zip(RECEIVED..).collect(),
+            self.received.iter().zip(RECEIVED..).collect(),
         )
     }
 

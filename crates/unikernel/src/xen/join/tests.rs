@@ -31,7 +31,7 @@ impl Fake {
 
 impl Asks for Fake {
     fn read(&mut self, path: &str) -> Result<Answer, Fault> {
-        Ok(self.values.get(path).map_or(Answer::Refused("ENOENT".into()), |value| Answer::Value(value.clone())))
+        Ok(self.values.get(path).map_or_else(|| Answer::Refused("ENOENT".into()), |value| Answer::Value(value.clone())))
     }
 
     fn write(&mut self, path: &str, value: &str) -> Result<Answer, Fault> {
