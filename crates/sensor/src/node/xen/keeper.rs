@@ -21,6 +21,9 @@ use super::{
 };
 use crate::worker::{UP, WorkerError};
 
+/// Threads for each decoy: of the domain that ends, and of the one that waits for its name. A question beyond is refused.
+const THREADS_EACH: usize = 2;
+
 /// What the supervisor hands to the keeper.
 #[derive(Debug)]
 pub struct Setup {
@@ -71,6 +74,10 @@ pub fn keep(setup: Setup) -> Result<(), WorkerError> {
         threads.retain(|thread| !thread.is_finished());
         while let Some(wanted) = next_question(&setup.questions).map_err(WorkerError::Wait)? {
             let (Some(&card), Some(turn)) = (cards.get(wanted.index), turns.get(wanted.index)) else { continue };
+            if threads.len() >= THREADS_EACH * cards.len() {
+                // Whoever asked sees the stream's end, and asks again when it is due.
+                continue;
+            }
             let (made, turn, stopped) = (Arc::clone(&made), Arc::clone(turn), Arc::clone(&stopped));
             threads.push(std::thread::spawn(move || {
                 let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
