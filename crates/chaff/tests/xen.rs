@@ -91,13 +91,20 @@ told() { chaff events --json --state /forger 2> /dev/null | grep -q node.misbeha
 is told
 say forged
 chaff events --json --state /forger | grep node.misbehaved | head -n 1
+kill $CHAFF
+wait $CHAFF
+# One that is killed with all its processes leaves a domain.
+chaff run -c /node/chaff.toml --state /again > /log 2>&1 &
+CHAFF=$!
+up_again() { chaff node list --json --state /again 2> /dev/null | grep -q '"state":"up"'; }
+is up_again
 say killed-all
 kill -9 $CHAFF $(pids keeper-process)
 sleep 1
 xl list
-chaff run -c /node/chaff.toml --state /state > /log 2>&1 &
+chaff run -c /node/chaff.toml --state /again > /log 2>&1 &
 CHAFF=$!
-is is_up 0
+is up_again
 say cleared
 cat /log
 xl list

@@ -247,7 +247,8 @@ fn tool(xl: &Path, name: &str) -> PathBuf {
     beside.unwrap_or_else(|| name.into())
 }
 
-fn waited<T>(mut what: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+/// What comes into being a moment later, or the reason why it has not.
+pub(super) fn waited<T>(mut what: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     let mut last = what();
     for _ in 0..LOOKS {
         if last.is_ok() {

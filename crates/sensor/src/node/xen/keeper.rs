@@ -103,13 +103,8 @@ fn read_fleet(file: &File) -> Result<FleetSpec, WorkerError> {
 
 /// Ends what a keeper before this one has left.
 fn clear(xl: &Path, cards: &[Mac]) -> io::Result<()> {
-    let listed = Command::new(xl).arg("list").stdin(Stdio::null()).output()?;
-    if !listed.status.success() {
-        let said = String::from_utf8_lossy(&listed.stderr);
-        let said = said.lines().last().unwrap_or("it says nothing");
-        return Err(io::Error::other(format!("{} list: {}: {said}", xl.display(), listed.status)));
-    }
-    let text = String::from_utf8_lossy(&listed.stdout);
+    // Of a domain whose keeper was killed a moment ago, `xl` (4.17) was seen to die.
+    let text = domain::waited(|| list(xl))?;
     let names: Vec<String> = cards.iter().map(|&card| domain::name(card)).collect();
     for left in text.lines().filter_map(|line| line.split_whitespace().next()) {
         if names.iter().any(|name| name == left) {
@@ -118,4 +113,15 @@ fn clear(xl: &Path, cards: &[Mac]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What `xl list` prints.
+fn list(xl: &Path) -> io::Result<String> {
+    let listed = Command::new(xl).arg("list").stdin(Stdio::null()).output()?;
+    if listed.status.success() {
+        return Ok(String::from_utf8_lossy(&listed.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&listed.stderr);
+    let said = said.lines().last().unwrap_or("it says nothing");
+    Err(io::Error::other(format!("{} list: {}: {said}", xl.display(), listed.status)))
 }
