@@ -5,8 +5,8 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Seek},
-    os::fd::OwnedFd,
+    io,
+    os::{fd::OwnedFd, unix::fs::FileExt},
 };
 
 use chaff_engine::{Audience, Engine, Output, Verdict, spec::FleetSpec};
@@ -118,8 +118,8 @@ impl Stack for Engine {
 /// # Errors
 /// When it cannot start, or its interface is removed.
 pub fn run(setup: Setup, seal: impl FnOnce() -> io::Result<()>) -> Result<(), WorkerError> {
-    let mut fleet = setup.fleet;
-    let (spec, fingerprint) = read_fleet(&mut fleet)?;
+    let fleet = setup.fleet;
+    let (spec, fingerprint) = read_fleet(&fleet)?;
     let mut clock = Clock::start();
     let now = clock.now();
     let has_decoys = !spec.decoys.is_empty();
@@ -391,12 +391,13 @@ fn timespec(nanos: u64) -> Timespec {
     Timespec { tv_sec: (nanos / SECOND) as i64, tv_nsec: (nanos % SECOND) as i64 }
 }
 
-/// The fleet, and a number that names it.
-pub(crate) fn read_fleet(file: &mut File) -> Result<(FleetSpec, u64), WorkerError> {
+/// The fleet, and a number that names it. Read without moving the place in the file, which all processes of a sensor share
+/// and may be reading from at this moment.
+pub(crate) fn read_fleet(file: &File) -> Result<(FleetSpec, u64), WorkerError> {
     let start = |error| WorkerError::Start("read the fleet", error);
-    let mut octets = Vec::new();
-    file.rewind().map_err(start)?;
-    file.read_to_end(&mut octets).map_err(start)?;
+    let length = usize::try_from(file.metadata().map_err(start)?.len()).unwrap_or(usize::MAX);
+    let mut octets = vec![0; length];
+    file.read_exact_at(&mut octets, 0).map_err(start)?;
     let spec = postcard::from_bytes(&octets).map_err(|error| WorkerError::Fleet(error.to_string()))?;
     Ok((spec, fingerprint(&octets)))
 }

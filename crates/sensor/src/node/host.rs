@@ -66,8 +66,8 @@ pub(super) enum Token {
 /// When it cannot start, or an interface is removed.
 pub fn run(setup: Setup, seal: impl FnOnce() -> io::Result<()>) -> Result<(), WorkerError> {
     let start = |what| move |error: io::Error| WorkerError::Start(what, error);
-    let mut file = setup.worker.fleet;
-    let (fleet, fingerprint) = worker::read_fleet(&mut file)?;
+    let file = setup.worker.fleet;
+    let (fleet, fingerprint) = worker::read_fleet(&file)?;
     inherit::trim_heap();
     let clock = Clock::start();
     let outbox = Outbox::new(worker::open_spool(setup.worker.spool, fingerprint), clock.utc(clock.reading()).0);

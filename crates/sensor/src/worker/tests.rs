@@ -299,7 +299,7 @@ fn an_interface_that_was_down_is_served_again() {
 fn a_fleet_that_cannot_be_decoded_is_refused() {
     let mut file = tempfile::tempfile().expect("a file");
     file.write_all(&[0xff; 64]).expect("written");
-    assert!(matches!(read_fleet(&mut file), Err(WorkerError::Fleet(_))));
+    assert!(matches!(read_fleet(&file), Err(WorkerError::Fleet(_))));
 }
 
 /// Processor time of the whole test process: other tests run beside this one, so it is an upper bound.

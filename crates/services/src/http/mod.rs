@@ -1,13 +1,16 @@
-//! HTTP as one particular server speaks it (RFC 9110; RFC 9112, and RFC 9113 in [`two`]): how it reads, what it refuses, the order of its
-//! headers and the wording of its pages are data ([`spec`]), since they are what a scanner compares.//!
+//! HTTP as one particular server speaks it (RFC 9110, RFC 9112; RFC 9113 in [`two`]): how it reads, what it refuses, the
+//! order of its headers and the wording of its pages are data ([`spec`]), since they are what a scanner compares.
+//!
 //! A request goes through three hands: a [`read::Reader`] makes it of octets, [`choose`] says what it comes to,
-//! [`respond`] writes that. Bodies are read past as they come.
+//! [`respond`] writes that. Bodies are read past as they come. [`telling`] notes what was asked, [`ending`] is what happens
+//! when a client leaves or is too slow.
 
 pub(crate) mod auth;
 mod body;
 mod choose;
 pub(crate) mod coding;
 mod content;
+mod ending;
 pub(crate) mod forms;
 mod heads;
 mod lines;
@@ -17,19 +20,16 @@ mod read;
 mod request;
 mod respond;
 pub(crate) mod spec;
+mod telling;
 pub(crate) mod two;
 
 use alloc::{sync::Arc, vec::Vec};
 
-use chaff_events::{Detail, Kind, Tool};
+use chaff_events::{Detail, Kind};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    Account, Context, Conversation, Opening, Output,
-    message::{payload, request as request_detail, secret_of},
-    outbox::Outbox,
-    text::Who,
-    tool::{tool_of_payload, tool_of_user_agent},
+    Account, Context, Conversation, Opening, Output, message::payload, outbox::Outbox, text::Who, tool::tool_of_payload,
 };
 use body::{Body, Wrong};
 use ntlm::Ntlm;
@@ -45,8 +45,6 @@ const MAX_INPUT: usize = MAX_HEAD + 4096;
 const MAX_REQUESTS: u32 = 1000;
 /// Seconds that a connection is kept if the specification says nothing.
 const KEPT_S: u32 = 60;
-/// Requests of one connection that are told of; a flood of them says nothing new.
-const MAX_TOLD: u32 = 2000;
 const NANOS_OF_S: u64 = 1_000_000_000;
 const NANOS_OF_MS: u64 = 1_000_000;
 
@@ -387,90 +385,9 @@ impl Http {
         }
     }
 
-    fn observe(&mut self, request: &Request, body: &[u8]) {
-        let agent = request.agent();
-        let tool = tool_of(request);
-        let detail = request_detail(&request.method, &request.target, agent, body);
-        self.tell(Kind::ServiceRequest, tool, detail);
-        for secret in core::mem::take(&mut self.offered) {
-            self.outbox.observe(Kind::Credential, tool, secret);
-        }
-    }
-
-    /// Notes a secret; it is told of after the request that brought it.
-    fn credential(&mut self, request: &Request, kind: &str, user: &[u8], secret: &[u8], accepted: bool) {
-        self.offered.push(secret_of(kind, user, secret, request.agent(), accepted));
-    }
-
-    fn tell(&mut self, kind: Kind, tool: Option<Tool>, detail: Detail) {
-        if self.told < MAX_TOLD {
-            self.told += 1;
-            self.outbox.observe(kind, tool, detail);
-        }
-    }
-
     fn utc(&self, now: u64) -> u64 {
         let (opened, utc) = self.opened;
         utc.saturating_add(now.saturating_sub(opened))
-    }
-
-    /// The client has ended, and all that it sent was read.
-    fn leave(&mut self, now: u64) {
-        let phase = core::mem::replace(&mut self.phase, Phase::Head(Reader::new(&self.spec.rules)));
-        match phase {
-            Phase::Head(mut reader) => {
-                if let Some(fault) = reader.end(&self.input).filter(|_| !self.input.is_empty()) {
-                    self.refuse(now, &fault);
-                    return;
-                }
-                let head = core::mem::take(&mut self.input);
-                if !head.is_empty() {
-                    self.tell(Kind::ServiceRequest, tool_of_payload(&head), payload(&head));
-                }
-                self.outbox.close();
-            }
-            Phase::Awaiting(request, body) => {
-                self.observe(&request, &body.kept);
-                let answer = self.error(&request, 400, "");
-                self.answer(now, &request, answer, true);
-            }
-            Phase::Discarding(request, body, _) => {
-                self.observe(&request, &body.kept);
-                self.outbox.close();
-            }
-            holding @ Phase::Holding(..) => self.phase = holding,
-        }
-    }
-
-    /// The client was too slow.
-    fn lose_patience(&mut self, now: u64) {
-        let status = self.spec.keeping.late_status;
-        let phase = core::mem::replace(&mut self.phase, Phase::Head(Reader::new(&self.spec.rules)));
-        match phase {
-            Phase::Head(mut reader) => {
-                if status != 0
-                    && let Some(fault) = reader.end(&self.input)
-                {
-                    self.refuse(now, &Fault { status, ..fault });
-                    return;
-                }
-                let head = core::mem::take(&mut self.input);
-                if !head.is_empty() {
-                    self.tell(Kind::ServiceRequest, tool_of_payload(&head), payload(&head));
-                }
-            }
-            Phase::Awaiting(request, body) => {
-                self.observe(&request, &body.kept);
-                if status != 0 {
-                    let answer = self.error(&request, status, "");
-                    self.answer(now, &request, answer, true);
-                    return;
-                }
-            }
-            Phase::Discarding(request, body, _) => self.observe(&request, &body.kept),
-            Phase::Holding(..) => {}
-        }
-        self.outbox.close();
     }
 }
 
@@ -587,10 +504,6 @@ impl HttpKeeping {
     fn max_requests(&self) -> u32 {
         if self.max_requests == 0 { MAX_REQUESTS } else { self.max_requests }
     }
-}
-
-fn tool_of(request: &Request) -> Option<Tool> {
-    tool_of_payload(&request.line).or_else(|| tool_of_user_agent(request.agent()))
 }
 
 fn after_s(at: u64, seconds: u32) -> u64 {

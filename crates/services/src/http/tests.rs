@@ -283,20 +283,23 @@ fn ntlm_is_challenged_and_captured() {
     assert!(said.text().starts_with("HTTP/1.1 401"));
 }
 
-#[test]
-fn forms_are_read_refused_late_and_open_to_a_planted_account() {
-    let form = FormSpec {
+/// A form whose refusal comes after 400 ms.
+pub(super) fn login_form() -> FormSpec {
+    FormSpec {
         path: "/login".into(),
         page: "/".into(),
         user_fields: vec!["user".into()],
         password_fields: vec!["pw".into()],
         refused_status: 302,
         refused_location: "/?error=1".into(),
-        admitted_location: "/in".into(),
-        cookie: "sid".into(),
         delay_ms: 400,
         ..FormSpec::default()
-    };
+    }
+}
+
+#[test]
+fn forms_are_read_refused_late_and_open_to_a_planted_account() {
+    let form = FormSpec { admitted_location: "/in".into(), cookie: "sid".into(), ..login_form() };
     let page = |path: &str, members| HttpPage { path: path.into(), body: "x".into(), members, ..HttpPage::default() };
     let spec = HttpSpec { pages: vec![page("/", false), page("/in", true)], form: Some(form), ..HttpSpec::default() };
     let mut web = web(spec);

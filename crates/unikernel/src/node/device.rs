@@ -2,16 +2,26 @@
 
 use crate::{clock::Clock, virtio, xen};
 
-/// The card.
-pub(crate) enum Card {
+/// A device of virtio's, or one that is `X` under Xen.
+#[expect(clippy::large_enum_variant, reason = "a machine has two of them, for as long as it runs")]
+pub(crate) enum Device<X> {
     Virtio(virtio::Device),
-    Xen(xen::Card),
+    Xen(X),
 }
 
+/// The card.
+pub(crate) type Card = Device<xen::Card>;
+
 /// The console.
-pub(crate) enum Console {
-    Virtio(virtio::Device),
-    Xen(xen::Console),
+pub(crate) type Console = Device<xen::Console>;
+
+/// What a device of Xen's does, as one of virtio's does it.
+pub(crate) trait Carries {
+    /// Hands the next frame, or octets, that came to `take`; whether there were any.
+    fn receive(&mut self, take: impl FnOnce(&[u8])) -> bool;
+
+    /// Gives a frame, or octets, to the device, all or none; whether there was room.
+    fn send(&mut self, content: &[u8]) -> bool;
 }
 
 /// What was found.
@@ -23,14 +33,14 @@ pub(crate) struct Devices {
 impl Devices {
     pub(crate) fn find(command_line: &str, clock: &Clock) -> Self {
         if let Some((card, console)) = xen::devices(clock) {
-            return Self { card: Some(Card::Xen(card)), console: console.map(Console::Xen) };
+            return Self { card: Some(Device::Xen(card)), console: console.map(Device::Xen) };
         }
         let virtio::Devices { card, console } = virtio::Devices::find(command_line);
-        Self { card: card.map(Card::Virtio), console: console.map(Console::Virtio) }
+        Self { card: card.map(Device::Virtio), console: console.map(Device::Virtio) }
     }
 }
 
-impl Card {
+impl<X: Carries> Device<X> {
     /// Tells the device that its interrupt was heard.
     pub(crate) fn acknowledge(&mut self) {
         match self {
@@ -39,22 +49,24 @@ impl Card {
         }
     }
 
-    /// Hands the next frame that came to `take`; whether there was any.
+    /// See [`Carries::receive`].
     pub(crate) fn receive(&mut self, take: impl FnOnce(&[u8])) -> bool {
         match self {
             Self::Virtio(device) => device.receive(take),
-            Self::Xen(card) => card.receive(take),
+            Self::Xen(device) => device.receive(take),
         }
     }
 
-    /// Gives a frame to the device; whether there was room.
-    pub(crate) fn send(&mut self, frame: &[u8]) -> bool {
+    /// See [`Carries::send`].
+    pub(crate) fn send(&mut self, content: &[u8]) -> bool {
         match self {
-            Self::Virtio(device) => device.send(frame),
-            Self::Xen(card) => card.send(frame),
+            Self::Virtio(device) => device.send(content),
+            Self::Xen(device) => device.send(content),
         }
     }
+}
 
+impl Card {
     /// Tells the device to read what is no memory.
     #[cfg(feature = "hole")]
     pub(crate) fn offer_nonsense(&mut self, nowhere: &[u8]) {
@@ -65,35 +77,11 @@ impl Card {
 }
 
 impl Console {
-    /// As a card does.
-    pub(crate) fn acknowledge(&mut self) {
-        match self {
-            Self::Virtio(device) => device.acknowledge(),
-            Self::Xen(_) => xen::acknowledge(),
-        }
-    }
-
-    /// Hands the next octets that came to `take`; whether there were any.
-    pub(crate) fn receive(&mut self, take: impl FnOnce(&[u8])) -> bool {
-        match self {
-            Self::Virtio(device) => device.receive(take),
-            Self::Xen(console) => console.receive(take),
-        }
-    }
-
     /// Octets that are taken in one go.
     pub(crate) fn longest(&self) -> usize {
         match self {
             Self::Virtio(device) => device.longest(),
             Self::Xen(_) => xen::Console::LONGEST,
-        }
-    }
-
-    /// Gives octets to the device, all or none; whether there was room.
-    pub(crate) fn send(&mut self, octets: &[u8]) -> bool {
-        match self {
-            Self::Virtio(device) => device.send(octets),
-            Self::Xen(console) => console.send(octets),
         }
     }
 

@@ -72,7 +72,7 @@ pub(crate) fn protect(layout: &Layout) {
 /// Makes the page at `at`, which lies among devices, ordinary memory that can be read and written: a hypervisor put it there
 /// to be shared, and caches it. All pages that are shared lie in the same 2 MiB.
 pub(crate) fn share(at: u64) {
-    assert!(DEVICES.holds(at) && at % SMALL == 0, "a shared page at {at:#x}, which is not among devices");
+    assert!(DEVICES.holds(at) && at.is_multiple_of(SMALL), "a shared page at {at:#x}, which is not among devices");
     let tables = &raw mut __tables;
     // SAFETY: the tables are ours alone, and no other reference to them is held.
     let [_, _, _, fourth, spare, ..] = unsafe { &mut *tables };

@@ -17,7 +17,7 @@ use chaff_unikernel::xen::{
     stream::{ConsolePage, Input, Output, StorePage},
 };
 
-use crate::{clock::Clock, interrupts, machine::write_msr, paging};
+use crate::{clock::Clock, device::Carries, interrupts, machine::write_msr, paging};
 
 // Xen fills it with a way into each of its calls, 32 octets for each. It is code, and so nothing of ours writes to it.
 global_asm!(
@@ -199,7 +199,13 @@ impl Console {
         Some(Self { output, input, port: port(CONSOLE_PORT) })
     }
 
-    pub(crate) fn receive(&mut self, take: impl FnOnce(&[u8])) -> bool {
+    pub(crate) fn is_drained(&self) -> bool {
+        sound(self.output.is_drained())
+    }
+}
+
+impl Carries for Console {
+    fn receive(&mut self, take: impl FnOnce(&[u8])) -> bool {
         let mut octets = [0; Self::LONGEST];
         let length = sound(self.input.read(&mut octets));
         if length > 0 {
@@ -209,17 +215,13 @@ impl Console {
         length > 0
     }
 
-    pub(crate) fn send(&mut self, octets: &[u8]) -> bool {
+    fn send(&mut self, octets: &[u8]) -> bool {
         if sound(self.output.room()) < octets.len() {
             return false;
         }
         sound(self.output.write(octets));
         notify(self.port);
         true
-    }
-
-    pub(crate) fn is_drained(&self) -> bool {
-        sound(self.output.is_drained())
     }
 }
 
@@ -249,7 +251,15 @@ impl Card {
         Ok(Self { card, port })
     }
 
-    pub(crate) fn receive(&mut self, take: impl FnOnce(&[u8])) -> bool {
+    fn notify(&mut self) {
+        if self.card.poll_notify() {
+            notify(self.port);
+        }
+    }
+}
+
+impl Carries for Card {
+    fn receive(&mut self, take: impl FnOnce(&[u8])) -> bool {
         let frame = sound(self.card.receive());
         let any = frame.is_some();
         if let Some(frame) = frame {
@@ -259,16 +269,10 @@ impl Card {
         any
     }
 
-    pub(crate) fn send(&mut self, frame: &[u8]) -> bool {
+    fn send(&mut self, frame: &[u8]) -> bool {
         let sent = sound(self.card.send(frame));
         self.notify();
         sent
-    }
-
-    fn notify(&mut self) {
-        if self.card.poll_notify() {
-            notify(self.port);
-        }
     }
 }
 

@@ -3,14 +3,13 @@
 use std::{
     fs::File,
     io,
-    os::{fd::OwnedFd, unix::fs::FileExt},
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
 };
 
-use chaff_engine::spec::FleetSpec;
 use chaff_events::Mac;
 use rustix::event::{PollFd, PollFlags, poll};
 
@@ -19,7 +18,7 @@ use super::{
     next_question,
     vif::Namespaces,
 };
-use crate::worker::{UP, WorkerError};
+use crate::worker::{self, UP, WorkerError};
 
 /// Threads for each decoy: of the domain that ends, and of the one that waits for its name. A question beyond is refused.
 const THREADS_EACH: usize = 2;
@@ -47,7 +46,7 @@ pub struct Setup {
 /// When it cannot start.
 pub fn keep(setup: Setup) -> Result<(), WorkerError> {
     let start = |what| move |error: io::Error| WorkerError::Start(what, error);
-    let fleet = read_fleet(&setup.fleet)?;
+    let (fleet, _) = worker::read_fleet(&setup.fleet)?;
     let cards: Vec<Mac> = fleet.decoys.iter().map(|decoy| decoy.mac).collect();
     drop(fleet);
     clear(&setup.xl, &cards).map_err(start("ask xl for domains"))?;
@@ -90,15 +89,6 @@ pub fn keep(setup: Setup) -> Result<(), WorkerError> {
         let _ = thread.join();
     }
     Ok(())
-}
-
-/// Reads the fleet without moving the place in the file, which the node host shares and may be reading from just now.
-fn read_fleet(file: &File) -> Result<FleetSpec, WorkerError> {
-    let start = |error| WorkerError::Start("read the fleet", error);
-    let length = usize::try_from(file.metadata().map_err(start)?.len()).unwrap_or(0);
-    let mut octets = vec![0; length];
-    file.read_exact_at(&mut octets, 0).map_err(start)?;
-    postcard::from_bytes(&octets).map_err(|error| WorkerError::Fleet(error.to_string()))
 }
 
 /// Ends what a keeper before this one has left.

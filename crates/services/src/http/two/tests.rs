@@ -9,7 +9,9 @@ use super::{
     huffman::Huffman,
 };
 use crate::{
-    Conversation, FormSpec, Frames, Http2Spec, HttpPage, HttpSpec, Indexing, ServiceKind, ServiceSpec, open,
+    Conversation, Frames, Http2Spec, HttpPage, HttpSpec, Indexing, ServiceKind, ServiceSpec,
+    http::tests::login_form,
+    open,
     tests::{SECOND, Said, at, drain, offer, opening},
 };
 
@@ -17,18 +19,8 @@ fn web(reading: Frames) -> Box<dyn Conversation> {
     let indexing = if reading == Frames::Direct { Indexing::Named } else { Indexing::Table };
     let settings = vec![(3, 100)];
     let http2 = Http2Spec { reading, indexing, settings, window_update: 0x7fff_0000, ..Http2Spec::default() };
-    let form = FormSpec {
-        path: "/login".into(),
-        page: "/".into(),
-        user_fields: vec!["user".into()],
-        password_fields: vec!["pw".into()],
-        refused_status: 302,
-        refused_location: "/?error=1".into(),
-        delay_ms: 400,
-        ..FormSpec::default()
-    };
     let page = HttpPage { path: "/".into(), body: "x".repeat(20_000), ..HttpPage::default() };
-    let spec = HttpSpec { pages: vec![page], form: Some(form), http2: Some(http2), ..HttpSpec::default() };
+    let spec = HttpSpec { pages: vec![page], form: Some(login_form()), http2: Some(http2), ..HttpSpec::default() };
     let mut web = open(&ServiceSpec::new("web", ServiceKind::Http(Arc::new(spec))), &opening());
     web.handle_protocol(at!(SECOND), b"h2");
     let said = offer(&mut *web, SECOND, &[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat());
