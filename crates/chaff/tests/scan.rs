@@ -169,14 +169,6 @@ fn nmap_finds_an_operating_system_and_no_duplicates() {
 }
 
 #[test]
-fn nmaps_sniffer_detect_finds_an_ordinary_card() {
-    with_fleet("nmaps_sniffer_detect_finds_an_ordinary_card", |network, _| {
-        let out = run(&network.atk, 60, "nmap", &["-n", "-Pn", "-p", "22", "--script", "sniffer-detect", FIRST]);
-        assert!(!out.contains("sniffer-detect"), "{out}");
-    });
-}
-
-#[test]
 fn arp_fingerprint_finds_linux() {
     with_fleet("arp_fingerprint_finds_linux", |network, _| {
         let out = run(&network.atk, 60, "arp-fingerprint", &["-o", "-I atk0", FIRST]);

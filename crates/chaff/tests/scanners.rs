@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, net::Ipv4Addr, path::Path};
 
+use chaff_lab::Namespace;
 use chaff_testkit::{
     battery::servers,
     network::{Network, TWIN, Turn, run_any},
@@ -164,17 +165,64 @@ fn nmaps_scripts_see_the_kernel() {
             assert!(!lines.is_empty(), "{out}");
             lines
         });
-        // Which ports are as far away as which: that nothing on the way tells open from closed.
-        let words = ["-n", "-Pn", "-p", "7,9,81", "--script", "qscan", "--script-args", "qscan.delay=30ms", "TARGET"];
-        same(network, "nmap", &words, |out, target| {
-            let rows = script_lines(out, target);
-            let families: Vec<Vec<String>> = rows
-                .iter()
-                .map(|row| row.trim_matches(['|', '_', ' ']).split_whitespace().take(2).map(str::to_owned).collect())
-                .collect();
-            assert!(families.len() >= 4, "{out}");
-            families
-        });
+    });
+}
+
+/// Whether qscan, at the strictest of its confidences, puts the three ports of a host at more than one distance.
+fn falls_apart(network: &Network, target: Ipv4Addr) -> bool {
+    let ip = target.to_string();
+    let args = "qscan.delay=30ms,qscan.confidence=0.9995";
+    let words = ["-n", "-Pn", "-p", "7,9,81", "--script", "qscan", "--script-args", args, &ip];
+    let out = run_any(&network.atk, 120, "nmap", &words);
+    let text = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    let family = |port: &str| {
+        let rows = text.lines().map(|line| line.trim_start_matches(['|', '_', ' ']));
+        let mut fields = rows.filter(|row| !row.contains('/')).map(str::split_whitespace);
+        let mut row = fields.find(|row| row.clone().next() == Some(port)).unwrap_or_else(|| panic!("{text}"));
+        row.nth(1).map(str::to_owned)
+    };
+    let families: BTreeSet<_> = ["7", "9", "81"].map(family).into();
+    families.len() > 1
+}
+
+/// qscan tells by the round trips which ports are as far away as which, so whether something on the way answers for
+/// some of them. What it says is a statistic: now and then a kernel falls apart too, whose refusals are some
+/// microseconds faster than its acceptances.
+#[test]
+fn qscan_tells_no_port_from_another_more_often_than_a_kernels() {
+    const ROUNDS: usize = 5;
+    with_twin(Turn::Alone, "qscan_tells_no_port_from_another_more_often_than_a_kernels", |network| {
+        let apart: Vec<[bool; 2]> =
+            (0..ROUNDS).map(|_| [DECOY, TWIN].map(|target| falls_apart(network, target))).collect();
+        let times = |which: usize| apart.iter().filter(|round| round[which]).count();
+        assert!(times(0) <= times(1) + 1, "[decoy, kernel] in each round: {apart:?}");
+    });
+}
+
+/// Who listens to everything gives himself away by answering questions that his card should not have let in. A veth lets
+/// everything in, so the kernel beside the decoy has another card here.
+#[test]
+fn sniffer_detect_takes_neither_for_a_sniffer() {
+    const CARD: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 7);
+    with_twin(Turn::Beside, "sniffer_detect_takes_neither_for_a_sniffer", |network| {
+        let host = Namespace::new().unwrap();
+        host.disable_ipv6().unwrap();
+        network.plug(&host, "cable0", None).unwrap();
+        let card = host.macvlan("card0", "cable0").unwrap();
+        card.address(&format!("{CARD}/8")).unwrap();
+        // The cable below the card does not answer for it.
+        host.sysctl("net.ipv4.conf.cable0.arp_ignore", "1").unwrap();
+        let said = |target: Ipv4Addr| {
+            let words = ["-n", "-Pn", "-p", "7", "--script", "sniffer-detect", &target.to_string()];
+            let out = run_any(&network.atk, 60, "nmap", &words);
+            let text = String::from_utf8_lossy(&out.stdout).into_owned();
+            assert!(text.contains("Host is up"), "{text}");
+            script_lines(&text, target)
+        };
+        let honest = said(CARD);
+        assert_eq!(said(DECOY), honest);
+        card.promiscuous().unwrap();
+        assert_ne!(said(CARD), honest, "a real sniffer is not found either");
     });
 }
 

@@ -4,7 +4,10 @@ use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressMessage},
-    link::{BridgeStpState, InfoBridge, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
+    link::{
+        BridgeStpState, InfoBridge, InfoData, InfoKind, InfoMacVlan, InfoVeth, LinkAttribute, LinkFlags, LinkInfo,
+        LinkMessage, MacVlanMode,
+    },
     neighbour::{NeighbourAttribute, NeighbourMessage, NeighbourState},
     route::{RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType},
 };
@@ -71,6 +74,29 @@ impl Namespace {
         Ok(link)
     }
 
+    /// A card over the interface `lower`, with a MAC of its own. As a real one, and unlike a veth, it lets in what is
+    /// sent to it, to everybody and to the groups that it joined, and nothing else unless it is promiscuous. It is up.
+    ///
+    /// # Errors
+    ///
+    /// When the name is taken or wrong, there is no `lower`, or the kernel has no macvlan.
+    pub fn macvlan(&self, name: &str, lower: &str) -> Result<Link<'_>, Error> {
+        check_name(name)?;
+        let mut message = LinkMessage::default();
+        message.attributes.push(LinkAttribute::IfName(name.to_owned()));
+        message.attributes.push(LinkAttribute::Link(self.link(lower).index()?));
+        message.attributes.push(LinkAttribute::LinkInfo(vec![
+            LinkInfo::Kind(InfoKind::MacVlan),
+            LinkInfo::Data(InfoData::MacVlan(vec![InfoMacVlan::Mode(MacVlanMode::Private)])),
+        ]));
+        let create = NLM_F_CREATE | NLM_F_EXCL;
+        let what = || format!("make the card {name} over {lower}");
+        self.netlink().change(RouteNetlinkMessage::NewLink(message), create, what)?;
+        let link = Link { namespace: self, name: name.to_owned() };
+        link.up()?;
+        Ok(link)
+    }
+
     /// A route by a gateway: `route("0.0.0.0/0", "10.20.0.1")`.
     ///
     /// # Errors
@@ -116,7 +142,7 @@ impl<'a> Link<'a> {
     ///
     /// When there is no such interface.
     pub fn up(&self) -> Result<(), Error> {
-        self.set_up(true)
+        self.set_flag(LinkFlags::Up, true, || format!("bring {} up", self.name))
     }
 
     /// Takes it down.
@@ -125,7 +151,16 @@ impl<'a> Link<'a> {
     ///
     /// When there is no such interface.
     pub fn down(&self) -> Result<(), Error> {
-        self.set_up(false)
+        self.set_flag(LinkFlags::Up, false, || format!("bring {} down", self.name))
+    }
+
+    /// Lets in whatever passes by, as a sniffer has it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such interface.
+    pub fn promiscuous(&self) -> Result<(), Error> {
+        self.set_flag(LinkFlags::Promisc, true, || format!("make {} promiscuous", self.name))
     }
 
     /// Makes it a port of the bridge.
@@ -265,12 +300,11 @@ impl<'a> Link<'a> {
         }
     }
 
-    fn set_up(&self, up: bool) -> Result<(), Error> {
+    fn set_flag(&self, flag: LinkFlags, on: bool, what: impl FnOnce() -> String) -> Result<(), Error> {
         let mut message = LinkMessage::default();
         message.header.index = self.index()?;
-        message.header.flags = if up { LinkFlags::Up } else { LinkFlags::empty() };
-        message.header.change_mask = LinkFlags::Up;
-        let what = || format!("bring {} {}", self.name, if up { "up" } else { "down" });
+        message.header.flags = if on { flag } else { LinkFlags::empty() };
+        message.header.change_mask = flag;
         self.namespace.netlink().change(RouteNetlinkMessage::SetLink(message), 0, what)
     }
 
