@@ -121,7 +121,7 @@ fn an_echo_comes_back_about_as_fast_as_a_kernels() {
         let roster = chaff.roster();
         let decoy = Target { mac: roster[0].mac, ip: roster[0].ip };
         let median = |target| {
-            let trips = load::round_trips(&network.atk, "atk0", own, target, 500, 1).unwrap();
+            let trips = load::round_trips((&network.atk, "atk0"), (load::Kind::Echo, 0), own, target, 500, 1).unwrap();
             let micros: Vec<f64> = trips.iter().flatten().map(|trip| trip.as_secs_f64() * 1e6).collect();
             assert!(micros.len() >= 495, "{} of 500 echoes answered", micros.len());
             load::median(&micros)

@@ -262,13 +262,14 @@ fn frame(kind: Kind, source: Target, target: Target, payload: &[u8]) -> Vec<u8> 
     frame
 }
 
-/// Round trips of single echo requests, sent at moments that follow no grid. One `None` for each that was lost.
+/// Round trips of single echo requests, or of SYNs to `port` and what answers them, sent at moments that follow no grid.
+/// One `None` for each that was lost.
 ///
 /// # Errors
 /// When the link is down.
 pub fn round_trips(
-    namespace: &Namespace,
-    interface: &str,
+    (namespace, interface): (&Namespace, &str),
+    (kind, port): (Kind, u16),
     source: Target,
     target: Target,
     count: u32,
@@ -276,13 +277,13 @@ pub fn round_trips(
 ) -> io::Result<Vec<Option<Duration>>> {
     let socket = PacketSocket::open(namespace, interface).map_err(io::Error::other)?;
     ignore_outgoing(&socket)?;
-    filter(&socket, &answers(Kind::Echo))?;
+    filter(&socket, &answers(kind))?;
     let mut chance = crate::chance::Chance::new(seed);
     let mut buffer = [0; 2048];
     let mut trips = Vec::new();
     while socket.receive(&mut buffer, Duration::ZERO)?.is_some() {}
     for number in 0..count {
-        let request = frames(Kind::Echo, source, &[target], 0, 1, number);
+        let request = frames(kind, source, &[target], port, 1, number);
         let pause = Instant::now();
         let gap = Duration::from_micros(200 + chance.below(1800));
         // Spinning keeps this processor awake in every case alike: what is measured is the other side.

@@ -260,27 +260,38 @@ fn measure(bench: &Bench, targets: &[Target], load: &Load) -> f64 {
 
 fn latency(binary: &Path) {
     heading(
-        "Echo round trip, µs",
-        "ping -c 500 -i 0.002; and one echo at a time, at moments off any grid, waited for by spinning",
+        "Round trip, µs",
+        "ping -c 500 -i 0.002; and one echo or SYN at a time, at moments off any grid, waited for by spinning",
     );
     let bench = Bench::new();
     let (mut listener, targets) = bench.kernel_answers();
-    let kernel = (ping(&bench, targets[0].ip), spin(&bench, targets[0]));
+    let kernel = trips(&bench, targets[0]);
     let _ = listener.kill();
     let _ = listener.wait();
     let bench = Bench::new();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (_chaff, targets) = fleet_answers(binary, &bench, folder.path(), 10);
-    let ours = (ping(&bench, targets[0].ip), spin(&bench, targets[0]));
+    let ours = trips(&bench, targets[0]);
     let pair = |name: &str, ours: f64, kernel: f64| {
         row(name, &format!("{ours:.1}"), &format!("{kernel:.1}"), &format!("{:.2}", ours / kernel));
     };
-    pair("median, ping(8)", median(&ours.0), median(&kernel.0));
-    pair("median, spinning", median(&ours.1), median(&kernel.1));
-    pair("99th percentile, spinning", percentile(&ours.1, 0.99), percentile(&kernel.1, 0.99));
-    // With a timer grid of a millisecond half of all round trips would take longer than half a millisecond.
-    let late = ours.1.iter().filter(|trip| **trip > 500.0).count();
-    row("longer than 500 µs (a timer grid)", &format!("{late} of {}", ours.1.len()), "", "");
+    for ((name, ours), (_, kernel)) in ours.iter().zip(&kernel) {
+        pair(&format!("{name}: median"), median(ours), median(kernel));
+        pair(&format!("{name}: 99th percentile"), percentile(ours, 0.99), percentile(kernel, 0.99));
+        // With a timer grid of a millisecond half of all round trips would take longer than half a millisecond.
+        let late = |trips: &[f64]| trips.iter().filter(|trip| **trip > 500.0).count();
+        let of = |trips: &[f64]| format!("{} of {}", late(trips), trips.len());
+        row(&format!("{name}: longer than 500 µs (a timer grid)"), &of(ours), &of(kernel), "");
+    }
+}
+
+/// Each way of asking, with the round trips that it found.
+fn trips(bench: &Bench, target: Target) -> [(&'static str, Vec<f64>); 3] {
+    [
+        ("ping(8)", ping(bench, target.ip)),
+        ("echo, spinning", spin(bench, Kind::Echo, target)),
+        ("SYN, spinning", spin(bench, Kind::Syn, target)),
+    ]
 }
 
 fn ping(bench: &Bench, to: Ipv4Addr) -> Vec<f64> {
@@ -290,11 +301,11 @@ fn ping(bench: &Bench, to: Ipv4Addr) -> Vec<f64> {
 }
 
 /// Asks from the load's processor: on the one that answers, the spinning itself would keep the answer from being made.
-fn spin(bench: &Bench, target: Target) -> Vec<f64> {
+fn spin(bench: &Bench, kind: Kind, target: Target) -> Vec<f64> {
     let own = bench.own(OWN);
     let work = || {
         load::pin(LOAD_CPU.min(processors().saturating_sub(1)));
-        load::round_trips(&bench.atk, "atk0", own, target, TRIPS, 1)
+        load::round_trips((&bench.atk, "atk0"), (kind, PORT), own, target, TRIPS, 1)
     };
     let trips = std::thread::scope(|scope| scope.spawn(work).join().expect("the load does not panic"));
     trips.expect("the link is up").iter().flatten().map(|trip| trip.as_secs_f64() * 1e6).collect()
