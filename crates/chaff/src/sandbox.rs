@@ -192,7 +192,7 @@ pub(crate) fn seal_node_host(without: &[Layer], qemu: Option<&Path>, nodes: u64)
     if !without.contains(&Layer::Seccomp) {
         let done = match qemu {
             Some(_) => calls::refuse_those_of_an_intruder_but_starting(),
-            None => calls::forbid_those_of_an_intruder(),
+            None => calls::refuse_sockets_to_elsewhere().and_then(|()| calls::forbid_those_of_an_intruder()),
         };
         done.map_err(SandboxError::Seccomp)?;
     }

@@ -169,13 +169,28 @@ pub(super) fn forbid_those_of_an_intruder() -> Result<(), String> {
     apply_filter(&deadly(OF_AN_INTRUDER.iter())?).map_err(text)
 }
 
-/// From here on the calls of an intruder fail, other than to start a program. They end nobody: an emulator tries some
-/// of them to see what the kernel has.
+/// From here on the calls of an intruder fail, other than to start a program, and so does a socket that is not one of this
+/// machine's own. They end nobody: an emulator tries some of them to see what the kernel has.
 pub(super) fn refuse_those_of_an_intruder_but_starting() -> Result<(), String> {
     let calls = OF_AN_INTRUDER.iter().filter(|&&call| call != libc::SYS_execve);
-    let rules = calls.map(|&call| (call, Vec::new())).collect();
-    let refused = SeccompAction::Errno(libc::EPERM.unsigned_abs());
-    apply_filter(&program(rules, SeccompAction::Allow, refused)?).map_err(text)
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = calls.map(|&call| (call, Vec::new())).collect();
+    rules.extend(sockets_to_elsewhere()?);
+    apply_filter(&refusing(rules)?).map_err(text)
+}
+
+/// From here on there is no new socket but one of this machine's own.
+pub(super) fn refuse_sockets_to_elsewhere() -> Result<(), String> {
+    apply_filter(&refusing(sockets_to_elsewhere()?.into())?).map_err(text)
+}
+
+fn sockets_to_elsewhere() -> Result<[(i64, Vec<SeccompRule>); 1], String> {
+    let own = libc::AF_UNIX.unsigned_abs().into();
+    let elsewhere = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, own).map_err(text)?;
+    Ok([(libc::SYS_socket, vec![SeccompRule::new(vec![elsewhere]).map_err(text)?])])
+}
+
+fn refusing(rules: BTreeMap<i64, Vec<SeccompRule>>) -> Result<BpfProgram, String> {
+    program(rules, SeccompAction::Allow, SeccompAction::Errno(libc::EPERM.unsigned_abs()))
 }
 
 fn deadly<'a>(calls: impl Iterator<Item = &'a libc::c_long>) -> Result<BpfProgram, String> {

@@ -37,6 +37,9 @@ fn attempt() {
         "worker-without-seccomp" => seal_worker(&[Layer::Seccomp], 0).unwrap(),
         "worker-without-landlock" => seal_worker(&[Layer::Landlock], 0).unwrap(),
         "hub" => seal_hub(&[], &state).unwrap(),
+        // What is started in the emulator's place lies where Debian has that.
+        "node-host" => seal_node_host(&[], Some(Path::new("/usr/bin/qemu-system-x86_64")), 1).unwrap(),
+        "node-host-of-xen" => seal_node_host(&[], None, 1).unwrap(),
         "nothing" => {}
         other => panic!("{other}"),
     }
@@ -61,8 +64,17 @@ fn do_it(deed: &str, state: &Path) -> io::Result<()> {
             let ended = std::process::Command::new("/bin/true").status()?;
             if ended.success() { Ok(()) } else { Err(io::Error::other(ended.to_string())) }
         }
+        "start a program of its own" => {
+            std::process::Command::new(std::env::current_exe()?).arg("--list").output().map(drop)
+        }
         "start a thread" => std::thread::Builder::new().spawn(|| {}).map(drop),
         "signal somebody" => Ok(rustix::process::test_kill_process(rustix::process::getpid())?),
+        "signal its parent" => {
+            let parent = rustix::process::getppid().expect("the test");
+            Ok(rustix::process::test_kill_process(parent)?)
+        }
+        "look into another" => call(libc::SYS_process_vm_readv, std::process::id().into()),
+        "make a namespace" => call(libc::SYS_unshare, 0),
         "make code" => {
             use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
             // SAFETY: a new mapping, which nothing uses.
@@ -74,6 +86,14 @@ fn do_it(deed: &str, state: &Path) -> io::Result<()> {
         }
         other => panic!("{other}"),
     }
+}
+
+/// A call of the system with one argument that does no harm.
+fn call(number: libc::c_long, argument: libc::c_long) -> io::Result<()> {
+    // SAFETY: of the calls that are made here none touches memory.
+    #[allow(unsafe_code)]
+    let result = unsafe { libc::syscall(number, argument, 0, 0, 0, 0, 0) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// What came of it: what the process said, or the signal that ended it.
@@ -97,8 +117,19 @@ fn outcome(seal: &str, deed: &str) -> String {
 
 #[test]
 fn without_a_seal_each_of_these_works() {
-    for deed in ["allocate", "read a file", "open a socket", "listen", "start a program", "start a thread", "make code"]
-    {
+    for deed in [
+        "allocate",
+        "read a file",
+        "open a socket",
+        "listen",
+        "start a program",
+        "start a program of its own",
+        "start a thread",
+        "signal its parent",
+        "look into another",
+        "make a namespace",
+        "make code",
+    ] {
         assert_eq!(outcome("nothing", deed), "done", "{deed}");
     }
 }
@@ -114,6 +145,8 @@ fn a_sealed_worker_goes_on_and_whatever_only_an_intruder_does_ends_it() {
         "start a program",
         "start a thread",
         "signal somebody",
+        "look into another",
+        "make a namespace",
     ] {
         assert_eq!(outcome("worker", deed), "killed", "{deed}");
     }
@@ -137,5 +170,39 @@ fn a_sealed_hub_writes_its_store_and_sends_and_starts_nothing() {
     assert_eq!(outcome("hub", "start a program"), "refused: signal: 31 (SIGSYS)");
     for deed in ["write elsewhere", "listen"] {
         assert_eq!(outcome("hub", deed), "refused: Permission denied (os error 13)", "{deed}");
+    }
+    for deed in ["look into another", "make a namespace"] {
+        assert_eq!(outcome("hub", deed), "killed", "{deed}");
+    }
+}
+
+#[test]
+fn a_sealed_node_host_starts_what_is_installed_and_reaches_nothing_else() {
+    for deed in ["allocate", "start a thread", "start a program"] {
+        assert_eq!(outcome("node-host", deed), "done", "{deed}");
+    }
+    for deed in ["read a file", "write a file", "write elsewhere", "start a program of its own"] {
+        assert_eq!(outcome("node-host", deed), "refused: Permission denied (os error 13)", "{deed}");
+    }
+    for deed in ["open a socket", "listen", "look into another", "make a namespace"] {
+        assert_eq!(outcome("node-host", deed), "refused: Operation not permitted (os error 1)", "{deed}");
+    }
+    if landlock_version() >= Some(LANDLOCK as i32) {
+        assert_eq!(outcome("node-host", "signal its parent"), "refused: Operation not permitted (os error 1)");
+    }
+}
+
+#[test]
+fn a_sealed_node_host_without_an_emulator_starts_nothing() {
+    assert_eq!(outcome("node-host-of-xen", "allocate"), "done");
+    assert_eq!(outcome("node-host-of-xen", "start a program"), "refused: signal: 31 (SIGSYS)");
+    for deed in ["read a file", "write a file"] {
+        assert_eq!(outcome("node-host-of-xen", deed), "refused: Permission denied (os error 13)", "{deed}");
+    }
+    for deed in ["open a socket", "listen"] {
+        assert_eq!(outcome("node-host-of-xen", deed), "refused: Operation not permitted (os error 1)", "{deed}");
+    }
+    for deed in ["look into another", "make a namespace"] {
+        assert_eq!(outcome("node-host-of-xen", deed), "killed", "{deed}");
     }
 }
