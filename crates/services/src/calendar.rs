@@ -97,8 +97,8 @@ impl Moment {
                 Some('Z') => write!(text, "UTC"),
                 Some('a') => write!(text, "{}", self.weekday()),
                 Some('b') => write!(text, "{}", self.month_name()),
+                Some('%') | None => write!(text, "%"),
                 Some(other) => write!(text, "%{other}"),
-                None => write!(text, "%"),
             };
         }
         text

@@ -133,7 +133,7 @@ fn applets_say_what_the_real_ones_say() {
         "echo a b | wc",
         "echo a b | wc -w",
         "uname -s -o",
-        "date +x%F",
+        "date +x%%",
         "mount /x",
         "tty",
         "true; echo $?",
