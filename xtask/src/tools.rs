@@ -10,12 +10,13 @@ use std::{
 use crate::root;
 
 /// A client: the program that proves that it is there, and its Debian package.
-const CLIENTS: [(&str, &str); 31] = [
+const CLIENTS: [(&str, &str); 32] = [
     ("nmap", "nmap"),
     ("arp-scan", "arp-scan"),
     ("masscan", "masscan"),
     ("hping3", "hping3"),
     ("curl", "curl"),
+    ("busybox", "busybox"),
     ("hydra", "hydra"),
     ("tshark", "tshark"),
     ("ping", "iputils-ping"),

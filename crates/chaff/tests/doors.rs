@@ -22,11 +22,18 @@ profile   = "linux-server"
 hostname  = "backup-{n:02}"
 addresses = ["10.20.0.40"]
 accounts  = [{ user = "backup", password = "Winter2019!" }]
+
+[[network.decoys]]
+profile   = "cisco-switch"
+hostname  = "sw-hq-{n:02}"
+addresses = ["10.20.0.41"]
+accounts  = [{ user = "backup", password = "Winter2019!" }]
 "#
 );
 
 const APP: &str = "10.20.0.10";
 const BACKUP: &str = "10.20.0.40";
+const SWITCH: &str = "10.20.0.41";
 /// What the OpenSSH client is told: no files of the user's, no questions.
 const SSH: [&str; 10] = [
     "-F/dev/null",
@@ -136,6 +143,34 @@ fn a_planted_account_opens_a_shell_that_does_nothing() {
             .unwrap();
         let table = String::from_utf8(table.stdout).unwrap();
         assert!(table.contains("let in (planted account)") && table.contains("2 secrets in"), "{table}");
+    });
+}
+
+/// The command line of a switch shows what the network knows of it.
+#[test]
+fn a_planted_account_of_a_switch_meets_its_command_line() {
+    with_fleet("a_planted_account_of_a_switch_meets_its_command_line", |network, chaff, folder| {
+        let old =
+            ["-oKexAlgorithms=+diffie-hellman-group1-sha1", "-oHostKeyAlgorithms=+ssh-rsa", "-oCiphers=+aes128-cbc"];
+        let target = format!("backup@{SWITCH}");
+        let say = |line: &str| {
+            let words: Vec<&str> = old.iter().copied().chain([target.as_str(), line]).collect();
+            let output = ssh(network, folder, "Winter2019!", &words);
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert_eq!(output.status.code(), Some(0), "{said} {}", String::from_utf8_lossy(&output.stderr));
+            said
+        };
+        let version = say("show version");
+        assert!(version.contains("\nsw-hq-01 uptime is ") && version.contains("WS-C2960-24TT-L"), "{version}");
+        let base = version.split_once("Base ethernet MAC Address       : ").unwrap().1.lines().next().unwrap();
+        let known = run_any(&network.atk, 10, "ip", &["neigh", "show", SWITCH]);
+        let known = String::from_utf8_lossy(&known.stdout).to_uppercase();
+        assert!(known.contains(base.trim()), "{base} is not in {known}");
+        assert!(say("show ip interface brief").contains("Vlan1                  10.20.0.41      YES NVRAM  up"));
+        assert_eq!(say("uname -a"), "Line has invalid autocommand \"uname -a\"");
+        let commands: Vec<_> = chaff.events().into_iter().filter(|event| event["kind"] == "command").collect();
+        // What was typed last may still be on its way.
+        assert!(commands.iter().any(|event| event["detail"]["line"] == "show version"), "{commands:#?}");
     });
 }
 

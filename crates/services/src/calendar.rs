@@ -1,6 +1,7 @@
 //! The civil calendar, as far as servers print it.
 
 use alloc::{format, string::String};
+use core::fmt::Write;
 
 const SECONDS_OF_DAY: u64 = 86_400;
 const NANOS: u64 = 1_000_000_000;
@@ -19,6 +20,8 @@ pub(crate) struct Moment {
     pub(crate) minute: u64,
     pub(crate) second: u64,
     pub(crate) hundredth: u64,
+    /// What is beyond the second.
+    nanos: u64,
     /// Days since 1970-01-01, a Thursday.
     days: u64,
 }
@@ -37,6 +40,7 @@ impl Moment {
             minute: of_day / 60 % 60,
             second: of_day % 60,
             hundredth: nanos % NANOS / (NANOS / 100),
+            nanos: nanos % NANOS,
             days,
         }
     }
@@ -58,6 +62,46 @@ impl Moment {
     /// As `2023-06-12` (ISO 8601).
     pub(crate) fn iso_day(&self) -> String {
         format!("{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+
+    /// As `date +FORM` prints it, with the letters of strftime(3) that are known here; `%L` are milliseconds.
+    pub(crate) fn format(&self, form: &str) -> String {
+        let mut text = String::new();
+        let mut letters = form.chars();
+        while let Some(letter) = letters.next() {
+            if letter != '%' {
+                text.push(letter);
+                continue;
+            }
+            let _ = match letters.next() {
+                Some('Y') => write!(text, "{:04}", self.year),
+                Some('m') => write!(text, "{:02}", self.month),
+                Some('d') => write!(text, "{:02}", self.day),
+                Some('e') => write!(text, "{:>2}", self.day),
+                Some('-') if letters.as_str().starts_with('d') => {
+                    letters.next();
+                    write!(text, "{}", self.day)
+                }
+                Some('H') => write!(text, "{:02}", self.hour),
+                Some('I') => write!(text, "{:02}", (self.hour + 11) % 12 + 1),
+                Some('p') => write!(text, "{}", if self.hour < 12 { "AM" } else { "PM" }),
+                Some('M') => write!(text, "{:02}", self.minute),
+                Some('S') => write!(text, "{:02}", self.second),
+                Some('F') => write!(text, "{}", self.iso_day()),
+                Some('T') => write!(text, "{:02}:{:02}:{:02}", self.hour, self.minute, self.second),
+                Some('s') => {
+                    write!(text, "{}", self.days * SECONDS_OF_DAY + self.hour * 3600 + self.minute * 60 + self.second)
+                }
+                Some('N') => write!(text, "{:09}", self.nanos),
+                Some('L') => write!(text, "{:03}", self.nanos / 1_000_000),
+                Some('Z') => write!(text, "UTC"),
+                Some('a') => write!(text, "{}", self.weekday()),
+                Some('b') => write!(text, "{}", self.month_name()),
+                Some('%') | None => write!(text, "%"),
+                Some(other) => write!(text, "%{other}"),
+            };
+        }
+        text
     }
 
     /// `Mon`.

@@ -22,6 +22,7 @@ extern crate std;
 
 mod banner;
 mod calendar;
+mod console;
 mod conversation;
 mod crypto;
 mod echo;
@@ -40,6 +41,7 @@ mod text;
 pub mod tls;
 mod tool;
 
+pub use console::{ConsoleCommand, ConsoleFilter, ConsoleMode, ConsoleRefusals, ConsoleSpec};
 pub use conversation::{Account, Around, Context, Conversation, Identity, Opening, Output};
 pub use http::{
     auth::{AuthSpec, Scheme},
@@ -52,7 +54,7 @@ pub use script::{
     Form, Framing, MAX_CAPTURES, Pattern, PatternError, Reply, ScriptRule, ScriptSpec, ScriptState, SecretSpec, is_fact,
 };
 pub use shared::Shared;
-pub use shell::{ShellFile, ShellKind, ShellProcess, ShellSpec, ShellUser};
+pub use shell::{ShellFile, ShellKind, ShellMount, ShellProcess, ShellPrograms, ShellSpec, ShellUser};
 pub use spec::{BannerSpec, FeedSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
 pub use ssh::spec::{SshAnswers, SshCurve, SshHostKey, SshPenalties, SshSpec, SshStartups};
 pub use tls::TlsSpec;

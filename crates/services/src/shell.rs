@@ -7,36 +7,40 @@
 //! programs that take the whole terminal, answers that take time (a `ping` comes back at once).
 
 mod commands;
+mod expansion;
 mod files;
 mod host;
+mod interpreter;
 mod spec;
 mod syntax;
 mod terminal;
+mod written;
 
-pub use spec::{ShellFile, ShellKind, ShellProcess, ShellSpec, ShellUser};
+pub use spec::{ShellFile, ShellKind, ShellMount, ShellProcess, ShellPrograms, ShellSpec, ShellUser};
 
 use alloc::{
-    borrow::Cow,
     collections::BTreeMap,
     format,
     string::{String, ToString},
     sync::Arc,
     vec::Vec,
 };
-use core::net::IpAddr;
 
 use crate::Identity;
-use files::{Asker, Files};
+use expansion::assignment;
+use files::{Asker, Files, Refusal};
 use host::Host;
-use syntax::{Channel, Fault, Piece, Redirection, Simple, Step, When, Word, parse};
+pub(crate) use interpreter::{Flow, Interpreter, Surroundings};
+use syntax::{Channel, Fault, Redirection, Simple, Step, When, parse};
 pub(crate) use terminal::{Terminal, Typed, cooked};
+use written::{Written, lossy};
 
 /// Octets of a line that are read: what a terminal of Linux passes on at a time (N_TTY_BUF_SIZE).
 pub(crate) const MAX_LINE: usize = 4095;
 /// Octets that one line may write; real tools write more only of files that are not here.
-const MAX_OUTPUT: usize = 256 * 1024;
+pub(crate) const MAX_OUTPUT: usize = 256 * 1024;
 /// Lines of one session; whoever types more is a program in a loop, and its connection ends as at a time limit.
-const MAX_LINES: u32 = 4096;
+pub(crate) const MAX_LINES: u32 = 4096;
 /// Octets of lines kept for `history`.
 const MAX_HISTORY: usize = 32 * 1024;
 /// Command substitutions within each other.
@@ -46,28 +50,6 @@ const MAX_WORDS: usize = 1024;
 /// Variables of a session, and the octets of one.
 const MAX_VARIABLES: usize = 128;
 const MAX_VARIABLE: usize = 4096;
-
-/// Whether the session goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flow {
-    /// Another line is awaited, after the prompt.
-    More,
-    /// The shell has ended with this status.
-    Exit(u8),
-}
-
-/// What is around a decoy, as far as it is known; the rest is made up from its seed.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Surroundings {
-    /// Nanoseconds since it was booted.
-    pub(crate) uptime: Option<u64>,
-    /// TCP ports on which it listens; 22 if none is named.
-    pub(crate) ports: Vec<u16>,
-    /// Who has logged in, from which port.
-    pub(crate) peer: Option<(IpAddr, u16)>,
-    /// Bits of its network; 24 if left out.
-    pub(crate) prefix: Option<u8>,
-}
 
 /// A session.
 #[derive(Debug)]
@@ -129,75 +111,6 @@ impl Shell {
         shell
     }
 
-    /// What is said after a login at a terminal.
-    pub(crate) fn greeting(&self) -> Vec<u8> {
-        self.host.fill(&self.spec.greeting).into_owned().into_bytes()
-    }
-
-    /// What is shown before the next line.
-    pub(crate) fn prompt(&self) -> Vec<u8> {
-        match self.asking {
-            Some(Asking::Sudo) => return format!("[sudo] password for {}: ", self.host.user.name).into_bytes(),
-            Some(Asking::Su) => return b"Password: ".to_vec(),
-            Some(Asking::Passwd) => return b"Current password: ".to_vec(),
-            None => {}
-        }
-        let form = if self.spec.prompt.is_empty() { r"\u@\h:\w\$ " } else { &self.spec.prompt };
-        let mut prompt = String::new();
-        let mut letters = form.chars();
-        while let Some(letter) = letters.next() {
-            if letter != '\\' {
-                prompt.push(letter);
-                continue;
-            }
-            match letters.next() {
-                Some('u') => prompt.push_str(&self.host.user.name),
-                Some('h') => prompt.push_str(self.host.short_name()),
-                Some('w') => prompt.push_str(&self.short_directory()),
-                Some('W') => prompt.push_str(self.directory.rsplit('/').next().unwrap_or("")),
-                Some('$') => prompt.push(if self.host.user.uid == 0 { '#' } else { '$' }),
-                Some(other) => prompt.push(other),
-                None => {}
-            }
-        }
-        prompt.into_bytes()
-    }
-
-    /// Whether what is typed next is a secret, and not echoed.
-    pub(crate) fn hides_input(&self) -> bool {
-        self.asking.is_some()
-    }
-
-    /// One line typed at the prompt, without its end.
-    pub(crate) fn handle_line(&mut self, utc: u64, line: &[u8], out: &mut Vec<u8>) -> Flow {
-        let line = line.get(..MAX_LINE).unwrap_or(line);
-        self.lines += 1;
-        if self.lines > MAX_LINES {
-            return Flow::Exit(self.status);
-        }
-        let mut written = Written::default();
-        if let Some(asking) = self.asking.take() {
-            commands::answer(self, asking, &mut written);
-        } else {
-            self.remember(line);
-            self.run(utc, line, &mut written, 0);
-        }
-        written.all(out);
-        self.exit.map_or(Flow::More, Flow::Exit)
-    }
-
-    /// One command line without a prompt, as `ssh host command` sends it: what it writes, and its status.
-    pub(crate) fn exec(&mut self, utc: u64, line: &[u8], out: &mut Vec<u8>, errors: &mut Vec<u8>) -> u8 {
-        let mut written = Written::default();
-        self.run(utc, line.get(..MAX_LINE).unwrap_or(line), &mut written, 0);
-        if self.asking.take().is_some() {
-            written.errors(b"\n");
-            self.status = 1;
-        }
-        written.split(out, errors);
-        self.exit.unwrap_or(self.status)
-    }
-
     fn remember(&mut self, line: &[u8]) {
         if !line.trim_ascii().is_empty() && self.history_octets + line.len() <= MAX_HISTORY {
             self.history_octets += line.len();
@@ -235,6 +148,8 @@ impl Shell {
             (Fault::Open(quote), ShellKind::Bash) => {
                 format!("unexpected EOF while looking for matching `{quote}'")
             }
+            (Fault::Unexpected(sign), ShellKind::Ash) => format!("syntax error: unexpected \"{sign}\""),
+            (Fault::Open(_), ShellKind::Ash) => "syntax error: unterminated quoted string".to_string(),
             (Fault::Unexpected(sign), _) => format!("Syntax error: \"{sign}\" unexpected"),
             (Fault::Open(_), _) => "Syntax error: Unterminated quoted string".to_string(),
         };
@@ -313,7 +228,7 @@ impl Shell {
                     let full = files::join(&self.directory, &lossy(&path));
                     match self.files.read(&full, self.asker()) {
                         Ok(text) => input = text,
-                        Err(refusal) => return self.refuse(&path, refusal.text(), written),
+                        Err(refusal) => return self.refuse(&path, refusal, false, written),
                     }
                 }
                 Redirection::Output { target, append, from } => {
@@ -321,7 +236,7 @@ impl Shell {
                     let full = files::join(&self.directory, &lossy(&path));
                     let asker = self.asker();
                     if let Err(refusal) = self.files.write(&full, asker, utc / NANOS, b"", *append) {
-                        return self.refuse(&path, refusal.text(), written);
+                        return self.refuse(&path, refusal, true, written);
                     }
                     if *from != Channel::Errors {
                         to_file = Some(full.clone());
@@ -358,11 +273,20 @@ impl Shell {
         }
     }
 
-    fn refuse(&mut self, path: &[u8], reason: &str, written: &mut Written) {
-        written.errors(self.error_prefix().as_bytes());
-        if self.spec.shell == ShellKind::Dash {
-            written.errors(b"cannot create ");
-        }
+    /// A file that cannot be read or written as a redirection wants it.
+    fn refuse(&mut self, path: &[u8], refusal: Refusal, writes: bool, written: &mut Written) {
+        let (before, reason) = match (self.spec.shell, refusal, writes) {
+            (ShellKind::Bash, _, _) => ("", refusal.text()),
+            (ShellKind::Dash, Refusal::NotFound, true) => ("cannot create ", "Directory nonexistent"),
+            (ShellKind::Dash, Refusal::NotFound, false) => ("cannot open ", "No such file"),
+            (ShellKind::Dash, _, true) => ("cannot create ", refusal.text()),
+            (ShellKind::Dash, _, false) => ("cannot open ", refusal.text()),
+            (ShellKind::Ash, Refusal::NotFound, true) => ("can't create ", "nonexistent directory"),
+            (ShellKind::Ash, Refusal::NotFound, false) => ("can't open ", "no such file"),
+            (ShellKind::Ash, _, true) => ("can't create ", refusal.text()),
+            (ShellKind::Ash, _, false) => ("can't open ", refusal.text()),
+        };
+        written.errors(format!("{}{before}", self.error_prefix()).as_bytes());
         written.errors(path);
         written.errors(format!(": {reason}\n").as_bytes());
         self.status = if self.spec.shell == ShellKind::Dash { 2 } else { 1 };
@@ -378,185 +302,83 @@ impl Shell {
     fn asker(&self) -> Asker {
         Asker { uid: self.host.user.uid, gid: self.host.user.gid }
     }
+}
 
-    fn variable(&self, name: &str) -> Vec<u8> {
-        match name {
-            "?" => self.status.to_string().into_bytes(),
-            "$" => self.host.shell_pid.to_string().into_bytes(),
-            "#" => b"0".to_vec(),
-            "0" => if self.terminal { b"-bash".as_slice() } else { b"bash" }.to_vec(),
-            "PWD" => self.directory.clone().into_bytes(),
-            "OLDPWD" => self.previous_directory.clone().into_bytes(),
-            _ => {
-                // `${NAME:-word}`: the word stands for what is not set.
-                let (name, otherwise) = name.split_once(":-").unwrap_or((name, ""));
-                self.variables.get(name).cloned().unwrap_or_else(|| otherwise.as_bytes().to_vec())
-            }
+impl Interpreter for Shell {
+    fn greeting(&self) -> Vec<u8> {
+        self.host.fill(&self.spec.greeting).into_owned().into_bytes()
+    }
+
+    fn prompt(&self) -> Vec<u8> {
+        match self.asking {
+            Some(Asking::Sudo) => return format!("[sudo] password for {}: ", self.host.user.name).into_bytes(),
+            Some(Asking::Su) => return b"Password: ".to_vec(),
+            Some(Asking::Passwd) => return b"Current password: ".to_vec(),
+            None => {}
         }
-    }
-
-    /// A word as one field, as in an assignment or a redirection.
-    fn expand_joined(&mut self, utc: u64, word: &Word, written: &mut Written, depth: u8) -> Vec<u8> {
-        let quoted: Word = word
-            .iter()
-            .map(|piece| match piece {
-                Piece::Text { text, .. } => Piece::Text { text: text.clone(), quoted: true },
-                Piece::Variable { name, .. } => Piece::Variable { name: name.clone(), quoted: true },
-                Piece::Command { line, .. } => Piece::Command { line: line.clone(), quoted: true },
-            })
-            .collect();
-        let mut fields = Vec::new();
-        let tilde = matches!(word.first(), Some(Piece::Text { text, quoted: false }) if text.starts_with(b"~"));
-        self.expand(utc, if tilde { word } else { &quoted }, &mut fields, written, depth);
-        fields.concat()
-    }
-
-    /// The fields that a word becomes (POSIX.1-2017 XCU §2.6).
-    fn expand(&mut self, utc: u64, word: &Word, fields: &mut Vec<Vec<u8>>, written: &mut Written, depth: u8) {
-        let mut field = Vec::new();
-        let (mut is_field, mut is_pattern) = (false, false);
-        for (place, piece) in word.iter().enumerate() {
-            let (value, quoted) = match piece {
-                Piece::Text { text, quoted } => {
-                    is_field = true;
-                    is_pattern |= !quoted && text.iter().any(|o| matches!(o, b'*' | b'?'));
-                    match text.strip_prefix(b"~") {
-                        Some(rest) if place == 0 && !quoted && (rest.is_empty() || rest.starts_with(b"/")) => {
-                            field.extend_from_slice(self.host.user.home.as_bytes());
-                            field.extend_from_slice(rest);
-                        }
-                        _ => field.extend_from_slice(text),
-                    }
-                    continue;
-                }
-                Piece::Variable { name, quoted } => (self.variable(name), *quoted),
-                Piece::Command { line, quoted } => {
-                    let mut own = Written { room: written.room, ..Written::default() };
-                    if depth < MAX_DEPTH {
-                        let before = self.directory.clone();
-                        self.run(utc, line, &mut own, depth + 1);
-                        self.directory = before;
-                        self.exit = None;
-                    }
-                    let (mut output, mut errors) = (Vec::new(), Vec::new());
-                    own.split(&mut output, &mut errors);
-                    written.errors(&errors);
-                    while output.last() == Some(&b'\n') {
-                        output.pop();
-                    }
-                    (output, *quoted)
-                }
-            };
-            if quoted {
-                is_field = true;
-                field.extend_from_slice(&value);
+        let form = if self.spec.prompt.is_empty() { r"\u@\h:\w\$ " } else { &self.spec.prompt };
+        let mut prompt = String::new();
+        let mut letters = form.chars();
+        while let Some(letter) = letters.next() {
+            if letter != '\\' {
+                prompt.push(letter);
                 continue;
             }
-            for (place, part) in value.split(u8::is_ascii_whitespace).enumerate() {
-                if place > 0 && (is_field || !field.is_empty()) {
-                    fields.push(core::mem::take(&mut field));
-                    is_field = false;
+            match letters.next() {
+                Some('u') => prompt.push_str(&self.host.user.name),
+                Some('h') => prompt.push_str(self.host.short_name()),
+                Some('w') => prompt.push_str(&self.short_directory()),
+                Some('W') => {
+                    let shown = self.short_directory();
+                    let last = shown.rsplit('/').next().filter(|last| !last.is_empty());
+                    prompt.push_str(last.unwrap_or(&shown));
                 }
-                field.extend_from_slice(part);
-                is_field |= !part.is_empty();
-            }
-            if fields.len() > MAX_WORDS {
-                return;
+                Some('$') => prompt.push(if self.host.user.uid == 0 { '#' } else { '$' }),
+                Some(other) => prompt.push(other),
+                None => {}
             }
         }
-        if !is_field && field.is_empty() {
-            return;
-        }
-        let matches = if is_pattern { commands::matching_paths(self, &lossy(&field)) } else { Vec::new() };
-        if matches.is_empty() {
-            fields.push(field);
-        } else {
-            fields.extend(matches.into_iter().map(String::into_bytes));
-        }
+        prompt.into_bytes()
     }
 
-    fn short_directory(&self) -> String {
-        match self.directory.strip_prefix(&self.host.user.home) {
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("~{rest}"),
-            _ => self.directory.clone(),
+    fn hides_input(&self) -> bool {
+        self.asking.is_some()
+    }
+
+    fn handle_line(&mut self, utc: u64, line: &[u8], out: &mut Vec<u8>) -> Flow {
+        let line = line.get(..MAX_LINE).unwrap_or(line);
+        self.lines += 1;
+        if self.lines > MAX_LINES {
+            return Flow::Exit(self.status);
         }
+        let mut written = Written::default();
+        if let Some(asking) = self.asking.take() {
+            commands::answer(self, asking, &mut written);
+        } else {
+            self.remember(line);
+            self.run(utc, line, &mut written, 0);
+        }
+        written.all(out);
+        self.exit.map_or(Flow::More, Flow::Exit)
+    }
+
+    fn exec(&mut self, utc: u64, line: &[u8], out: &mut Vec<u8>, errors: &mut Vec<u8>) -> u8 {
+        let mut written = Written::default();
+        self.run(utc, line.get(..MAX_LINE).unwrap_or(line), &mut written, 0);
+        if self.asking.take().is_some() {
+            written.errors(b"\n");
+            self.status = 1;
+        }
+        written.split(out, errors);
+        self.exit.unwrap_or(self.status)
+    }
+
+    fn farewell(&self) -> Option<&[u8]> {
+        Some(if self.spec.shell == ShellKind::Bash { b"logout\n" } else { b"\n" })
     }
 }
 
 const NANOS: u64 = 1_000_000_000;
-
-/// `NAME=value` before a command.
-fn assignment(word: &Word) -> Option<(&str, Word)> {
-    let (Piece::Text { text, quoted: false }, rest) = word.split_first()? else { return None };
-    let place = text.iter().position(|o| *o == b'=')?;
-    let name = core::str::from_utf8(text.get(..place)?).ok()?;
-    let mut letters = name.bytes();
-    let starts = letters.next().is_some_and(|o| o.is_ascii_alphabetic() || o == b'_');
-    if !starts || !letters.all(|o| o.is_ascii_alphanumeric() || o == b'_') {
-        return None;
-    }
-    let mut value = Word::from([Piece::Text { text: text.get(place + 1..)?.to_vec(), quoted: false }]);
-    value.extend_from_slice(rest);
-    Some((name, value))
-}
-
-fn lossy(octets: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(octets)
-}
-
-/// What commands write, in order: on a terminal both channels are one.
-#[derive(Debug)]
-struct Written {
-    /// Whether it is for the channel of errors, and the octets.
-    pieces: Vec<(bool, Vec<u8>)>,
-    room: usize,
-}
-
-impl Default for Written {
-    fn default() -> Self {
-        Self { pieces: Vec::new(), room: MAX_OUTPUT }
-    }
-}
-
-impl Written {
-    fn output(&mut self, octets: &[u8]) {
-        self.push(false, octets);
-    }
-
-    fn errors(&mut self, octets: &[u8]) {
-        self.push(true, octets);
-    }
-
-    fn push(&mut self, errors: bool, octets: &[u8]) {
-        let octets = octets.get(..self.room).unwrap_or(octets);
-        self.room -= octets.len();
-        match self.pieces.last_mut() {
-            Some((same, piece)) if *same == errors => piece.extend_from_slice(octets),
-            _ if octets.is_empty() => {}
-            _ => self.pieces.push((errors, octets.to_vec())),
-        }
-    }
-
-    fn append(&mut self, other: Self) {
-        for (errors, octets) in other.pieces {
-            self.push(errors, &octets);
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.room == 0
-    }
-
-    fn all(&self, out: &mut Vec<u8>) {
-        self.pieces.iter().for_each(|(_, octets)| out.extend_from_slice(octets));
-    }
-
-    fn split(&self, out: &mut Vec<u8>, errors: &mut Vec<u8>) {
-        for (is_error, octets) in &self.pieces {
-            if *is_error { &mut *errors } else { &mut *out }.extend_from_slice(octets);
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests;

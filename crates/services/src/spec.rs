@@ -25,7 +25,7 @@ impl ServiceSpec {
     /// Whether a conversation shows what is around its decoy, so that it is worth gathering.
     #[must_use]
     pub fn shows_surroundings(&self) -> bool {
-        matches!(&self.kind, ServiceKind::Ssh(ssh) if ssh.shell.is_some())
+        matches!(&self.kind, ServiceKind::Ssh(ssh) if ssh.shell.is_some() || ssh.console.is_some())
     }
 }
 

@@ -235,6 +235,7 @@ impl Ssh {
             tool: self.tool,
             who: &self.who,
             user: self.auth.user(),
+            accounts: &self.accounts,
             utc: self.utc.saturating_add(now.saturating_sub(self.opened)),
             around: Surroundings {
                 uptime: self.around.uptime.map(|uptime| uptime.saturating_add(now.saturating_sub(self.opened))),

@@ -111,18 +111,71 @@ fn pairs() -> impl Iterator<Item = (&'static Client, Method)> {
     CLIENTS.iter().flat_map(|client| client.methods.iter().map(move |method| (client, *method)))
 }
 
-/// Ncrack 0.7 comes to nothing at the real Dropbear 2022.83 and 2025.89 either: it ends before it has tried anything. The
-/// key exchanges and ciphers of Cisco are switched off in most clients of today.
+/// A client that comes to nothing at some products, as it does at the real ones.
+struct Known {
+    client: &'static str,
+    method: Method,
+    concerns: fn(&SshSpec) -> bool,
+    /// Takes the cause away: with it the client gets on.
+    cure: fn(&mut SshSpec),
+}
+
+/// What was looked at beside a real server: sshd of Debian 12 with the product's lists, and Dropbear 2022.83.
+const KNOWN: [Known; 4] = [
+    // Ncrack 0.7 has no group 1, and of the other groups of primes it never sends its half to the real sshd either.
+    Known {
+        client: "ncrack",
+        method: Password,
+        concerns: |spec| spec.kex.iter().all(|name| name.starts_with("diffie-hellman-")),
+        cure: |spec| spec.kex.insert(0, "curve25519-sha256@libssh.org".into()),
+    },
+    // It passes over what comes in one segment with the version line, and then waits for it: at the real Dropbear, too.
+    Known {
+        client: "ncrack",
+        method: Password,
+        concerns: |spec| spec.kexinit_first,
+        cure: |spec| spec.kexinit_first = false,
+    },
+    // Dbclient offers no key whose algorithm the server does not name. The real sshd names what it was built with.
+    Known {
+        client: "dbclient",
+        method: Key,
+        concerns: |spec| signatures(spec).is_some_and(|names| !names.contains("ssh-ed25519")),
+        cure: |spec| spec.ext_info = vec![("server-sig-algs".into(), "ssh-ed25519".into())],
+    },
+    // Medusa 2.2 answers only the questions that it knows: "received an unknown SSH prompt".
+    Known {
+        client: "medusa",
+        method: Questions,
+        concerns: |spec| spec.prompts.iter().any(|prompt| prompt.contains("{user}")),
+        cure: |spec| spec.prompts.clear(),
+    },
+];
+
+/// The algorithms of signatures that the server says it knows.
+fn signatures(spec: &SshSpec) -> Option<&str> {
+    spec.ext_info.iter().find(|(name, _)| name == "server-sig-algs").map(|(_, names)| names.as_str())
+}
+
+/// The key exchanges and ciphers of Cisco are switched off in most clients of today.
 fn can_speak(client: &Client, product: &str) -> bool {
     if product.starts_with("cisco") {
         return ["openssh", "paramiko", "medusa", "ncrack"].contains(&client.name);
     }
-    match client.name {
-        "ncrack" => !["dropbear-2022.83", "dropbear-2025.89"].contains(&product),
-        // They, the one by means of the other, refuse `ssh-rsa`, and the real RouterOS for its MACs.
-        "hydra" | "libssh" => product != "mikrotik-routeros-ssh",
-        _ => true,
+    // They, the one by means of the other, refuse `ssh-rsa`, and the real RouterOS for its MACs.
+    !(["hydra", "libssh"].contains(&client.name) && product == "mikrotik-routeros-ssh")
+}
+
+/// Tries a pair, which is as it should be or, where that is known, fails for the known cause alone.
+fn try_pair(client: &Client, method: Method, spec: &SshSpec, keys: &Keys) -> Result<(), String> {
+    let known = KNOWN.iter().find(|k| k.client == client.name && k.method == method && (k.concerns)(spec));
+    let Some(known) = known else { return try_one(client, method, spec, keys) };
+    if try_one(client, method, spec, keys).is_ok() {
+        return Err("gets on by now".into());
     }
+    let mut cured = spec.clone();
+    (known.cure)(&mut cured);
+    try_one(client, method, &cured, keys).map_err(|what| format!("without the known cause: {what}"))
 }
 
 fn run_all(products: &[(String, SshSpec)], mut cases: Vec<(&Client, Method, usize)>) {
@@ -134,7 +187,7 @@ fn run_all(products: &[(String, SshSpec)], mut cases: Vec<(&Client, Method, usiz
             scope.spawn(|| {
                 while let Some((client, method, product)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let (name, spec) = &products[*product];
-                    if let Err(what) = try_one(client, *method, spec, &keys) {
+                    if let Err(what) = try_pair(client, *method, spec, &keys) {
                         wrong.lock().unwrap().push(format!("{} by {method:?} on {name}: {what}", client.name));
                     }
                 }
@@ -155,8 +208,10 @@ fn try_one(client: &Client, method: Method, spec: &SshSpec, keys: &Keys) -> Resu
         spec.auth_methods = vec!["publickey".into(), method.name().into()];
         spec.auth_methods.dedup();
     }
-    // Dbclient does not ask whether its command was begun: where no shell is, it waits for ever.
+    // Dbclient does not ask whether its command was begun: where no shell is, it waits for ever. What products have
+    // inside is for tests/ssh_inside.rs.
     spec.shell.get_or_insert_default();
+    spec.console = None;
     // Paramiko reads no question that has such a name in it.
     let asked_by_name = client.name == "paramiko" && spec.prompts.iter().any(|prompt| prompt.contains("{user}"));
     let accounts = [Account { user: PLANTED.0.into(), password: PLANTED.1.into() }];

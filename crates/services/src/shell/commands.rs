@@ -1,9 +1,13 @@
 //! The commands: each reads what the session sees and writes what the real program would, to its status.
 
+mod applets;
+mod changing;
 mod filters;
 mod listing;
 mod machine;
 mod network;
+mod patterns;
+mod privilege;
 mod system;
 
 use alloc::{
@@ -13,15 +17,15 @@ use alloc::{
 };
 
 use super::{
-    Asking, NANOS, Shell, Written,
+    NANOS, Shell, ShellKind, Written,
     files::{Refusal, join, may, parent_of},
     lossy,
 };
+pub(super) use patterns::{fits, matching_paths};
+pub(super) use privilege::answer;
 
 /// Programs that are in /usr/sbin.
 const SUPERUSER: &[&str] = &["arp", "ifconfig", "route"];
-/// Paths that a pattern becomes.
-const MAX_MATCHES: usize = 512;
 
 /// What a command is given.
 struct Call<'c> {
@@ -60,22 +64,29 @@ pub(super) fn run(
                     Err(Refusal::Denied) => (Refusal::Denied, 126),
                     Err(reason) => (reason, 127),
                 };
-                written.errors(format!("{}{name}: {}\n", shell.error_prefix(), reason.text()).as_bytes());
+                let text = match (shell.spec.shell, reason) {
+                    (ShellKind::Bash, _) => reason.text(),
+                    (_, Refusal::NotFound) => "not found",
+                    _ => Refusal::Denied.text(),
+                };
+                written.errors(format!("{}{name}: {text}\n", shell.error_prefix()).as_bytes());
                 return status;
             }
         },
         None => &name,
     };
     // /usr/sbin is not in the path of an ordinary user.
-    if base == name && SUPERUSER.contains(&base) && shell.host.user.uid != 0 {
-        return Call { shell, utc, now: utc / NANOS, name: &name, args, input, written, terminal }.not_found();
-    }
+    let bash = shell.spec.shell == ShellKind::Bash;
+    let hidden = bash && base == name && SUPERUSER.contains(&base) && shell.host.user.uid != 0;
     let mut call = Call { shell, utc, now: utc / NANOS, name: base, args, input, written, terminal };
-    call.dispatch()
+    if hidden { call.not_found() } else { call.dispatch() }
 }
 
 impl Call<'_> {
     fn dispatch(&mut self) -> u8 {
+        if let Some(status) = self.applet() {
+            return status;
+        }
         match self.name {
             ":" | "true" | "set" | "unset" | "umask" | "shopt" | "ulimit" | "trap" | "wait" | "jobs" | "sleep"
             | "clear" | "stty" | "disown" | "nohup" | "sync" => self.quiet(),
@@ -157,6 +168,16 @@ impl Call<'_> {
         1
     }
 
+    /// An error that is about a file, in the words of GNU's program, or in those of BusyBox.
+    fn fail_at(&mut self, path: &str, refusal: Refusal, gnu: &str) -> u8 {
+        if self.is_applet() {
+            let text = applets::refusal(self.name, path, refusal);
+            self.fail(&text)
+        } else {
+            self.fail(gnu)
+        }
+    }
+
     /// An error of a command that is part of the shell.
     fn fail_builtin(&mut self, text: &str) -> u8 {
         let line = format!("{}{}: {text}\n", self.shell.error_prefix(), self.name);
@@ -181,7 +202,7 @@ impl Call<'_> {
         let name = self.name;
         let prefix = self.shell.error_prefix();
         let text = match self.shell.spec.shell {
-            super::ShellKind::Bash => format!("{prefix}{name}: command not found\n"),
+            ShellKind::Bash => format!("{prefix}{name}: command not found\n"),
             _ => format!("{prefix}{name}: not found\n"),
         };
         self.written.errors(text.as_bytes());
@@ -237,8 +258,13 @@ impl Call<'_> {
                 self.shell.previous_directory = core::mem::replace(&mut self.shell.directory, full);
                 0
             }
-            Err(refusal) if self.shell.spec.shell == super::ShellKind::Bash => {
+            Err(refusal) if self.shell.spec.shell == ShellKind::Bash => {
                 self.fail_builtin(&format!("{target}: {}", refusal.text()))
+            }
+            Err(refusal) if self.is_applet() => {
+                let line = if self.shell.terminal { "" } else { "line 0: " };
+                self.fail_builtin(&format!("{line}can't cd to {target}: {}", refusal.text()));
+                2
             }
             Err(_) => {
                 self.fail_builtin(&format!("can't cd to {target}"));
@@ -249,7 +275,7 @@ impl Call<'_> {
 
     fn echo(&mut self) -> u8 {
         let mut args = self.args;
-        let (mut newline, mut escapes) = (true, self.shell.spec.shell != super::ShellKind::Bash);
+        let (mut newline, mut escapes) = (true, self.shell.spec.shell == ShellKind::Dash);
         while let Some((first, rest)) = args.split_first() {
             match first.as_slice() {
                 b"-n" => newline = false,
@@ -295,7 +321,7 @@ impl Call<'_> {
     fn exit(&mut self) -> u8 {
         let status = self.args.first().and_then(|arg| lossy(arg).parse::<i64>().ok());
         let status = status.map_or(self.shell.status, |s| u8::try_from(s.rem_euclid(256)).unwrap_or(0));
-        if self.name == "exit" && self.shell.terminal && self.terminal {
+        if self.name == "exit" && self.shell.terminal && self.terminal && self.shell.spec.shell == ShellKind::Bash {
             self.written.errors(b"logout\n");
         }
         self.shell.exit = Some(status);
@@ -337,8 +363,10 @@ impl Call<'_> {
             self.shell.history.clear();
             return 0;
         }
+        let ash = self.is_applet();
         for (place, line) in self.shell.history.iter().enumerate() {
-            self.written.output(format!("{:>5}  ", place + 1).as_bytes());
+            let number = if ash { format!("{place:>4} ") } else { format!("{:>5}  ", place + 1) };
+            self.written.output(number.as_bytes());
             self.written.output(line);
             self.written.output(b"\n");
         }
@@ -349,9 +377,14 @@ impl Call<'_> {
         let (_, names) = self.options();
         let mut status = 0;
         for name in names {
-            let path = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin"]
+            let places: &[&str] = match (self.is_applet(), self.shell.host.user.uid) {
+                (true, 0) => &applets::PLACES,
+                (true, _) => &["/usr/bin", "/bin"],
+                (false, 0) => &["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin"],
+                _ => &["/usr/local/bin", "/usr/bin", "/bin"],
+            };
+            let path = places
                 .iter()
-                .take(if self.shell.host.user.uid == 0 { 4 } else { 3 })
                 .map(|place| format!("{place}/{name}"))
                 .find(|path| self.shell.files.find(path, self.shell.asker()).is_ok());
             match (self.name, path) {
@@ -365,6 +398,10 @@ impl Call<'_> {
                 }
                 ("type", Some(path)) => {
                     self.line(&format!("{name} is {path}"));
+                }
+                ("type", None) if self.is_applet() => {
+                    self.line(&format!("{name}: not found"));
+                    status = 127;
                 }
                 ("type", None) => status = self.fail_builtin(&format!("{name}: not found")),
                 (_, Some(path)) => {
@@ -398,116 +435,6 @@ impl Call<'_> {
         };
         u8::from(!holds)
     }
-
-    fn sudo(&mut self) -> u8 {
-        if self.shell.host.user.uid == 0 {
-            let words: Vec<Vec<u8>> = self.args.iter().skip_while(|arg| arg.starts_with(b"-")).cloned().collect();
-            let input = core::mem::take(&mut self.input);
-            return run(self.shell, self.utc, &words, input, self.written, self.terminal);
-        }
-        if self.args.is_empty() {
-            self.written.errors(b"usage: sudo -h | -K | -k | -V\nusage: sudo -v [-ABkNnS] [-g group] [-h host] [-p prompt] [-u user]\nusage: sudo -l [-ABkNnS] [-g group] [-h host] [-p prompt] [-U user]\n            [-u user] [command [arg ...]]\nusage: sudo [-ABbEHkNnPS] [-C num] [-D directory]\n            [-g group] [-h host] [-p prompt] [-R directory] [-T timeout]\n            [-u user] [VAR=value] [-i | -s] [command [arg ...]]\nusage: sudo -e [-ABkNnS] [-C num] [-D directory]\n            [-g group] [-h host] [-p prompt] [-R directory] [-T timeout]\n            [-u user] file ...\n");
-            return 1;
-        }
-        if self.args.iter().any(|arg| arg == b"-n") {
-            return self.fail("a password is required");
-        }
-        if !self.shell.terminal {
-            self.fail("a terminal is required to read the password; either use the -S option to read from standard input or configure an askpass helper");
-            return self.fail("a password is required");
-        }
-        self.shell.asking = Some(Asking::Sudo);
-        1
-    }
-
-    fn su(&mut self) -> u8 {
-        if self.shell.host.user.uid == 0 {
-            return 0;
-        }
-        if self.shell.terminal {
-            self.shell.asking = Some(Asking::Su);
-        } else {
-            self.written.errors(b"Password: su: Authentication failure\n");
-        }
-        1
-    }
-
-    fn passwd(&mut self) -> u8 {
-        let name = self.shell.host.user.name.clone();
-        if let Some(other) = self.args.first().filter(|arg| **arg != name.as_bytes()) {
-            let text = format!("You may not view or modify password information for {}.", lossy(other));
-            return self.fail(&text);
-        }
-        self.line(&format!("Changing password for {name}."));
-        if self.shell.terminal {
-            self.shell.asking = Some(Asking::Passwd);
-        } else {
-            self.written.errors(
-                b"Current password: passwd: Authentication token manipulation error\npasswd: password unchanged\n",
-            );
-        }
-        10
-    }
-}
-
-/// The line that a program had asked for has come.
-pub(super) fn answer(shell: &mut Shell, asking: Asking, written: &mut Written) {
-    let text = match asking {
-        Asking::Sudo => format!("{} is not in the sudoers file.\n", shell.host.user.name),
-        Asking::Su => "su: Authentication failure\n".to_string(),
-        Asking::Passwd => "passwd: Authentication token manipulation error\npasswd: password unchanged\n".to_string(),
-    };
-    written.errors(text.as_bytes());
-    shell.status = if asking == Asking::Passwd { 10 } else { 1 };
-}
-
-/// The paths that fit a pattern with `*` and `?` (POSIX.1-2017 XCU §2.13), in order.
-pub(super) fn matching_paths(shell: &Shell, pattern: &str) -> Vec<String> {
-    let mut found = Vec::from([String::from(if pattern.starts_with('/') { "/" } else { "" })]);
-    for part in pattern.split('/').filter(|part| !part.is_empty()) {
-        let mut next = Vec::new();
-        for base in found {
-            let directory = join(&shell.directory, if base.is_empty() { "." } else { &base });
-            let Ok(entries) = shell.files.list(&directory, shell.asker()) else { continue };
-            let hidden = part.starts_with('.');
-            for (name, _) in entries {
-                if name.starts_with('.') == hidden && fits(part.as_bytes(), name.as_bytes()) && next.len() < MAX_MATCHES
-                {
-                    let slash = if base.is_empty() || base.ends_with('/') { "" } else { "/" };
-                    next.push(format!("{base}{slash}{name}"));
-                }
-            }
-        }
-        found = next;
-    }
-    found
-}
-
-/// Whether a name fits a pattern: a star is tried from where it stood last, so the time is the product of the lengths.
-pub(super) fn fits(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut at, mut in_name) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while in_name < name.len() {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at, in_name));
-                at += 1;
-            }
-            Some(octet) if *octet == b'?' || name.get(in_name) == Some(octet) => {
-                at += 1;
-                in_name += 1;
-            }
-            _ => match star {
-                Some((place, matched)) => {
-                    star = Some((place, matched + 1));
-                    at = place + 1;
-                    in_name = matched + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.get(at..).unwrap_or_default().iter().all(|octet| *octet == b'*')
 }
 
 /// The last part of a path.

@@ -68,6 +68,7 @@ pub(super) struct Files {
     nodes: BTreeMap<String, Node>,
     own_files: usize,
     own_octets: usize,
+    machine: String,
 }
 
 impl Files {
@@ -81,6 +82,11 @@ impl Files {
             parent = parent_of(parent);
         }
         self.nodes.insert(path, node);
+    }
+
+    /// The machine that programs are for, as `uname -m` says it.
+    pub(super) fn machine(&mut self, name: &str) {
+        self.machine = name.into();
     }
 
     /// The node, links followed, and where it really is.
@@ -139,8 +145,7 @@ impl Files {
             What::Text(text) => Ok(text.clone()),
             What::Directory => Err(Refusal::IsADirectory),
             What::Link(_) => Err(Refusal::NotFound),
-            // An ELF header (System V ABI, figure 4-3) and nothing of the program.
-            What::Program(_) => Ok(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0>\0\x01\0\0\0".to_vec()),
+            What::Program(_) => Ok(elf_header(&self.machine)),
         }
     }
 
@@ -279,6 +284,25 @@ impl Node {
             What::Program(size) => *size,
         }
     }
+}
+
+/// An ELF header (System V ABI, figure 4-3) of a program for a machine, and nothing of the program.
+fn elf_header(machine: &str) -> Vec<u8> {
+    // Class, order of octets, kind (2: at a fixed place, 3: anywhere) and number of the machine.
+    let (class, order, kind, number) = match machine {
+        "mips" => (1, 2, 2, 8),
+        "armv7l" => (1, 1, 2, 40),
+        "aarch64" => (2, 1, 3, 183),
+        _ => (2, 1, 3, 62),
+    };
+    let mut header = Vec::from(*b"\x7fELF");
+    header.extend([class, order, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    for field in [kind, number, 1] {
+        let field: u16 = field;
+        header.extend(if order == 1 { field.to_le_bytes() } else { field.to_be_bytes() });
+    }
+    header.extend([0, 0]);
+    header
 }
 
 /// Whether `asker` may read (4), write (2) or enter (1).

@@ -1,15 +1,14 @@
 //! The system that a session looks at: every number in it comes from the product's facts, the decoy's seed and the time,
 //! so that two commands that show the same thing agree, today and after the next login.
 
+mod tree;
+
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 use core::{fmt::Write, net::IpAddr};
 
 use chaff_wire::Mac;
 
-use super::{
-    NANOS, ShellProcess, ShellSpec, ShellUser, Surroundings,
-    files::{Asker, Files, Node, What},
-};
+use super::{NANOS, ShellKind, ShellProcess, ShellSpec, ShellUser, Surroundings};
 use crate::{
     Identity,
     calendar::Moment,
@@ -26,15 +25,7 @@ const PIDS: u64 = 0x5e11_0005;
 const LAST: u64 = 0x5e11_0006;
 const MACHINE_ID: u64 = 0x5e11_0007;
 /// What Debian's installer makes of a small disk: 976 MiB less a page.
-pub(super) const SWAP_KIB: u64 = 998_396;
-/// Programs of every system, where they are, and about how long one is.
-const PROGRAMS: &[(&str, &str)] = &[
-    (
-        "/usr/bin",
-        "arch awk base64 bash cat chmod chown clear cp crontab cut date dd df diff dir dmesg du echo egrep env expr false file find free grep groups gzip head hostname id ip kill last less ln ls lsblk lscpu md5sum mkdir more mount mv nano nproc passwd perl ping printf ps pwd python3 rm rmdir scp sed sh sha256sum sleep sort ss ssh stat su sudo systemctl tail tar tee test top touch tr tty uname uniq uptime vi w watch wc wget curl which who whoami xargs",
-    ),
-    ("/usr/sbin", "arp cron fdisk ifconfig init nologin route sshd useradd usermod visudo"),
-];
+const SWAP_KIB: u64 = 998_396;
 
 #[derive(Debug)]
 pub(super) struct Host {
@@ -53,6 +44,8 @@ pub(super) struct Host {
     pub(super) peer: Option<(IpAddr, u16)>,
     pub(super) memory_kib: u64,
     pub(super) disk_kib: u64,
+    pub(super) swap_kib: u64,
+    kind: ShellKind,
     pub(super) processes: Vec<Process>,
     pub(super) shell_pid: u32,
     pub(super) terminal: String,
@@ -87,14 +80,15 @@ impl Host {
             },
             |nanos| nanos / NANOS,
         );
+        let shell = if spec.shell == ShellKind::Bash { "/bin/bash" } else { "/bin/sh" };
         let mut users = spec.users.clone();
         if !users.iter().any(|u| u.name == "root") {
-            users.insert(0, account("root", 0, "/root", "/bin/bash"));
+            users.insert(0, account("root", 0, "/root", shell));
         }
         if !users.iter().any(|u| u.name == user) {
             let uid =
                 users.iter().map(|u| u.uid).filter(|uid| (1000..60_000).contains(uid)).max().map_or(1000, |u| u + 1);
-            users.push(account(user, uid, &format!("/home/{user}"), "/bin/bash"));
+            users.push(account(user, uid, &format!("/home/{user}"), shell));
         }
         let user = users.iter().find(|u| u.name == user).cloned().unwrap_or_default();
         let booted = now.saturating_sub(uptime);
@@ -113,6 +107,8 @@ impl Host {
             peer: around.peer,
             memory_kib: 0,
             disk_kib: u64::from(drawn(&spec.disk_gib, &seed, DISK).unwrap_or(20)) * 1024 * 1024,
+            swap_kib: spec.swap_kib.unwrap_or(SWAP_KIB),
+            kind: spec.shell,
             processes: Vec::new(),
             shell_pid: 0,
             terminal: "pts/0".into(),
@@ -135,10 +131,10 @@ impl Host {
             let kernel = program.command.starts_with('[');
             let gap = if kernel || pid == 0 { 1 } else { 1 + small(chance % 23) };
             pid += gap;
-            if !kernel && pid > 1 && pid < 200 {
+            if !kernel && pid > 1 && pid < 200 && self.kind != ShellKind::Ash {
                 pid = 230 + small(chance % 60);
             }
-            if program.command.starts_with("sshd: ") {
+            if program.ports.contains(&22) {
                 sshd = pid;
             }
             let uptime = now.saturating_sub(self.booted);
@@ -158,23 +154,24 @@ impl Host {
         }
         // A system starts a process every few minutes by itself: timers, logins, cron.
         let first = pid + 400 + small(now.saturating_sub(self.booted) / (97 + mix(&self.seed, PIDS) % 160) % 3_000_000);
-        let name = self.user.name.clone();
+        let (name, tty) = (self.user.name.clone(), self.terminal.clone());
+        if self.kind == ShellKind::Ash {
+            // Dropbear starts a process for each connection, which starts the shell.
+            let door = programs.iter().find(|program| program.ports.contains(&22));
+            let command = door.map_or_else(|| "dropbear".into(), |program| program.command.clone());
+            self.session_process(first, sshd, "root", command, (1_228, 740), "S", "?");
+            self.session_process(first + 1, first, &name, "-sh".into(), (1_316, 880), "S", &tty);
+            self.shell_pid = first + 1;
+            return;
+        }
         let home_user = name != "root";
         let (privileged, own, shell) = (first, first + 14, first + 15);
-        let tty = self.terminal.clone();
         self.session_process(privileged, sshd, "root", format!("sshd: {name} [priv]"), (17_868, 11_040), "Ss", "?");
         if home_user {
             self.session_process(own, privileged, &name, format!("sshd: {name}@{tty}"), (18_128, 6_740), "S", "?");
         }
-        self.session_process(
-            shell,
-            if home_user { own } else { privileged },
-            &name,
-            "-bash".into(),
-            (8_108, 5_120),
-            "Ss",
-            &tty,
-        );
+        let parent = if home_user { own } else { privileged };
+        self.session_process(shell, parent, &name, "-bash".into(), (8_108, 5_120), "Ss", &tty);
         self.shell_pid = shell;
     }
 
@@ -241,11 +238,10 @@ impl Host {
         Memory { total: self.memory_kib, free, cache, shared: 500 + mix(&self.seed, MEMORY) % 700 }
     }
 
-    /// The root file system: KiB in all, KiB used, KiB that others than root may use.
-    pub(super) fn disk(&self) -> (u64, u64, u64) {
+    /// The root file system: KiB in all, KiB used.
+    pub(super) fn disk(&self) -> (u64, u64) {
         let total = self.disk_kib * 98 / 100;
-        let used = 1_400_000.min(total / 3) + mix(&self.seed, DISK) % (total / 3 + 1);
-        (total, used, (total * 95 / 100).saturating_sub(used))
+        (total, 1_400_000.min(total / 3) + mix(&self.seed, DISK) % (total / 3 + 1))
     }
 
     pub(super) fn load(&self, now: u64) -> [String; 3] {
@@ -275,22 +271,26 @@ impl Host {
 
     pub(super) fn environment(&self, terminal: bool) -> Vec<(String, String)> {
         let user = &self.user;
-        let path = if user.uid == 0 {
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        } else {
-            "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
+        let ash = self.kind == ShellKind::Ash;
+        let path = match (user.uid, ash) {
+            (0, true) => "/usr/sbin:/usr/bin:/sbin:/bin",
+            (_, true) => "/usr/bin:/bin",
+            (0, false) => "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            _ => "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games",
         };
         let mut all = Vec::from([
             ("HOME", user.home.clone()),
-            ("LANG", "en_US.UTF-8".into()),
             ("LOGNAME", user.name.clone()),
             ("PATH", path.into()),
             ("SHELL", user.shell.clone()),
             ("SHLVL", String::from(if terminal { "1" } else { "0" })),
             ("USER", user.name.clone()),
-            ("XDG_RUNTIME_DIR", format!("/run/user/{}", user.uid)),
-            ("XDG_SESSION_TYPE", "tty".into()),
         ]);
+        if !ash {
+            all.push(("LANG", "en_US.UTF-8".into()));
+            all.push(("XDG_RUNTIME_DIR", format!("/run/user/{}", user.uid)));
+            all.push(("XDG_SESSION_TYPE", "tty".into()));
+        }
         if let Some((ip, port)) = self.peer {
             let door = self.ports.iter().copied().find(|p| *p == 22).unwrap_or(22);
             all.push(("SSH_CLIENT", format!("{ip} {port} {door}")));
@@ -317,152 +317,6 @@ impl Host {
             }
             true
         })
-    }
-
-    /// The file tree.
-    pub(super) fn files(&self, spec: &ShellSpec) -> Files {
-        let root = Asker { uid: 0, gid: 0 };
-        let mut files = Files::default();
-        let installed =
-            self.booted.min(self.logged_in) - (20 * DAY + mix(&self.seed, INSTALLED) % (400 * DAY)).min(self.booted);
-        let directory = |mode, owner, at| Node::new(What::Directory, mode, owner, at);
-        files.plant("/", directory(0o755, root, installed));
-        for path in [
-            "/boot",
-            "/dev",
-            "/etc",
-            "/home",
-            "/media",
-            "/mnt",
-            "/opt",
-            "/proc",
-            "/run",
-            "/srv",
-            "/sys",
-            "/usr/lib",
-            "/usr/local/bin",
-            "/var/log",
-            "/var/lib",
-            "/var/mail",
-            "/var/spool/cron",
-        ] {
-            let at = if matches!(path, "/dev" | "/proc" | "/run" | "/sys") { self.booted } else { installed };
-            files.plant(path, directory(0o755, root, at));
-        }
-        files.plant("/root", directory(0o700, root, installed + 900));
-        files.plant("/tmp", directory(0o1777, root, self.logged_in - self.logged_in % 3600));
-        files.plant("/var/tmp", directory(0o1777, root, self.booted));
-        files.plant("/dev/shm", directory(0o1777, root, self.booted));
-        for (path, target) in [("/bin", "usr/bin"), ("/sbin", "usr/sbin"), ("/lib", "usr/lib"), ("/var/run", "/run")] {
-            files.plant(path, Node::new(What::Link(target.into()), 0o777, root, installed));
-        }
-        for (place, names) in PROGRAMS {
-            for name in names.split(' ') {
-                let size = 14_000 + mix(&[0; 16], name.bytes().fold(7, |h, o| scramble(h ^ u64::from(o)))) % 190_000;
-                files.plant(&format!("{place}/{name}"), Node::new(What::Program(size & !7), 0o755, root, installed));
-            }
-        }
-        for (name, mode) in [("null", 0o666), ("zero", 0o666), ("random", 0o666), ("urandom", 0o666), ("tty", 0o666)] {
-            files.plant(&format!("/dev/{name}"), Node::new(What::Text(Vec::new()), mode, root, self.booted));
-        }
-        self.plant_texts(&mut files, installed);
-        for file in &spec.files {
-            let mode = u16::from_str_radix(&file.mode, 8).ok();
-            let owner =
-                self.users.iter().find(|u| u.name == file.owner).map_or(root, |u| Asker { uid: u.uid, gid: u.gid });
-            let path = self.fill(&file.path);
-            let chance = path.bytes().fold(mix(&self.seed, INSTALLED), |h, o| scramble(h ^ u64::from(o)));
-            let at = installed + chance % (self.booted.saturating_sub(installed) + 1);
-            let node = match (path.ends_with('/'), file.link.is_empty()) {
-                (true, _) => directory(mode.unwrap_or(0o755), owner, at),
-                (_, false) => Node::new(What::Link(self.fill(&file.link).into_owned()), 0o777, owner, at),
-                _ => Node::new(
-                    What::Text(self.fill(&file.text).into_owned().into_bytes()),
-                    mode.unwrap_or(0o644),
-                    owner,
-                    at,
-                ),
-            };
-            files.plant(&path, node);
-        }
-        files
-    }
-
-    fn plant_texts(&self, files: &mut Files, installed: u64) {
-        let root = Asker { uid: 0, gid: 0 };
-        let mut text = |path: &str, mode: u16, owner: Asker, at: u64, text: String| {
-            files.plant(path, Node::new(What::Text(text.into_bytes()), mode, owner, at));
-        };
-        let mut passwd = String::new();
-        let mut group =
-            String::from("root:x:0:\ndaemon:x:1:\nbin:x:2:\nsys:x:3:\nadm:x:4:\ntty:x:5:\ndisk:x:6:\nshadow:x:42:\n");
-        let mut shadow = String::new();
-        let changed = installed / DAY;
-        for user in &self.users {
-            let ShellUser { name, uid, gid, gecos, home, shell } = user;
-            let _ = writeln!(passwd, "{name}:x:{uid}:{gid}:{gecos}:{home}:{shell}");
-            if *gid > 6 && *gid != 42 {
-                let _ = writeln!(group, "{name}:x:{gid}:");
-            }
-            let _ =
-                writeln!(shadow, "{name}:{}:{changed}:0:99999:7:::", if *uid < 1000 && *uid > 0 { "*" } else { "!" });
-        }
-        text("/etc/passwd", 0o644, root, installed + 700, passwd);
-        text("/etc/group", 0o644, root, installed + 700, group);
-        text("/etc/shadow", 0o640, Asker { uid: 0, gid: 42 }, installed + 700, shadow);
-        text("/etc/hostname", 0o644, root, installed, format!("{}\n", self.short_name()));
-        let name = if self.hostname.contains('.') {
-            format!("{}\t{}", self.hostname, self.short_name())
-        } else {
-            self.hostname.clone()
-        };
-        text(
-            "/etc/hosts",
-            0o644,
-            root,
-            installed,
-            format!(
-                "127.0.0.1\tlocalhost\n127.0.1.1\t{name}\n\n# The following lines are desirable for IPv6 capable hosts\n::1     localhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\nff02::2 ip6-allrouters\n"
-            ),
-        );
-        let [high, low] = [MACHINE_ID, MACHINE_ID << 1].map(|purpose| mix(&self.seed, purpose));
-        text("/etc/machine-id", 0o444, root, installed, format!("{high:016x}{low:016x}\n"));
-        let memory = self.memory();
-        let available = memory.available();
-        text(
-            "/proc/meminfo",
-            0o444,
-            root,
-            self.logged_in,
-            format!(
-                "MemTotal:       {:>8} kB\nMemFree:        {:>8} kB\nMemAvailable:   {available:>8} kB\nBuffers:        {:>8} kB\nCached:         {:>8} kB\nSwapCached:            0 kB\nSwapTotal:      {SWAP_KIB:>8} kB\nSwapFree:       {SWAP_KIB:>8} kB\nShmem:          {:>8} kB\n",
-                memory.total,
-                memory.free,
-                memory.cache / 20,
-                memory.cache - memory.cache / 20,
-                memory.shared
-            ),
-        );
-        let up = self.logged_in.saturating_sub(self.booted);
-        text(
-            "/proc/uptime",
-            0o444,
-            root,
-            self.logged_in,
-            format!("{up}.{:02} {}.{:02}\n", self.seed[0] % 100, up - up / 90, self.seed[1] % 100),
-        );
-        text(
-            "/proc/loadavg",
-            0o444,
-            root,
-            self.logged_in,
-            format!("{} 1/{} {}\n", self.load(self.logged_in).join(" "), self.processes.len() * 2, self.shell_pid + 3),
-        );
-        let home = &self.user;
-        if home.uid != 0 {
-            let owner = Asker { uid: home.uid, gid: home.gid };
-            files.plant(&home.home, Node::new(What::Directory, 0o700, owner, self.logged_in.saturating_sub(DAY)));
-        }
     }
 }
 

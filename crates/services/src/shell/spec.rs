@@ -29,6 +29,14 @@ pub struct ShellSpec {
     pub files: Vec<ShellFile>,
     /// Programs that run, in the order of their start.
     pub processes: Vec<ShellProcess>,
+    /// Programs beside those of the shell itself; none: those of a server of Debian.
+    pub programs: Vec<ShellPrograms>,
+    /// What is mounted, in order; none: as Debian's installer does it.
+    pub mounts: Vec<ShellMount>,
+    /// KiB of swap; left out: what Debian's installer makes of a small disk.
+    pub swap_kib: Option<u64>,
+    /// How BusyBox names itself: `BusyBox v1.35.0 (…)`.
+    pub busybox: String,
     /// Sizes of memory to draw from, MiB; 2048 if left out.
     pub memory_mib: Vec<u32>,
     /// Sizes of the disk to draw from, GiB; 20 if left out.
@@ -98,4 +106,32 @@ pub struct ShellProcess {
     pub state: String,
     /// The TCP ports that it listens on, if the decoy has them open.
     pub ports: Vec<u16>,
+}
+
+/// Programs in one folder.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ShellPrograms {
+    /// Where they are.
+    pub folder: String,
+    /// Their names, with blanks between.
+    pub names: String,
+}
+
+/// A file system that is mounted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ShellMount {
+    /// What is mounted.
+    pub device: String,
+    /// Where.
+    pub place: String,
+    /// Its kind.
+    pub kind: String,
+    /// Options.
+    pub options: String,
+    /// Its size; 0: `df` does not show it.
+    pub kib: u64,
+    /// How much of it is taken.
+    pub used_kib: u64,
 }

@@ -89,6 +89,11 @@ impl Terminal {
         None
     }
 
+    /// What has been typed of a line so far.
+    pub(crate) fn line(&self) -> &[u8] {
+        &self.line
+    }
+
     /// Takes the last character back, be it of several octets (UTF-8).
     fn erase(&mut self) -> bool {
         while let Some(octet) = self.line.pop() {

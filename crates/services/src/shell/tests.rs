@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod ash;
+
 /// 2026-11-27 02:40:11 UTC, a Friday.
 const NOW: u64 = 1_795_747_211 * NANOS;
 /// 41 days, 11 hours, 3 minutes and 20 seconds.
@@ -16,6 +18,10 @@ pub(super) fn debian() -> Arc<ShellSpec> {
 }
 
 pub(super) fn shell_of(user: &str, terminal: bool) -> Shell {
+    shell_with(&debian(), user, terminal)
+}
+
+fn shell_with(spec: &Arc<ShellSpec>, user: &str, terminal: bool) -> Shell {
     let identity = Identity {
         hostname: "files-07",
         ip: "10.20.1.16".parse().unwrap(),
@@ -28,7 +34,7 @@ pub(super) fn shell_of(user: &str, terminal: bool) -> Shell {
         peer: Some(("10.20.3.9".parse().unwrap(), 51544)),
         prefix: Some(22),
     };
-    Shell::new(&debian(), &identity, user, NOW, &around, terminal)
+    Shell::new(spec, &identity, user, NOW, &around, terminal)
 }
 
 /// What each line says, in a session of its own at a terminal.

@@ -4,7 +4,7 @@
 mod session;
 mod sftp;
 
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 use chaff_events::{Detail, Kind, Tool};
 
@@ -13,7 +13,13 @@ use super::{
     transport::{End, Transport},
     wire::{Put, Reader, message},
 };
-use crate::{outbox::Outbox, shell::Surroundings, text::Who};
+use crate::{
+    Account,
+    console::Console,
+    outbox::Outbox,
+    shell::{Interpreter, Shell, Surroundings},
+    text::Who,
+};
 use session::Session;
 
 /// Sessions of one connection, as OpenSSH has it (MaxSessions).
@@ -40,6 +46,7 @@ pub(crate) struct Line<'a> {
     pub(crate) tool: Option<Tool>,
     pub(crate) who: &'a Who,
     pub(crate) user: &'a [u8],
+    pub(crate) accounts: &'a Arc<[Account]>,
     /// The decoy's wall clock.
     pub(crate) utc: u64,
     /// What is around it.
@@ -338,7 +345,16 @@ fn lossy(octets: &[u8]) -> String {
 }
 
 /// The shell of the product, if it has one.
-fn shell(line: &Line<'_>, terminal: bool) -> Option<crate::shell::Shell> {
+fn shell(line: &Line<'_>, terminal: bool) -> Option<Shell> {
     let spec: &Arc<_> = line.spec.shell.as_ref()?;
-    Some(crate::shell::Shell::new(spec, &line.who.identity(), &lossy(line.user), line.utc, &line.around, terminal))
+    Some(Shell::new(spec, &line.who.identity(), &lossy(line.user), line.utc, &line.around, terminal))
+}
+
+/// What reads lines in the product: its command line or its shell.
+fn interpreter(line: &Line<'_>, terminal: bool) -> Option<Box<dyn Interpreter>> {
+    if let Some(spec) = &line.spec.console {
+        let console = Console::new(spec, line.who, &lossy(line.user), line.utc, &line.around, terminal);
+        return Some(Box::new(console.admitting(line.accounts)));
+    }
+    shell(line, terminal).map(|shell| Box::new(shell) as Box<dyn Interpreter>)
 }

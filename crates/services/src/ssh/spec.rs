@@ -5,7 +5,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 pub use super::hostkey::{SshCurve, SshHostKey};
-use crate::ShellSpec;
+use crate::{ConsoleSpec, ShellSpec};
 
 /// A server of SSH. Lists of names are sent as they stand, in their order; every name must be one that the server can
 /// do, since a client may choose it.
@@ -83,8 +83,10 @@ pub struct SshSpec {
     pub says_eow: bool,
     /// Extensions that the server of SFTP names.
     pub sftp_extensions: Vec<(String, String)>,
-    /// What is behind a planted account; none: no session starts.
+    /// The system behind a planted account; without it and a console, no session starts.
     pub shell: Option<Arc<ShellSpec>>,
+    /// The command line of a device in place of a shell.
+    pub console: Option<Arc<ConsoleSpec>>,
 
     /// What the server says to nonsense, and how.
     pub answers: SshAnswers,

@@ -18,6 +18,7 @@ impl Call<'_> {
                 Ok(text) => texts.push((path.clone(), text)),
                 Err(refusal) => {
                     status = match (self.name, refusal) {
+                        _ if self.is_applet() => self.fail_at(path, refusal, ""),
                         ("head" | "tail", Refusal::IsADirectory) => {
                             self.fail(&format!("error reading '{path}': Is a directory"))
                         }
@@ -179,6 +180,7 @@ impl Call<'_> {
         let single = letters.len() == 1;
         let width = match (paths.is_empty(), single && rows.len() == 1) {
             (_, true) => 1,
+            (_, false) if self.is_applet() => 9,
             (true, false) => 7,
             (false, false) => format!("{}", totals.iter().max().copied().unwrap_or(0)).len(),
         };

@@ -1,4 +1,4 @@
-//! Programs that look at files without reading them, and those that change them.
+//! Programs that look at files without reading them.
 
 use alloc::{
     format,
@@ -48,8 +48,8 @@ impl Call<'_> {
                 }
                 Ok((real, node)) => files.push(Entry { name: path.clone(), path: real, node: node.clone() }),
                 Err(refusal) => {
-                    self.fail(&format!("cannot access '{path}': {}", refusal.text()));
-                    status = 2;
+                    self.fail_at(path, refusal, &format!("cannot access '{path}': {}", refusal.text()));
+                    status = if self.is_applet() { 1 } else { 2 };
                 }
             }
         }
@@ -64,8 +64,8 @@ impl Call<'_> {
             match self.entries(&real, &letters) {
                 Ok(entries) => self.list_entries(entries, &letters, true),
                 Err(refusal) => {
-                    self.fail(&format!("cannot open directory '{path}': {}", refusal.text()));
-                    status = 2;
+                    self.fail_at(&path, refusal, &format!("cannot open directory '{path}': {}", refusal.text()));
+                    status = if self.is_applet() { 1 } else { 2 };
                 }
             }
         }
@@ -89,8 +89,10 @@ impl Call<'_> {
             .filter(|(name, _)| !name.starts_with('.') || letters.contains(['a', 'A']))
             .map(|(name, node)| Entry { path: join(directory, &name), name, node: node.clone() })
             .collect();
-        // As strcoll does in most locales: letters first, case and dots after.
-        rest.sort_by_key(|entry| (entry.name.trim_start_matches('.').to_lowercase(), entry.name.clone()));
+        // As strcoll does in most locales: letters first, case and dots after. BusyBox has no locale.
+        if !self.is_applet() {
+            rest.sort_by_key(|entry| (entry.name.trim_start_matches('.').to_lowercase(), entry.name.clone()));
+        }
         if letters.contains('t') {
             rest.sort_by_key(|entry| u64::MAX - entry.node.modified);
         }
@@ -140,7 +142,8 @@ impl Call<'_> {
             let _ = writeln!(text, "total {}", if human { human_size(blocks * 1024) } else { blocks.to_string() });
         }
         let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or(0);
-        let (links, owner, group, size) = (width(0), width(1), width(2), width(3));
+        let (links, owner, group, size) =
+            if self.is_applet() { (4, 8, 8, 9) } else { (width(0), width(1), width(2), width(3)) };
         for ([count, user, group_name, length, date, name], entry) in rows.iter().zip(entries) {
             let _ = writeln!(
                 text,
@@ -190,9 +193,7 @@ impl Call<'_> {
             let (real, node) = match self.shell.files.find_link(&full, asker) {
                 Ok((real, node)) => (real, node.clone()),
                 Err(refusal) => {
-                    let text = format!("find: ‘{path}’: {}\n", refusal.text());
-                    self.written.errors(text.as_bytes());
-                    status = 1;
+                    status = self.fail_at(&path, refusal, &format!("‘{path}’: {}", refusal.text()));
                     continue;
                 }
             };
@@ -219,9 +220,7 @@ impl Call<'_> {
                         waiting.extend(below.collect::<Vec<_>>());
                     }
                     Err(refusal) => {
-                        let text = format!("find: ‘{path}’: {}\n", refusal.text());
-                        self.written.errors(text.as_bytes());
-                        status = 1;
+                        status = self.fail_at(&path, refusal, &format!("‘{path}’: {}", refusal.text()));
                     }
                 }
             }
@@ -249,10 +248,10 @@ impl Call<'_> {
                             self.line(&format!("{path}: cannot open `{path}' ({})", refusal.text()));
                         }
                         "du" => {
-                            self.fail(&format!("cannot access '{path}': {}", refusal.text()));
+                            self.fail_at(&path, refusal, &format!("cannot access '{path}': {}", refusal.text()));
                         }
                         _ => {
-                            self.fail(&format!("cannot statx '{path}': {}", refusal.text()));
+                            self.fail_at(&path, refusal, &format!("cannot statx '{path}': {}", refusal.text()));
                         }
                     }
                     continue;
@@ -311,95 +310,6 @@ impl Call<'_> {
             node.gid,
             host.group_of(node.gid),
         )
-    }
-
-    /// `touch`, `mkdir`, `rm`, `rmdir`, `chmod`, `cp`, `mv`: for this session alone.
-    pub(super) fn change(&mut self) -> u8 {
-        let (letters, paths) = self.options();
-        if paths.is_empty() {
-            self.fail(match self.name {
-                "touch" | "cp" | "mv" => "missing file operand",
-                _ => "missing operand",
-            });
-            self.written.errors(format!("Try '{} --help' for more information.\n", self.name).as_bytes());
-            return 1;
-        }
-        let asker = self.shell.asker();
-        let mut status = 0;
-        match (self.name, paths.as_slice()) {
-            ("cp" | "mv", [from, to]) => {
-                let mut target = self.full(to);
-                if self.shell.files.list(&target, asker).is_ok() {
-                    target = join(&target, name_of(&self.full(from)));
-                }
-                let source = self.full(from);
-                match self.shell.files.read(&source, asker) {
-                    Err(Refusal::IsADirectory) if self.name == "cp" => {
-                        return self.fail(&format!("-r not specified; omitting directory '{from}'"));
-                    }
-                    Err(refusal) => return self.fail(&format!("cannot stat '{from}': {}", refusal.text())),
-                    Ok(text) => {
-                        if let Err(refusal) = self.shell.files.write(&target, asker, self.now, &text, false) {
-                            let what = if self.name == "cp" { "cannot create regular file" } else { "cannot move" };
-                            return self.fail(&format!("{what} '{to}': {}", refusal.text()));
-                        }
-                        if self.name == "mv"
-                            && let Err(refusal) = self.shell.files.remove(&source, asker, false)
-                        {
-                            return self.fail(&format!("cannot remove '{from}': {}", refusal.text()));
-                        }
-                    }
-                }
-            }
-            ("cp" | "mv", _) => {
-                return self.fail("missing destination file operand");
-            }
-            ("chmod", [mode, rest @ ..]) => {
-                for path in rest {
-                    let full = self.full(path);
-                    let old = self.shell.files.find(&full, asker).map(|(_, node)| node.mode);
-                    let result = old.and_then(|old| {
-                        let mode = u16::from_str_radix(mode, 8)
-                            .unwrap_or_else(|_| old | if mode.contains('x') { 0o111 } else { 0 });
-                        self.shell.files.change_mode(&full, asker, mode & 0o7777)
-                    });
-                    status = match result {
-                        Ok(()) => status,
-                        Err(Refusal::Denied) => {
-                            self.fail(&format!("changing permissions of '{path}': Operation not permitted"))
-                        }
-                        Err(refusal) => self.fail(&format!("cannot access '{path}': {}", refusal.text())),
-                    };
-                }
-            }
-            (name, paths) => {
-                for path in paths {
-                    let full = self.full(path);
-                    let files = &mut self.shell.files;
-                    let (result, what) = match name {
-                        "touch" => (files.write(&full, asker, self.now, b"", true), "cannot touch"),
-                        "mkdir" if files.find(&full, asker).is_ok() => {
-                            if !letters.contains('p') {
-                                status = self.fail(&format!("cannot create directory ‘{path}’: File exists"));
-                            }
-                            continue;
-                        }
-                        "mkdir" => (files.make_directory(&full, asker, self.now), "cannot create directory"),
-                        "rmdir" => (files.remove(&full, asker, true), "failed to remove"),
-                        _ => (files.remove(&full, asker, letters.contains(['r', 'R'])), "cannot remove"),
-                    };
-                    match result {
-                        Ok(()) => {}
-                        Err(Refusal::NotFound) if name == "rm" && letters.contains('f') => {}
-                        Err(refusal) => {
-                            let (open, close) = if name == "mkdir" { ('‘', '’') } else { ('\'', '\'') };
-                            status = self.fail(&format!("{what} {open}{path}{close}: {}", refusal.text()));
-                        }
-                    }
-                }
-            }
-        }
-        status
     }
 }
 

@@ -10,10 +10,7 @@ use core::fmt::Write;
 use super::{Call, listing::human_size, lossy};
 use crate::{
     calendar::Moment,
-    shell::{
-        NANOS,
-        host::{Process, SWAP_KIB},
-    },
+    shell::{NANOS, ShellMount, host::Process},
 };
 
 impl Call<'_> {
@@ -122,60 +119,64 @@ impl Call<'_> {
             show(m.shared),
             show(m.cache),
             show(m.available()),
-            show(SWAP_KIB),
+            show(self.shell.host.swap_kib),
             show(0),
-            show(SWAP_KIB)
+            show(self.shell.host.swap_kib)
         );
         self.say(&text);
         0
     }
 
-    fn mounts(&self) -> [(&'static str, &'static str, &'static str, String, u64, u64, u64); 4] {
+    /// What is mounted: the product's, or what Debian mounts.
+    pub(super) fn mounts(&self) -> Vec<ShellMount> {
+        if !self.shell.spec.mounts.is_empty() {
+            return self.shell.spec.mounts.clone();
+        }
         let host = &self.shell.host;
-        let (total, used, available) = host.disk();
+        let (total, used) = host.disk();
         let half = host.memory_kib / 2;
-        [
-            (
-                "udev",
-                "/dev",
-                "devtmpfs",
-                format!(
-                    "rw,nosuid,relatime,size={}k,nr_inodes={},mode=755,inode64",
-                    half.saturating_sub(20_000),
-                    half / 4
-                ),
-                half.saturating_sub(20_000),
-                0,
-                half.saturating_sub(20_000),
-            ),
-            (
-                "tmpfs",
-                "/run",
-                "tmpfs",
-                format!("rw,nosuid,nodev,noexec,relatime,size={}k,mode=755,inode64", half / 5),
-                half / 5,
-                host.memory().shared,
-                (half / 5).saturating_sub(host.memory().shared),
-            ),
-            ("/dev/sda1", "/", "ext4", "rw,relatime,errors=remount-ro".to_string(), total, used, available),
-            ("tmpfs", "/dev/shm", "tmpfs", "rw,nosuid,nodev,inode64".to_string(), half, 0, half),
-        ]
+        let devices = half.saturating_sub(20_000);
+        let mount = |device: &str, place: &str, kind: &str, options: String, kib: u64, used_kib: u64| ShellMount {
+            device: device.into(),
+            place: place.into(),
+            kind: kind.into(),
+            options,
+            kib,
+            used_kib,
+        };
+        let plain = |options: &str| options.to_string();
+        let inodes = half / 4;
+        let of_devices = format!("rw,nosuid,relatime,size={devices}k,nr_inodes={inodes},mode=755,inode64");
+        let of_run = format!("rw,nosuid,nodev,noexec,relatime,size={}k,mode=755,inode64", half / 5);
+        Vec::from([
+            mount("sysfs", "/sys", "sysfs", plain("rw,nosuid,nodev,noexec,relatime"), 0, 0),
+            mount("proc", "/proc", "proc", plain("rw,nosuid,nodev,noexec,relatime"), 0, 0),
+            mount("udev", "/dev", "devtmpfs", of_devices, devices, 0),
+            mount("tmpfs", "/run", "tmpfs", of_run, half / 5, host.memory().shared),
+            mount("/dev/sda1", "/", "ext4", plain("rw,relatime,errors=remount-ro"), total, used),
+            mount("tmpfs", "/dev/shm", "tmpfs", plain("rw,nosuid,nodev,inode64"), half, 0),
+        ])
+    }
+
+    /// Device, size, taken, left, in hundredths and place of each that has a size.
+    pub(super) fn disks(&self, show: impl Fn(u64) -> String) -> Vec<[String; 6]> {
+        let rows = self.mounts().into_iter().filter(|mount| mount.kib > 0);
+        rows.map(|ShellMount { device, place, kind, kib, used_kib, .. }| {
+            // ext4 keeps some for root.
+            let usable = if kind == "ext4" { kib * 95 / 100 } else { kib };
+            let available = usable.saturating_sub(used_kib);
+            let percent = (used_kib * 100)
+                .checked_div(used_kib + available)
+                .map_or(0, |p| p + u64::from(used_kib > 0 && p * (used_kib + available) < used_kib * 100));
+            [device, show(kib), show(used_kib), show(available), format!("{percent}%"), place]
+        })
+        .collect()
     }
 
     pub(super) fn df(&mut self) -> u8 {
         let (letters, _) = self.options();
         let human = letters.contains('h');
-        let rows: Vec<[String; 6]> = self
-            .mounts()
-            .into_iter()
-            .map(|(device, place, _, _, total, used, available)| {
-                let show = |kib: u64| if human { human_size(kib * 1024) } else { kib.to_string() };
-                let percent = (used * 100)
-                    .checked_div(used + available)
-                    .map_or(0, |p| p + u64::from(used > 0 && p * (used + available) < used * 100));
-                [device.to_string(), show(total), show(used), show(available), format!("{percent}%"), place.to_string()]
-            })
-            .collect();
+        let rows = self.disks(|kib| if human { human_size(kib * 1024) } else { kib.to_string() });
         let head = if human {
             ["Filesystem", "Size", "Used", "Avail", "Use%"]
         } else {
@@ -205,10 +206,8 @@ impl Call<'_> {
             );
             return self.fail(&text);
         }
-        let mut text = String::from(
-            "sysfs on /sys type sysfs (rw,nosuid,nodev,noexec,relatime)\nproc on /proc type proc (rw,nosuid,nodev,noexec,relatime)\n",
-        );
-        for (device, place, kind, options, ..) in self.mounts() {
+        let mut text = String::new();
+        for ShellMount { device, place, kind, options, .. } in self.mounts() {
             let _ = writeln!(text, "{device} on {place} type {kind} ({options})");
         }
         self.say(&text);

@@ -23,7 +23,7 @@ impl Call<'_> {
         self.args.iter().map(|arg| lossy(arg).into_owned()).collect()
     }
 
-    fn network(&self) -> (String, String, String) {
+    pub(super) fn network(&self) -> (String, String, String) {
         let host = &self.shell.host;
         let IpAddr::V4(ip) = host.ip else { return ("::".into(), String::new(), String::new()) };
         let mask = u32::MAX.checked_shl(32 - u32::from(host.prefix)).unwrap_or(0);
@@ -33,7 +33,7 @@ impl Call<'_> {
     }
 
     /// fe80:: and the modified EUI-64 (RFC 4291, appendix A).
-    fn link_local(&self) -> String {
+    pub(super) fn link_local(&self) -> String {
         let [a, b, c, d, e, f] = self.shell.host.mac.0;
         let pair = |high: u8, low: u8| u16::from(high) << 8 | u16::from(low);
         core::net::Ipv6Addr::new(0xfe80, 0, 0, 0, pair(a ^ 2, b), pair(c, 0xff), pair(0xfe, d), pair(e, f)).to_string()
@@ -92,11 +92,13 @@ impl Call<'_> {
                 }
             }
             "r" | "ro" | "route" => {
-                let _ = writeln!(text, "{network}/{prefix} dev {device} proto kernel scope link src {ip} ");
+                let proto = if self.is_applet() { "scope link " } else { "proto kernel scope link" };
+                let _ = writeln!(text, "{network}/{prefix} dev {device} {proto} src {ip} ");
             }
             "n" | "ne" | "nei" | "neigh" | "neighbour" | "neighbor" => {
                 if let Some((peer, _)) = host.peer {
-                    let _ = writeln!(text, "{peer} dev {device} lladdr {} REACHABLE", self.peer_mac());
+                    let used = if self.is_applet() { " ref 1 used 0/0/0 probes 1" } else { "" };
+                    let _ = writeln!(text, "{peer} dev {device} lladdr {}{used} REACHABLE", self.peer_mac());
                 }
             }
             "" => {
@@ -124,13 +126,20 @@ impl Call<'_> {
         format!("52:54:00:{a:02x}:{b:02x}:{c:02x}")
     }
 
-    pub(super) fn ifconfig(&mut self) -> u8 {
+    /// Packets received and sent by the interface, and octets.
+    pub(super) fn traffic(&self) -> [u64; 4] {
         let host = &self.shell.host;
-        let (_, broadcast, mask) = self.network();
         let uptime = self.now.saturating_sub(host.booted);
         let rate = 1 + mix(&host.seed, TRAFFIC) % 7;
         let (received, sent) = (uptime * rate / 2, uptime * rate / 9);
-        let (received_octets, sent_octets) = (received * 211 + rate * 13, sent * 143 + rate * 7);
+        [received, sent, received * 211 + rate * 13, sent * 143 + rate * 7]
+    }
+
+    pub(super) fn ifconfig(&mut self) -> u8 {
+        let host = &self.shell.host;
+        let (_, broadcast, mask) = self.network();
+        let rate = 1 + mix(&host.seed, TRAFFIC) % 7;
+        let [received, sent, received_octets, sent_octets] = self.traffic();
         let device = &host.interface;
         let text = format!(
             "{device}: flags=4163<UP,BROADCAST,RUNNING,MULTICAST>  mtu 1500\n        inet {}  netmask {mask}  broadcast {broadcast}\n        inet6 {}  prefixlen 64  scopeid 0x20<link>\n        ether {}  txqueuelen 1000  (Ethernet)\n        RX packets {received}  bytes {received_octets} ({})\n        RX errors 0  dropped 0  overruns 0  frame 0\n        TX packets {sent}  bytes {sent_octets} ({})\n        TX errors 0  dropped 0 overruns 0  carrier 0  collisions 0\n\nlo: flags=73<UP,LOOPBACK,RUNNING>  mtu 65536\n        inet 127.0.0.1  netmask 255.0.0.0\n        inet6 ::1  prefixlen 128  scopeid 0x10<host>\n        loop  txqueuelen 1000  (Local Loopback)\n        RX packets {rate}  bytes {} ({}.0 B)\n        RX errors 0  dropped 0  overruns 0  frame 0\n        TX packets {rate}  bytes {} ({}.0 B)\n        TX errors 0  dropped 0 overruns 0  carrier 0  collisions 0\n\n",
@@ -210,13 +219,15 @@ impl Call<'_> {
             _ => "Active Internet connections (w/o servers)\n",
         });
         let programs = letters.contains('p');
+        let (state_width, six) = if self.is_applet() { (12, "tcp") } else { (11, "tcp6") };
         if programs && host.user.uid != 0 {
             text.insert_str(0, "(Not all processes could be identified, non-owned process info\n will not be shown, you would have to be root to see it all.)\n");
         }
-        text.push_str("Proto Recv-Q Send-Q Local Address           Foreign Address         State      ");
+        text.push_str("Proto Recv-Q Send-Q Local Address           Foreign Address         ");
+        let _ = write!(text, "{:<state_width$}", "State");
         text.push_str(if programs { " PID/Program name    \n" } else { "\n" });
         let mut row = |kind: &str, from: String, to: String, state: &str, program: &str| {
-            let _ = write!(text, "{kind:<5}{:>7}{:>7} {from:<23} {to:<23} {state:<11}", 0, 0);
+            let _ = write!(text, "{kind:<5}{:>7}{:>7} {from:<23} {to:<23} {state:<state_width$}", 0, 0);
             if programs {
                 let _ = write!(text, " {:<20}", if program.is_empty() { "-" } else { program });
             }
@@ -232,7 +243,7 @@ impl Call<'_> {
         }
         if listening || all {
             for (port, program) in self.sockets() {
-                row("tcp6", format!(":::{port}"), ":::*".into(), "LISTEN", &program);
+                row(six, format!(":::{port}"), ":::*".into(), "LISTEN", &program);
             }
         }
         self.say(&text);
@@ -245,7 +256,8 @@ impl Call<'_> {
         let Some((peer, _)) = self.shell.host.peer else { return 0 };
         let mac = self.peer_mac();
         let text = if letters.contains('a') {
-            format!("? ({peer}) at {mac} [ether] on {device}\n")
+            let gap = if self.is_applet() { " " } else { "" };
+            format!("? ({peer}) at {mac} [ether] {gap}on {device}\n")
         } else {
             format!(
                 "Address                  HWtype  HWaddress           Flags Mask            Iface\n{:<24} ether   {mac:<19} C                     {device}\n",

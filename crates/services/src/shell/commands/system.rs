@@ -69,7 +69,8 @@ impl Call<'_> {
             Some(name) => match host.users.iter().find(|u| u.name == *name) {
                 Some(user) => user.clone(),
                 None => {
-                    let text = format!("‘{name}’: no such user");
+                    let gnu = !self.is_applet();
+                    let text = if gnu { format!("‘{name}’: no such user") } else { format!("unknown user {name}") };
                     return self.fail(&text);
                 }
             },
@@ -247,46 +248,8 @@ impl Call<'_> {
     }
 
     pub(super) fn date(&mut self) -> u8 {
-        let m = Self::moment(self.now);
-        let form = self.args.iter().map(|arg| lossy(arg)).find(|arg| arg.starts_with('+'));
-        let Some(form) = form else {
-            let (hour, half) = (if m.hour % 12 == 0 { 12 } else { m.hour % 12 }, if m.hour < 12 { "AM" } else { "PM" });
-            let text = format!(
-                "{} {} {:>2} {hour:02}:{:02}:{:02} {half} UTC {}",
-                m.weekday(),
-                m.month_name(),
-                m.day,
-                m.minute,
-                m.second,
-                m.year
-            );
-            return self.line(&text);
-        };
-        let mut text = String::new();
-        let mut letters = form.chars().skip(1);
-        while let Some(letter) = letters.next() {
-            if letter != '%' {
-                text.push(letter);
-                continue;
-            }
-            let _ = match letters.next() {
-                Some('Y') => write!(text, "{:04}", m.year),
-                Some('m') => write!(text, "{:02}", m.month),
-                Some('d') => write!(text, "{:02}", m.day),
-                Some('H') => write!(text, "{:02}", m.hour),
-                Some('M') => write!(text, "{:02}", m.minute),
-                Some('S') => write!(text, "{:02}", m.second),
-                Some('F') => write!(text, "{:04}-{:02}-{:02}", m.year, m.month, m.day),
-                Some('T') => write!(text, "{:02}:{:02}:{:02}", m.hour, m.minute, m.second),
-                Some('s') => write!(text, "{}", self.now),
-                Some('N') => write!(text, "{:09}", self.utc % NANOS),
-                Some('Z') => write!(text, "UTC"),
-                Some('a') => write!(text, "{}", m.weekday()),
-                Some('b') => write!(text, "{}", m.month_name()),
-                Some(other) => write!(text, "%{other}"),
-                None => write!(text, "%"),
-            };
-        }
+        let form = self.args.iter().find_map(|arg| lossy(arg).strip_prefix('+').map(String::from));
+        let text = Moment::at(self.utc).format(form.as_deref().unwrap_or("%a %b %e %I:%M:%S %p UTC %Y"));
         self.line(&text)
     }
 }

@@ -5,8 +5,8 @@ use alloc::{boxed::Box, vec::Vec};
 use chaff_events::{Detail, Kind};
 use sha2::{Digest, Sha256};
 
-use super::{Line, sftp::Sftp, shell};
-use crate::shell::{Flow, MAX_LINE, Shell, Terminal, Typed, cooked};
+use super::{Line, interpreter, sftp::Sftp, shell};
+use crate::shell::{Flow, Interpreter, MAX_LINE, Terminal, Typed, cooked};
 
 /// Octets of a header of the protocol of `scp`; a name has 255 at most.
 const MAX_HEADER: usize = 1024;
@@ -21,7 +21,7 @@ pub(super) struct Session {
 enum Program {
     /// Lines, with echo where there is a terminal.
     Shell {
-        shell: Box<Shell>,
+        shell: Box<dyn Interpreter>,
         terminal: Option<Terminal>,
         greeted: bool,
     },
@@ -46,33 +46,49 @@ impl Session {
     }
 
     pub(super) fn start_shell(&mut self, line: &Line<'_>) -> bool {
-        let Some(shell) = shell(line, self.has_terminal) else { return false };
+        let Some(shell) = interpreter(line, self.has_terminal) else { return false };
         let terminal = self.has_terminal.then(Terminal::default);
-        self.program = Some(Program::Shell { shell: Box::new(shell), terminal, greeted: false });
+        self.program = Some(match shell.closed() {
+            Some(status) => self.said(shell.greeting(), Vec::new(), status),
+            None => Program::Shell { shell, terminal, greeted: false },
+        });
         true
     }
 
     pub(super) fn start_command(&mut self, line: &mut Line<'_>, command: &[u8]) -> bool {
-        let Some(mut shell) = shell(line, self.has_terminal) else { return false };
+        let Some(mut shell) = interpreter(line, self.has_terminal) else { return false };
         told(line, command);
-        if let Some(target) = scp_target(command) {
+        if let Some(target) = scp_target(command).filter(|_| line.spec.shell.is_some()) {
             self.program = Some(Program::Scp(Scp::new(target)));
             return true;
         }
         let (mut output, mut errors) = (Vec::new(), Vec::new());
-        let status = shell.exec(line.utc, command, &mut output, &mut errors);
-        if self.has_terminal {
-            output = cooked(&output);
-            errors = cooked(&errors);
-        }
-        self.program = Some(Program::Command { output, errors, status });
+        let status = match shell.closed() {
+            Some(status) => {
+                output = shell.greeting();
+                status
+            }
+            None => shell.exec(line.utc, command, &mut output, &mut errors),
+        };
+        self.program = Some(self.said(output, errors, status));
         true
     }
 
     pub(super) fn start_sftp(&mut self, line: &Line<'_>) -> bool {
-        let Some(shell) = shell(line, false) else { return false };
-        self.program = Some(Program::Sftp(Box::new(Sftp::new(shell))));
-        true
+        let closed = interpreter(line, false).and_then(|shell| Some((shell.closed()?, shell.greeting())));
+        self.program = match (closed, shell(line, false)) {
+            // The server of SFTP is a command of the account's shell.
+            (Some((status, greeting)), _) => Some(self.said(greeting, Vec::new(), status)),
+            (None, Some(shell)) => Some(Program::Sftp(Box::new(Sftp::new(shell)))),
+            (None, None) => None,
+        };
+        self.program.is_some()
+    }
+
+    /// What has been said to its end, as the terminal gets it where there is one.
+    fn said(&self, output: Vec<u8>, errors: Vec<u8>, status: u8) -> Program {
+        let [output, errors] = [output, errors].map(|octets| if self.has_terminal { cooked(&octets) } else { octets });
+        Program::Command { output, errors, status }
     }
 
     /// Takes some of the input and appends output; the status, when the program is over.
@@ -96,11 +112,11 @@ impl Session {
                 let mut out = Vec::new();
                 if !core::mem::replace(greeted, true) && terminal.is_some() {
                     out.extend(cooked(&shell.greeting()));
-                    out.extend(shell.prompt());
+                    out.extend(cooked(&shell.prompt()));
                 }
                 let status = match terminal {
-                    Some(terminal) => type_line(line, shell, terminal, input, &mut out),
-                    None => read_line(line, shell, input, ended, &mut out),
+                    Some(terminal) => type_line(line, shell.as_mut(), terminal, input, &mut out),
+                    None => read_line(line, shell.as_mut(), input, ended, &mut out),
                 };
                 if !out.is_empty() {
                     output.push((false, out));
@@ -138,7 +154,7 @@ fn told(line: &mut Line<'_>, command: &[u8]) {
 /// Types octets at the terminal up to the end of one line.
 fn type_line(
     line: &mut Line<'_>,
-    shell: &mut Shell,
+    shell: &mut dyn Interpreter,
     terminal: &mut Terminal,
     input: &mut Vec<u8>,
     out: &mut Vec<u8>,
@@ -147,6 +163,24 @@ fn type_line(
     let mut status = None;
     for &octet in input.iter() {
         taken += 1;
+        if shell.awaits_key() {
+            let mut written = Vec::new();
+            shell.handle_key(octet, &mut written);
+            out.extend(cooked(&written));
+            if shell.awaits_key() {
+                continue;
+            }
+            out.extend(cooked(&shell.prompt()));
+            break;
+        }
+        let help = if octet == b'?' { shell.help(terminal.line()) } else { None };
+        if let Some(help) = help {
+            out.extend_from_slice(b"?\r\n");
+            out.extend(cooked(&help));
+            out.extend(cooked(&shell.prompt()));
+            out.extend_from_slice(terminal.line());
+            continue;
+        }
         match terminal.handle_octet(octet, shell.hides_input(), out) {
             None => continue,
             Some(Typed::Line(typed)) => {
@@ -158,13 +192,16 @@ fn type_line(
                 out.extend(cooked(&written));
             }
             Some(Typed::Interrupt) => {}
-            Some(Typed::End) => {
-                out.extend_from_slice(b"logout\r\n");
-                status = Some(0);
-            }
+            Some(Typed::End) => match shell.farewell() {
+                Some(text) => {
+                    out.extend(cooked(text));
+                    status = Some(0);
+                }
+                None => continue,
+            },
         }
         if status.is_none() {
-            out.extend(shell.prompt());
+            out.extend(cooked(&shell.prompt()));
         }
         break;
     }
@@ -175,7 +212,7 @@ fn type_line(
 /// Reads one line that comes without a terminal: nothing is echoed and there is no prompt.
 fn read_line(
     line: &mut Line<'_>,
-    shell: &mut Shell,
+    shell: &mut dyn Interpreter,
     input: &mut Vec<u8>,
     ended: bool,
     out: &mut Vec<u8>,

