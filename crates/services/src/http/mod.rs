@@ -2,8 +2,8 @@
 //! order of its headers and the wording of its pages are data ([`spec`]), since they are what a scanner compares.
 //!
 //! A request goes through three hands: a [`read::Reader`] makes it of octets, [`choose`] says what it comes to,
-//! [`respond`] writes that. Bodies are read past as they come ([`bodies`]). [`telling`] notes what was asked, [`ending`]
-//! is how a connection ends.
+//! [`respond`] writes that. [`bodies`] is what comes behind a head, [`telling`] notes what was asked, [`ending`] is how a
+//! connection ends.
 
 pub(crate) mod auth;
 mod bodies;
