@@ -91,7 +91,7 @@ fn drain(poll: &mut dyn FnMut(usize) -> Option<Output>, room: usize, most: usize
                 assert!(held <= MAX_HELD, "{held} octets held");
             }
             Output::Close | Output::Reset => *closed = true,
-            Output::Observe(..) | Output::Wake(_) => {}
+            Output::Finish | Output::Observe(..) | Output::Wake(_) => {}
         }
     }
 }

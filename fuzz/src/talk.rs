@@ -12,6 +12,7 @@ pub struct Talk {
     server: Box<dyn Conversation>,
     shared: Shared,
     now: u64,
+    finished: bool,
     closed: bool,
     /// Octets that the server may say to one message at most.
     most: usize,
@@ -19,8 +20,8 @@ pub struct Talk {
 
 impl Talk {
     pub fn open(spec: &ServiceSpec, most: usize) -> Self {
-        let mut talk =
-            Self { server: open(spec, &opening()), shared: Shared::default(), now: SECOND, closed: false, most };
+        let server = open(spec, &opening());
+        let mut talk = Self { server, shared: Shared::default(), now: SECOND, finished: false, closed: false, most };
         talk.server.handle_wake(&mut Context { now: talk.now, shared: &mut talk.shared });
         talk
     }
@@ -43,7 +44,11 @@ impl Talk {
         while let Some(output) = self.server.poll(&mut Context { now: self.now, shared: &mut self.shared }, SEGMENT) {
             assert!(!self.closed, "{output:?} after the end");
             match output {
-                Output::Send(octets) => said.extend(octets),
+                Output::Send(octets) => {
+                    assert!(!self.finished, "octets after the end");
+                    said.extend(octets);
+                }
+                Output::Finish => self.finished = true,
                 Output::Close | Output::Reset => self.closed = true,
                 Output::Wake(at) if at <= self.now => {
                     self.server.handle_wake(&mut Context { now: self.now, shared: &mut self.shared });

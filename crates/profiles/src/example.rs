@@ -169,7 +169,7 @@ impl Stage {
             match self.talk.poll(cx, 4096) {
                 Some(Output::Send(octets)) => said.octets.extend(octets),
                 Some(Output::Wake(at)) => self.wake = Some(at),
-                Some(Output::Close | Output::Reset) => self.closed = true,
+                Some(Output::Finish | Output::Close | Output::Reset) => self.closed = true,
                 Some(Output::Observe(_, _, Detail::Credential { username, secret, .. })) => {
                     said.credentials.push(format!("{}/{}", username.escape_ascii(), secret.escape_ascii()));
                 }

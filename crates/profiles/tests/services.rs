@@ -39,7 +39,7 @@ fn talk(profile: &str, service: &str, request: &[u8]) -> (String, bool) {
         while let Some(output) = conversation.poll(cx, 4096) {
             match output {
                 Output::Send(octets) => said.extend(octets),
-                Output::Close | Output::Reset => closes = true,
+                Output::Finish | Output::Close | Output::Reset => closes = true,
                 Output::Observe(..) | Output::Wake(_) => {}
             }
         }

@@ -91,7 +91,9 @@ pub enum Output {
     Observe(Kind, Option<Tool>, Detail),
     /// Call `handle_wake` at this time (monotone, nanoseconds). A later one replaces an earlier one.
     Wake(u64),
-    /// No more data from the server: close in order once all is sent.
+    /// No more data from the server: FIN once all is sent. The service goes on reading until it closes.
+    Finish,
+    /// The service is done: close in order once all is sent, and read no more.
     Close,
     /// Abort.
     Reset,

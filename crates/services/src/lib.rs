@@ -47,7 +47,10 @@ pub use http::{
     auth::{AuthSpec, Scheme},
     coding::{Accepting, CodedTag, GzipSpec},
     forms::FormSpec,
-    spec::{Announced, Etag, Expect, FileSpec, HttpError, HttpKeeping, HttpPage, HttpRules, HttpSpec, Ranges, Reading},
+    spec::{
+        Announced, Etag, Expect, FileSpec, HttpError, HttpKeeping, HttpLinger, HttpPage, HttpRules, HttpSpec, Ranges,
+        Reading,
+    },
     two::spec::{Frames, Http2Spec, Indexing},
 };
 pub use script::{

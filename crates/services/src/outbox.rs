@@ -31,6 +31,9 @@ pub(crate) struct Outbox {
 enum End {
     #[default]
     Open,
+    /// What is said is all there will be; what comes is still read.
+    Finishing,
+    Finished,
     Closing,
     Closed,
 }
@@ -61,10 +64,22 @@ impl Outbox {
         self.wake = Some(at);
     }
 
-    pub(crate) fn close(&mut self) {
+    /// Says the end, and leaves the connection open for what still comes.
+    pub(crate) fn finish(&mut self) {
         if self.end == End::Open {
+            self.end = End::Finishing;
+        }
+    }
+
+    pub(crate) fn close(&mut self) {
+        if self.end != End::Closed {
             self.end = End::Closing;
         }
+    }
+
+    /// Whether the end was said and the connection is still open.
+    pub(crate) fn is_finished(&self) -> bool {
+        matches!(self.end, End::Finishing | End::Finished)
     }
 
     /// Whether the end was said: what comes in now is taken and forgotten.
@@ -92,11 +107,17 @@ impl Outbox {
         if self.pending() > 0 {
             return (room > 0).then(|| Output::Send(self.take(room)));
         }
-        if self.end == End::Closing {
-            self.end = End::Closed;
-            return Some(Output::Close);
+        match self.end {
+            End::Finishing => {
+                self.end = End::Finished;
+                Some(Output::Finish)
+            }
+            End::Closing => {
+                self.end = End::Closed;
+                Some(Output::Close)
+            }
+            End::Open | End::Finished | End::Closed => None,
         }
-        None
     }
 
     fn take(&mut self, room: usize) -> Vec<u8> {

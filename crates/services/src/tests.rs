@@ -74,7 +74,7 @@ pub(crate) fn drain(conversation: &mut dyn Conversation, now: u64, room: usize) 
             }
             Some(Output::Observe(kind, tool, detail)) => said.facts.push((kind, tool, detail)),
             Some(Output::Wake(at)) => said.wake = Some(at),
-            Some(Output::Close | Output::Reset) => said.closed = true,
+            Some(Output::Finish | Output::Close | Output::Reset) => said.closed = true,
         }
     }
     panic!("a conversation that never comes to rest");

@@ -46,7 +46,7 @@ fn drain(talk: &mut dyn Conversation, answer: &mut Answer) -> bool {
         any = true;
         match output {
             Output::Send(octets) => answer.octets.extend(octets),
-            Output::Close => answer.end = End::Fin,
+            Output::Finish | Output::Close => answer.end = End::Fin,
             Output::Reset => answer.end = End::Rst,
             Output::Observe(..) | Output::Wake(_) => {}
         }

@@ -85,6 +85,7 @@ impl Wire {
                 Some(Output::Wake(at)) => self.wake = Some(at),
                 Some(Output::Observe(..)) => {}
                 // As a kernel does for a server that closes before it has read all.
+                Some(Output::Finish) => self.end = self.end.or(Some("FIN")),
                 Some(Output::Close) if self.unread.is_empty() => self.end = self.end.or(Some("FIN")),
                 Some(Output::Close | Output::Reset) => self.end = self.end.or(Some("RST")),
                 None => break,

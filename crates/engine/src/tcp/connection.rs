@@ -321,9 +321,15 @@ impl Connection {
         [self.send.deadline(), self.ack.due, self.service_wake, self.patience].into_iter().flatten().min()
     }
 
-    /// The service has said all that it will.
-    pub(crate) fn close(&mut self) {
+    /// The service is done, and reads no more.
+    pub(crate) fn close(&mut self, now: u64, limits: Limits) -> Outcome {
         self.deaf = true;
+        self.finish();
+        self.await_end_alone(now, limits)
+    }
+
+    /// The service has said all that it will.
+    pub(crate) fn finish(&mut self) {
         if self.send.is_finished() {
             return;
         }
@@ -500,10 +506,18 @@ impl Connection {
                 State::CloseWait | State::Closing | State::LastAck => {}
             }
         }
-        if self.state == State::FinWait2 && self.deaf && limits.mini_sockets {
+        self.await_end_alone(now, limits)
+    }
+
+    /// Ours is acknowledged and nobody reads any more: the peer's end is awaited, but not for ever.
+    fn await_end_alone(&mut self, now: u64, limits: Limits) -> Outcome {
+        if self.state != State::FinWait2 || !self.deaf {
+            return Outcome::Open;
+        }
+        if limits.mini_sockets {
             return Outcome::FinWait;
         }
-        if self.state == State::FinWait2 && self.patience.is_none() {
+        if self.patience.is_none() {
             self.patience = Some(limits.ticks.deadline(now, limits.fin_wait));
         }
         Outcome::Open

@@ -253,12 +253,19 @@ impl Run {
                     self.tell(now, sight(decoy, from, kind, Transport::Tcp, flow.local_port, service, tool), detail);
                 }
                 Some(Output::Wake(at)) => connection.service_wake = Some(at),
+                Some(Output::Finish) => {
+                    self.transmit(decoy, now, connection);
+                    connection.finish();
+                }
                 Some(Output::Close) => {
                     if connection.receive.unread() > 0 && decoy.stack.rules.connection.unread_resets {
                         return Outcome::Reset(connection.send.next);
                     }
                     self.transmit(decoy, now, connection);
-                    connection.close();
+                    let outcome = connection.close(now, limits(decoy));
+                    if outcome != Outcome::Open {
+                        return outcome;
+                    }
                 }
                 Some(Output::Reset) => return Outcome::Reset(connection.send.next),
             }

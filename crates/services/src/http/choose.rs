@@ -143,7 +143,11 @@ impl Http {
             match outcome {
                 Outcome::Whole => {}
                 Outcome::Failed => {
-                    let answer = self.error(request, 412, "");
+                    let mut answer = self.error(request, 412, "");
+                    if coded.is_some() && answer.silent_head && request.is("HEAD") {
+                        // Where pages are compressed, the length of this one is not taken back.
+                        answer = answer.with("Content-Length", format!("{length}"));
+                    }
                     return file.headed(answer, |name| file.spec.failed.iter().any(|n| n == name));
                 }
                 Outcome::NotModified => {

@@ -1,20 +1,73 @@
-//! What a server does with what was begun, when its client leaves or is too slow.
+//! How connections end: what is done with what was begun when a client leaves or is too slow, how long anything is
+//! waited for, and whether the server reads on when it has said all.
 
 use core::mem::replace;
 
 use chaff_events::Kind;
 
-use super::{Http, Phase, read::Reader, request::Fault};
+use super::{Http, NANOS_OF_S, Phase, read::Reader, request::Fault, spec::HttpKeeping};
 use crate::{message::payload, tool::tool_of_payload};
 
+/// Seconds that a connection is kept if the specification says nothing.
+const KEPT_S: u32 = 60;
+/// Requests on one connection, as nginx counts them (`keepalive_requests`).
+const MAX_REQUESTS: u32 = 1000;
+
 impl Http {
+    /// When time alone brings something about.
+    pub(super) fn due(&self) -> u64 {
+        if let Some(two) = &self.two {
+            return two.due();
+        }
+        let keeping = &self.spec.keeping;
+        if let Some(last) = self.lingering {
+            let silence = keeping.linger.as_ref().map_or(0, |linger| linger.silence_s);
+            return if silence == 0 { last } else { last.min(after_s(self.heard, silence)) };
+        }
+        match &self.phase {
+            Phase::Holding(at, ..) => *at,
+            Phase::Head(_) if self.served > 0 && (self.input.is_empty() || keeping.idle_heads) => {
+                after_s(self.heard, keeping.idle_s())
+            }
+            Phase::Head(_) => after_s(self.began, keeping.head_s()),
+            Phase::Awaiting(..) | Phase::Discarding(..) => after_s(self.heard, keeping.body_s()),
+        }
+    }
+
+    /// What is awaited may end sooner than what was awaited before: an idle connection sooner than a head.
+    pub(super) fn set_alarm(&mut self) {
+        self.alarm = self.due();
+        self.outbox.wake(self.alarm);
+    }
+
+    /// The server says no more. If it is its way, it reads on for a while, so that what the client still sends does not
+    /// turn the end into a RST that would destroy the answer on its way; `unread`: something of the client may be so.
+    pub(super) fn end(&mut self, now: u64, unread: bool, late: bool) {
+        let lingers = self.spec.keeping.linger.as_ref();
+        let Some(linger) = lingers.filter(|linger| !self.ended && (unread || !linger.unread_only)) else {
+            self.outbox.close();
+            return;
+        };
+        let most = if late && linger.late_s > 0 { linger.late_s } else { linger.most_s };
+        self.lingering = Some(after_s(now, most));
+        self.heard = now;
+        self.outbox.finish();
+        self.set_alarm();
+    }
+
+    /// A while is over, or the client has ended.
+    pub(super) fn stop_lingering(&mut self) {
+        self.lingering = None;
+        self.outbox.close();
+    }
+
     /// The client has ended, and all that it sent was read.
     pub(super) fn leave(&mut self, now: u64) {
         let phase = replace(&mut self.phase, Phase::Head(Reader::new(&self.spec.rules)));
         match phase {
             Phase::Head(mut reader) => {
                 if let Some(fault) = reader.end(&self.input).filter(|_| !self.input.is_empty()) {
-                    self.refuse(now, &fault);
+                    self.refuse(now, &fault, 0, false);
                     return;
                 }
                 let head = core::mem::take(&mut self.input);
@@ -45,7 +98,7 @@ impl Http {
                 if status != 0
                     && let Some(fault) = reader.end(&self.input)
                 {
-                    self.refuse(now, &Fault { status, ..fault });
+                    self.refuse(now, &Fault { status, ..fault }, 0, true);
                     return;
                 }
                 let head = core::mem::take(&mut self.input);
@@ -57,13 +110,36 @@ impl Http {
                 self.observe(&request, &body.kept);
                 if status != 0 {
                     let answer = self.error(&request, status, "");
-                    self.answer(now, &request, answer, true);
-                    return;
+                    let manner = self.manner(now, &request, false);
+                    let octets = answer.write(&self.spec, manner);
+                    self.outbox.send(&octets);
                 }
             }
             Phase::Discarding(request, body, _) => self.observe(&request, &body.kept),
             Phase::Holding(..) => {}
         }
-        self.outbox.close();
+        self.end(now, false, true);
     }
+}
+
+impl HttpKeeping {
+    pub(super) fn idle_s(&self) -> u32 {
+        if self.idle_s == 0 { KEPT_S } else { self.idle_s }
+    }
+
+    pub(super) fn head_s(&self) -> u32 {
+        if self.head_s == 0 { KEPT_S } else { self.head_s }
+    }
+
+    fn body_s(&self) -> u32 {
+        if self.body_s == 0 { self.head_s() } else { self.body_s }
+    }
+
+    pub(super) fn max_requests(&self) -> u32 {
+        if self.max_requests == 0 { MAX_REQUESTS } else { self.max_requests }
+    }
+}
+
+pub(super) fn after_s(at: u64, seconds: u32) -> u64 {
+    at.saturating_add(u64::from(seconds) * NANOS_OF_S)
 }

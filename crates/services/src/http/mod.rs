@@ -2,10 +2,11 @@
 //! order of its headers and the wording of its pages are data ([`spec`]), since they are what a scanner compares.
 //!
 //! A request goes through three hands: a [`read::Reader`] makes it of octets, [`choose`] says what it comes to,
-//! [`respond`] writes that. Bodies are read past as they come. [`telling`] notes what was asked, [`ending`] is what happens
-//! when a client leaves or is too slow.
+//! [`respond`] writes that. [`bodies`] is what comes behind a head, [`telling`] notes what was asked, [`ending`] is how a
+//! connection ends.
 
 pub(crate) mod auth;
+mod bodies;
 mod body;
 mod choose;
 pub(crate) mod coding;
@@ -31,20 +32,16 @@ use rand_chacha::ChaCha8Rng;
 use crate::{
     Account, Context, Conversation, Opening, Output, message::payload, outbox::Outbox, text::Who, tool::tool_of_payload,
 };
-use body::{Body, Wrong};
+use body::Body;
 use ntlm::Ntlm;
 use read::{Progress, Reader};
-use request::{Fault, Framing, MAX_HEAD, Request, Version};
+use request::{Fault, MAX_HEAD, Request, Version};
 use respond::{Answer, Manner};
-use spec::{Expect, HttpKeeping, HttpSpec};
+use spec::HttpSpec;
 use two::Two;
 
 /// Octets that are taken before they are read: a head, and what a client sends behind it.
 const MAX_INPUT: usize = MAX_HEAD + 4096;
-/// Requests on one connection, as nginx counts them (`keepalive_requests`).
-const MAX_REQUESTS: u32 = 1000;
-/// Seconds that a connection is kept if the specification says nothing.
-const KEPT_S: u32 = 60;
 const NANOS_OF_S: u64 = 1_000_000_000;
 const NANOS_OF_MS: u64 = 1_000_000;
 
@@ -70,6 +67,10 @@ pub(crate) struct Http {
     /// When the request that is being read began.
     began: u64,
     ended: bool,
+    /// Something of what belongs to the request in hand may never be read.
+    unread: bool,
+    /// The server has said all and reads on, until then at the latest.
+    lingering: Option<u64>,
     /// The time that was asked to be woken at.
     alarm: u64,
     /// The connection speaks HTTP/2.
@@ -115,25 +116,13 @@ impl Http {
             heard: opening.now,
             began: opening.now,
             ended: false,
+            unread: false,
+            lingering: None,
             alarm: u64::MAX,
             two: None,
         };
         http.set_alarm();
         http
-    }
-
-    /// When time alone brings something about.
-    fn due(&self) -> u64 {
-        if let Some(two) = &self.two {
-            return two.due();
-        }
-        let keeping = &self.spec.keeping;
-        match &self.phase {
-            Phase::Holding(at, ..) => *at,
-            Phase::Head(_) if self.served > 0 && self.input.is_empty() => after_s(self.heard, keeping.idle_s()),
-            Phase::Head(_) => after_s(self.began, keeping.head_s()),
-            Phase::Awaiting(..) | Phase::Discarding(..) => after_s(self.heard, keeping.body_s()),
-        }
     }
 
     /// Reads what came as far as it can be answered.
@@ -166,12 +155,6 @@ impl Http {
         }
     }
 
-    /// What is awaited may end sooner than what was awaited before: an idle connection sooner than a head.
-    fn set_alarm(&mut self) {
-        self.alarm = self.due();
-        self.outbox.wake(self.alarm);
-    }
-
     fn read_head(&mut self, now: u64, mut reader: Reader) -> bool {
         if self.input.is_empty() {
             return false;
@@ -193,137 +176,10 @@ impl Http {
             }
             Progress::Refused(fault) => {
                 self.served = self.served.saturating_add(1);
-                self.refuse(now, &fault);
+                self.refuse(now, &fault, reader.passed(), false);
                 true
             }
         }
-    }
-
-    /// A request is there; its body may be to come.
-    fn begin(&mut self, now: u64, mut request: Request) {
-        let spec = Arc::clone(&self.spec);
-        let rules = &spec.rules;
-        if let Framing::Length(length) = request.framing
-            && rules.max_body > 0
-            && length > rules.max_body
-        {
-            let answer = self.error(&request, 413, "");
-            self.answer_and_discard(now, request, answer, Body::new(Framing::Length(length)));
-            return;
-        }
-        let body = Body::new(request.framing);
-        let expects = request.value("expect");
-        if rules.expect == Expect::BeforeBodies && expects.is_some_and(|e| !e.eq_ignore_ascii_case(b"100-continue")) {
-            let answer = self.error(&request, 417, "");
-            self.answer_and_discard(now, request, answer, body);
-            return;
-        }
-        // Who waits for a 100 and has no body to send confuses such a server: it ends the connection.
-        request.suspicious |= rules.expect == Expect::BeforeBodies && expects.is_some() && body.is_done();
-        let expects = request.value("expect");
-        let hundred =
-            request.version == Version::Current && expects.is_some_and(|e| e.eq_ignore_ascii_case(b"100-continue"));
-        let waits = rules.waits || self.takes_form(&request);
-        if waits && !body.is_done() {
-            if hundred && rules.expect != Expect::Ignored {
-                self.outbox.send(b"HTTP/1.1 100 Continue\r\n\r\n");
-            }
-            self.phase = Phase::Awaiting(request, body);
-            return;
-        }
-        let mut answer = self.choose(&request, &[], now);
-        let found = answer.status < 400;
-        if hundred && found && rules.expect == Expect::BeforePages && (request.is("GET") || request.is("HEAD")) {
-            self.outbox.send(b"HTTP/1.1 100 Continue\r\n\r\n");
-        }
-        let mut body = body;
-        if !waits
-            && !rules.unread_bodies
-            && let Err(wrong) = self.fill_body(&mut body)
-        {
-            // What has come already is looked at before the answer is written.
-            if found {
-                answer = self.error(&request, self.status_of(wrong), "body");
-            }
-            self.input.clear();
-            self.observe(&request, &body.kept);
-            self.answer(now, &request, answer, true);
-            return;
-        }
-        self.answer_and_discard(now, request, answer, body);
-    }
-
-    fn status_of(&self, wrong: Wrong) -> u16 {
-        match wrong {
-            Wrong::TooLarge if self.spec.rules.waits => 413,
-            Wrong::TooLarge | Wrong::Malformed => 400,
-        }
-    }
-
-    /// Gives the body what has come of it.
-    fn fill_body(&mut self, body: &mut Body) -> Result<(), Wrong> {
-        let taken = body.take(&self.input)?;
-        self.input.drain(..taken.min(self.input.len()));
-        Ok(())
-    }
-
-    fn await_body(&mut self, now: u64, request: Request, mut body: Body) -> bool {
-        match self.fill_body(&mut body) {
-            Err(wrong) => {
-                self.input.clear();
-                self.observe(&request, &body.kept);
-                let answer = self.error(&request, self.status_of(wrong), "body");
-                self.answer(now, &request, answer, true);
-                true
-            }
-            Ok(()) if !body.is_done() => {
-                self.phase = Phase::Awaiting(request, body);
-                false
-            }
-            Ok(()) => {
-                let answer = self.choose(&request, &body.kept, now);
-                self.observe(&request, &body.kept);
-                self.answer(now, &request, answer, false);
-                true
-            }
-        }
-    }
-
-    fn answer_and_discard(&mut self, now: u64, request: Request, answer: Answer, mut body: Body) {
-        if self.spec.rules.unread_bodies && !body.is_done() {
-            // What has come of it is evidence, right or wrong.
-            let _ = body.take(&self.input);
-            self.input.clear();
-            self.observe(&request, &body.kept);
-            self.answer(now, &request, answer, true);
-            return;
-        }
-        if body.is_done() {
-            self.observe(&request, &body.kept);
-            self.answer(now, &request, answer, false);
-            return;
-        }
-        let keeps = self.keeps(&request, answer.status);
-        let octets = answer.write(&self.spec, self.manner(now, &request, keeps));
-        self.outbox.send(&octets);
-        let then = if keeps { Then::Next } else { Then::End };
-        if self.fill_body(&mut body).is_err() {
-            self.observe(&request, &body.kept);
-            self.outbox.close();
-            return;
-        }
-        self.phase = Phase::Discarding(request, body, then);
-    }
-
-    fn discard(&mut self, now: u64, request: Request, mut body: Body, then: Then) -> bool {
-        let wrong = self.fill_body(&mut body).is_err();
-        if !wrong && !body.is_done() {
-            self.phase = Phase::Discarding(request, body, then);
-            return false;
-        }
-        self.observe(&request, &body.kept);
-        self.go_on(now, if wrong { Then::End } else { then });
-        true
     }
 
     fn answer(&mut self, now: u64, request: &Request, answer: Answer, ends: bool) {
@@ -345,21 +201,25 @@ impl Http {
         self.began = now;
         match then {
             Then::Next => self.phase = Phase::Head(Reader::new(&self.spec.rules)),
-            Then::End => self.outbox.close(),
+            Then::End => self.end(now, self.unread || !self.input.is_empty(), false),
         }
     }
 
-    /// Answers what is no request, and ends.
-    fn refuse(&mut self, now: u64, fault: &Fault) {
+    /// Answers what is no request, of which the reader has passed so many octets, and ends.
+    fn refuse(&mut self, now: u64, fault: &Fault, passed: usize, late: bool) {
         let head = core::mem::take(&mut self.input);
-        self.tell(Kind::ServiceRequest, tool_of_payload(&head), payload(&head));
+        if fault.request.misdirected {
+            self.observe(&fault.request, &[]);
+        } else {
+            self.tell(Kind::ServiceRequest, tool_of_payload(&head), payload(&head));
+        }
         let answer = self.error(&fault.request, fault.status, fault.when);
         let mut manner = self.manner(now, &fault.request, false);
         // A line that could not be read has no version; only one that was read as HTTP/0.9 is answered like that.
         manner.bare = fault.request.version == Version::Simple && !fault.request.target.is_empty();
         let octets = answer.write(&self.spec, manner);
         self.outbox.send(&octets);
-        self.outbox.close();
+        self.end(now, head.len() > passed, late);
     }
 
     fn keeps(&self, request: &Request, status: u16) -> bool {
@@ -417,7 +277,8 @@ impl Conversation for Http {
             return taken;
         }
         if self.outbox.is_closing() {
-            // Read and thrown away, so that what the client still sends does not destroy the answer on its way.
+            // Thrown away; as long as the server lingers, it is no silence.
+            self.heard = cx.now;
             return octets.len();
         }
         self.heard = cx.now;
@@ -445,11 +306,19 @@ impl Conversation for Http {
             return;
         }
         self.ended = true;
+        if self.outbox.is_closing() {
+            return self.stop_lingering();
+        }
         self.work(cx.now);
     }
 
     fn handle_wake(&mut self, cx: &mut Context<'_>) {
         if self.outbox.is_closing() {
+            match self.lingering {
+                Some(_) if self.due() <= cx.now => self.stop_lingering(),
+                Some(_) => self.set_alarm(),
+                None => {}
+            }
             return;
         }
         self.alarm = u64::MAX;
@@ -486,28 +355,6 @@ impl Conversation for Http {
         self.work(cx.now);
         self.outbox.poll(room)
     }
-}
-
-impl HttpKeeping {
-    fn idle_s(&self) -> u32 {
-        if self.idle_s == 0 { KEPT_S } else { self.idle_s }
-    }
-
-    fn head_s(&self) -> u32 {
-        if self.head_s == 0 { KEPT_S } else { self.head_s }
-    }
-
-    fn body_s(&self) -> u32 {
-        if self.body_s == 0 { self.head_s() } else { self.body_s }
-    }
-
-    fn max_requests(&self) -> u32 {
-        if self.max_requests == 0 { MAX_REQUESTS } else { self.max_requests }
-    }
-}
-
-fn after_s(at: u64, seconds: u32) -> u64 {
-    at.saturating_add(u64::from(seconds) * NANOS_OF_S)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::{
     read::Progress,
-    request::{Fault, Framing, Request, Version, number},
+    request::{Fault, Framing, Request, Version, normalise, number},
     spec::HttpRules,
 };
 
@@ -82,6 +82,7 @@ impl Octets {
                 Line::Empty(length) if !self.in_fields => return Progress::Skipped(length),
                 Line::Empty(length) => {
                     let end = self.start + length;
+                    self.start = end;
                     let request = core::mem::take(&mut self.request);
                     return match finish(request, rules) {
                         Ok(request) => Progress::Whole(request, end),
@@ -94,8 +95,11 @@ impl Octets {
                         return Progress::Refused(self.too_long(rules));
                     }
                     self.start += length;
-                    let taken = if self.in_fields { self.take_field(line, rules) } else { self.take_line(line) };
+                    let taken = if self.in_fields { self.take_field(line, rules) } else { self.take_line(line, rules) };
                     if let Err(status) = taken {
+                        if self.request.misdirected {
+                            self.take_rest(head, rules);
+                        }
                         let when = if status == TOO_MANY { "field-size" } else { "" };
                         let status = if status == TOO_MANY { rules.fields_too_long() } else { status };
                         return Progress::Refused(core::mem::take(&mut self.request).refused_for(status, when));
@@ -106,6 +110,11 @@ impl Octets {
                 }
             }
         }
+    }
+
+    /// Octets of the lines that were read: those of the line that is refused are not, unless it is its content that is.
+    pub(super) fn passed(&self) -> usize {
+        self.start
     }
 
     /// Whether the server has buffers for the line that reaches up to `end`.
@@ -130,7 +139,7 @@ impl Octets {
         }
     }
 
-    fn take_line(&mut self, line: &[u8]) -> Result<(), u16> {
+    fn take_line(&mut self, line: &[u8], rules: &HttpRules) -> Result<(), u16> {
         self.in_fields = true;
         let line = line.trim_ascii_end();
         let mut words = line.split(|&octet| octet == b' ').filter(|word| !word.is_empty());
@@ -147,11 +156,24 @@ impl Octets {
         if version == Version::Simple && !request.is("GET") {
             return Err(400);
         }
+        if request.path != b"*" && normalise(&request.path, rules) == Err(400) {
+            request.misdirected = true;
+            return Err(400);
+        }
         if !authority.is_empty() {
             let (host, port) = host_of(authority, false).ok_or(400u16)?;
             (request.host, request.port) = (host, port);
         }
         Ok(())
+    }
+
+    /// The fields that have come with a target that is refused: the server does not read them, but they are evidence.
+    fn take_rest(&mut self, head: &[u8], rules: &HttpRules) {
+        for line in head.get(self.start..).unwrap_or(&[]).split_inclusive(|&octet| octet == b'\n') {
+            if self.take_field(line, rules).is_err() {
+                break;
+            }
+        }
     }
 
     fn take_field(&mut self, line: &[u8], rules: &HttpRules) -> Result<(), u16> {

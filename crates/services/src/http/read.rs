@@ -47,6 +47,14 @@ impl Reader {
         }
     }
 
+    /// Octets of a refused head that were right, as far as the reader counts them.
+    pub(super) fn passed(&self) -> usize {
+        match self {
+            Self::Octets(reader) => reader.passed(),
+            Self::Lines(_) | Self::Heads(_) => 0,
+        }
+    }
+
     /// The client has ended in the middle of a head; what that is answered with, if with anything.
     pub(super) fn end(&mut self, head: &[u8]) -> Option<Fault> {
         match self {

@@ -139,6 +139,8 @@ pub struct HttpKeeping {
     pub idle_s: u32,
     /// Seconds for a head to come in whole; 60 if left out.
     pub head_s: u32,
+    /// From the second request on, a head that is coming in has the time of an idle connection, from its last piece on.
+    pub idle_heads: bool,
     /// Seconds between two pieces of a body; those for a head if left out.
     pub body_s: u32,
     /// Status of the answer to a client that is too slow in the middle of fields or of a body; 0: the connection ends.
@@ -155,6 +157,22 @@ pub struct HttpKeeping {
     pub closing: Vec<u16>,
     /// Statuses after which the connection is closed though the answer says nothing of it.
     pub breaking: Vec<u16>,
+    /// How the server reads on when it has said all; if left out it closes at once.
+    pub linger: Option<HttpLinger>,
+}
+
+/// How long a server that ends a connection reads on after its FIN. Whatever comes later is answered with RST.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct HttpLinger {
+    /// Only where something of the client may be unread: a body, or what came behind a request or in a refused head.
+    pub unread_only: bool,
+    /// Seconds of silence until it closes; only `most-s` counts if left out.
+    pub silence_s: u32,
+    /// Seconds in all.
+    pub most_s: u32,
+    /// The same for a client that was too slow; `most-s` if left out.
+    pub late_s: u32,
 }
 
 /// When `Connection: keep-alive` is said.

@@ -54,3 +54,22 @@ fn a_queue_of_facts_counts_as_being_behind_and_is_bounded() {
     let held = core::iter::from_fn(|| outbox.poll(0)).count();
     assert_eq!(held, 2 * MAX_FACTS);
 }
+
+#[test]
+fn who_has_finished_says_no_more_and_closes_later() {
+    let mut outbox = Outbox::default();
+    outbox.send(b"bye");
+    outbox.finish();
+    outbox.send(b"late");
+    assert!(outbox.is_closing() && outbox.is_finished());
+    assert_eq!(outbox.poll(10), Some(Output::Send(b"bye".to_vec())));
+    assert_eq!(outbox.poll(10), Some(Output::Finish));
+    assert_eq!(outbox.poll(10), None);
+    outbox.wake(7);
+    outbox.close();
+    assert!(!outbox.is_finished());
+    assert_eq!(outbox.poll(10), Some(Output::Wake(7)));
+    assert_eq!(outbox.poll(10), Some(Output::Close));
+    outbox.close();
+    assert_eq!(outbox.poll(10), None);
+}

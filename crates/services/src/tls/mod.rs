@@ -319,6 +319,11 @@ impl Owned {
 
 impl Conversation for Tls {
     fn handle_octets(&mut self, cx: &mut Context<'_>, octets: &[u8]) -> usize {
+        if self.line.out.is_finished() {
+            // Who reads on after its end throws away what comes: only that it came is of interest.
+            self.inner.handle_octets(cx, octets);
+            return octets.len();
+        }
         let mut taken = 0;
         while taken < octets.len() && !self.is_blocked() {
             match self.take(cx, octets.get(taken..).unwrap_or(&[])) {
@@ -339,6 +344,7 @@ impl Conversation for Tls {
 
     fn handle_end(&mut self, cx: &mut Context<'_>) {
         match &self.state {
+            State::Open(_) if self.line.out.is_finished() => self.inner.handle_end(cx),
             State::Open(_) => {
                 self.ended = true;
                 self.feed(cx);
@@ -370,15 +376,25 @@ impl Conversation for Tls {
             if let Some(output) = self.line.out.poll(room) {
                 return Some(output);
             }
-            if !matches!(self.state, State::Open(_)) || self.line.out.pending() > 0 || self.line.out.is_closing() {
+            let finished = self.line.out.is_finished();
+            let closing = self.line.out.is_closing() && !finished;
+            if !matches!(self.state, State::Open(_)) || self.line.out.pending() > 0 || closing {
                 return None;
             }
-            self.feed(cx);
+            if !finished {
+                self.feed(cx);
+            }
             let room = if room == 0 { 0 } else { room.saturating_sub(MAX_OVERHEAD).clamp(MIN_ROOM, MAX_PLAIN) };
             match self.inner.poll(cx, room)? {
                 Output::Send(octets) => self.line.send(APPLICATION_DATA, &octets),
-                Output::Close => {
+                Output::Finish => {
                     self.line.warning(Alert::CloseNotify);
+                    self.line.out.finish();
+                }
+                Output::Close => {
+                    if !finished {
+                        self.line.warning(Alert::CloseNotify);
+                    }
                     self.line.out.close();
                 }
                 Output::Wake(at) => {

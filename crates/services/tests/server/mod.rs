@@ -86,7 +86,7 @@ impl Drop for Server {
     }
 }
 
-/// One conversation over one socket, at most for a minute.
+/// One conversation over one socket, at most for a minute and a half.
 fn serve(spec: &ServiceSpec, mut stream: &TcpStream, told: &Facts, accounts: &Arc<[Account]>, shared: &Mutex<Shared>) {
     let start = Instant::now();
     let now = || u64::try_from(start.elapsed().as_nanos()).unwrap();
@@ -112,7 +112,7 @@ fn serve(spec: &ServiceSpec, mut stream: &TcpStream, told: &Facts, accounts: &Ar
     let mut talk = open(spec, &opening);
     let (mut wake, mut waiting, mut ended) = (None, Vec::new(), false);
     stream.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
-    while start.elapsed() < Duration::from_secs(60) {
+    while start.elapsed() < Duration::from_secs(90) {
         loop {
             let output = talk.poll(at!(now()), 1460);
             let Some(output) = output else { break };
@@ -124,8 +124,9 @@ fn serve(spec: &ServiceSpec, mut stream: &TcpStream, told: &Facts, accounts: &Ar
                 }
                 Output::Observe(kind, tool, detail) => told.lock().unwrap().push((kind, tool, detail)),
                 Output::Wake(at) => wake = Some(at),
-                Output::Close if matches!(spec.kind, ServiceKind::Http(_)) && spec.tls.is_none() => {
-                    return linger(stream);
+                Output::Finish => {
+                    // A client that is gone has nothing to be told.
+                    let _ = stream.shutdown(Shutdown::Write);
                 }
                 Output::Close if waiting.is_empty() => return,
                 // As a kernel does for a server that closes before it has read all.
@@ -151,16 +152,6 @@ fn serve(spec: &ServiceSpec, mut stream: &TcpStream, told: &Facts, accounts: &Ar
             waiting.drain(..taken);
         }
     }
-}
-
-/// Ends as web servers do: what the client still sends is read for a while, so that it does not turn the end into a RST
-/// that would destroy the answer on its way.
-fn linger(mut stream: &TcpStream) {
-    // A client that is gone has nothing to be told.
-    let _ = stream.shutdown(Shutdown::Write);
-    stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-    let mut octets = [0; 2048];
-    while stream.read(&mut octets).is_ok_and(|count| count > 0) {}
 }
 
 /// Chance that no other connection of this test has.
