@@ -17,7 +17,7 @@ use chaff_testkit::{
 use serde_json::Value;
 
 /// What the installed nmap prints of a product that it knows; `{revision}` is the one that the decoy has drawn.
-const PRODUCTS: [(&str, &str); 38] = [
+const PRODUCTS: [(&str, &str); 41] = [
     ("apache-2.4-freebsd", "Apache httpd 2.4.{revision} ((FreeBSD))"),
     ("apache-2.4.71-debian12", "Apache httpd 2.4.71 ((Debian))"),
     ("apple-vnc", "Apple remote desktop vnc"),
@@ -31,10 +31,13 @@ const PRODUCTS: [(&str, &str); 38] = [
     ("dropbear-2022.83", "Dropbear sshd 2022.83 (protocol 2.0)"),
     ("hp-laserjet-p2055-http", "Virata-EmWeb 6.2.1"),
     ("hue-bridge-http", "nginx"),
+    ("hue-bridge-https", "nginx"),
     ("jetdirect-telnet", "HP JetDirect telnetd"),
     ("jetdirect-web", "Virata-EmWeb 6.0.1"),
     ("http.sys-2.0", "Microsoft HTTPAPI httpd 2.0 (SSDP/UPnP)"),
     ("iis-10", "Microsoft IIS httpd 10.0"),
+    ("iis-10-server-2022-tls", "Microsoft IIS httpd 10.0"),
+    ("iis-10-server-2025-tls", "Microsoft IIS httpd 10.0"),
     ("microsoft-dns", "Simple DNS Plus"),
     ("mikrotik-bandwidth-test", "MikroTik bandwidth-test server"),
     ("mikrotik-routeros-ssh", "MikroTik RouterOS sshd (protocol 2.0)"),
@@ -95,6 +98,12 @@ fn nmap_names_the_products_that_greet() {
         "ubuntu-file-server",
     ];
     look("nmap_names_the_products_that_greet", &some, &[22, 5900], &["-sV", "-sC"]);
+}
+
+#[test]
+fn nmap_names_the_products_behind_tls() {
+    let some = ["light-bridge", "network-camera", "web-server", "windows-server-2022", "windows-server-2025"];
+    look("nmap_names_the_products_behind_tls", &some, &[443], &["-sV", "-sC"]);
 }
 
 #[test]
@@ -194,7 +203,10 @@ impl Decoy {
                 wrong.push(format!("NTLM of a system that has none: {line}"));
             }
             if let Some((_, rest)) = line.split_once("commonName=")
-                && rest.split(['/', ' ']).next() != Some(self.name.as_str())
+                && let Some(name) = rest.split(['/', ' ']).next()
+                && name != self.name
+                // A bridge of Philips' is named by its hardware address.
+                && name.get(6..10) != Some("fffe")
                 && !line.contains("Issuer")
             {
                 wrong.push(format!("a certificate of another than {}: {line}", self.name));

@@ -53,15 +53,17 @@ fn every_personality_fits_a_device() {
 }
 
 /// Services that no device of the catalogue has by itself; people choose them by `ports` in `chaff.toml`.
-const FOR_PORTS: [&str; 12] = [
+const FOR_PORTS: [&str; 14] = [
     "apache-2.4.71-debian12-http2",
     "apache-2.4.71-debian12-tls",
     "discard",
     "dropbear-2025.89",
     "echo",
+    "iis-10-server-2019-tls",
     "lighttpd-1.4.69-debian12",
     "lighttpd-1.4.69-debian12-tls",
     "nginx-1.18.0-debian11-tls",
+    "nginx-1.22.1-debian12-ecdsa",
     "nginx-1.22.1-debian12-http2",
     "openssh-8.0-rhel8",
     "openssh-8.1-windows",

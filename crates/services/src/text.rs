@@ -36,6 +36,9 @@ impl Who {
             "hostname" => out.write_str(&self.hostname).is_ok(),
             "ip" => write!(out, "{}", self.ip).is_ok(),
             "mac" => write!(out, "{}", self.mac).is_ok(),
+            // The hardware address as 64 bits, as Zigbee bridges name themselves.
+            "eui64" => write!(out, "{:016x}", eui64(self.mac)).is_ok(),
+            "EUI64" => write!(out, "{:016X}", eui64(self.mac)).is_ok(),
             "serial" => {
                 self.write_serial(out);
                 true
@@ -78,6 +81,12 @@ impl Who {
             bits >>= 5;
         }
     }
+}
+
+/// The 64 bits in which a hardware address of 48 is written, `fffe` in its middle.
+fn eui64(mac: Mac) -> u64 {
+    let Mac([a, b, c, d, e, f]) = mac;
+    u64::from_be_bytes([a, b, c, 0xff, 0xfe, d, e, f])
 }
 
 /// Replaces each `{name}` that `write` knows; `write` returns whether it does.

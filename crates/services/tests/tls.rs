@@ -44,11 +44,12 @@ fn curl_reads_a_page_over_either_version_and_is_told_of() {
 
 #[test]
 fn openssl_agrees_on_every_suite_and_group() {
+    let versions = ["-tls1_2", "-tls1_3", "-tls1", "-tls1_1"];
+    let [p256, p384, old] = [(OPENSSL, "ecdsa-p256"), (OPENSSL, "ecdsa-p384"), (NGINX_OLD, "ecdsa-p256")]
+        .map(|(spec, key)| secure::with_ecdsa(spec, key));
     thread::scope(|scope| {
-        for (spec, versions) in
-            [(OPENSSL, &["-tls1_2", "-tls1_3"][..]), (NGINX_OLD, &["-tls1", "-tls1_1", "-tls1_2", "-tls1_3"])]
-        {
-            scope.spawn(move || agrees_on_every_suite_and_group(spec, versions));
+        for (spec, count) in [(OPENSSL, 2), (&p256, 2), (&p384, 2), (NGINX_OLD, 4), (&old, 4)] {
+            scope.spawn(move || agrees_on_every_suite_and_group(spec, &versions[..count]));
         }
     });
 }
@@ -60,7 +61,10 @@ fn agrees_on_every_suite_and_group(text: &str, versions: &[&'static str]) {
     let words =
         |key: &str| -> Vec<&str> { spec[key].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect() };
     let mut cases = Vec::new();
-    for suite in words("suites").into_iter().filter(|suite| !suite.contains("ECDSA")) {
+    let key = spec["certificate"]["key"].as_str().unwrap();
+    let ecdsa = key.starts_with("ecdsa");
+    let fits = |suite: &&str| suite.starts_with("TLS_") || suite.contains("ECDSA") == ecdsa;
+    for suite in words("suites").into_iter().filter(fits) {
         let is_old = suite.ends_with("-SHA");
         let fits = |version: &&&str| match **version {
             "-tls1_3" => suite.starts_with("TLS_"),
@@ -93,7 +97,10 @@ fn agrees_on_every_suite_and_group(text: &str, versions: &[&'static str]) {
         };
         cases.push(["-tls1_3", "-groups", curve].map(String::from).into());
         if !curve.starts_with("ffdhe") {
-            cases.push(["-tls1_2", "-groups", curve].map(String::from).into());
+            // Before TLS 1.3 a client wants the certificate's curve among them (RFC 8422 §5.1.1).
+            let own = if key == "ecdsa-p384" { "P-384" } else { "P-256" };
+            let list = if ecdsa && curve != own { format!("{curve}:{own}") } else { curve.into() };
+            cases.push(["-tls1_2", "-groups", &list].map(String::from).into());
         }
     }
     for case in cases {
@@ -121,6 +128,7 @@ fn sessions_go_on_and_openssl_prints_the_same_of_ours_and_of_nginx() {
         ours.port,
         real.port,
         false,
+        true,
         &[
             ("-tls1_3", ""),
             ("-tls1_3", "-groups P-256"),

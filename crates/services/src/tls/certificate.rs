@@ -10,7 +10,7 @@ use sha1::{Digest, Sha1};
 
 use super::{
     key::PrivateKey,
-    spec::{CertificateSpec, Extension},
+    spec::{CertificateSpec, Extension, KeyUse},
 };
 use crate::{
     Identity,
@@ -40,7 +40,7 @@ pub(super) fn make(spec: &CertificateSpec, identity: &Identity<'_>, key: &Privat
         0x30,
         &[
             explicit(0, &integer(&[2])),
-            integer(&serial(spec, &identity.seed)),
+            integer(&serial(spec, &who)),
             algorithm.clone(),
             issuer,
             validity(spec, &identity.seed),
@@ -53,11 +53,15 @@ pub(super) fn make(spec: &CertificateSpec, identity: &Identity<'_>, key: &Privat
     Some(constructed(0x30, &[body, algorithm, bits(&signature)]))
 }
 
-/// A positive number of so many octets.
-fn serial(spec: &CertificateSpec, seed: &[u8; 16]) -> Vec<u8> {
+/// A positive number: what the product makes it of, or so many octets of chance.
+fn serial(spec: &CertificateSpec, who: &Who) -> Vec<u8> {
+    if !spec.serial.is_empty() {
+        let digits = who.fill(&spec.serial);
+        return u128::from_str_radix(&digits, 16).unwrap_or_default().to_be_bytes().to_vec();
+    }
     let count = if spec.serial_octets == 0 { SERIAL_OCTETS } else { spec.serial_octets };
     let mut number = alloc::vec![0; usize::from(count)];
-    secret_stream(seed, "tls serial").fill_bytes(&mut number);
+    secret_stream(who.seed(), "tls serial").fill_bytes(&mut number);
     if let Some(first) = number.first_mut() {
         *first = *first & 0x7f | 1;
     }
@@ -66,9 +70,13 @@ fn serial(spec: &CertificateSpec, seed: &[u8; 16]) -> Vec<u8> {
 
 fn validity(spec: &CertificateSpec, seed: &[u8; 16]) -> Vec<u8> {
     let chance = mix(seed, 0x7e57_da7e);
-    let within = u64::from(spec.made_within_days.max(1));
-    let made = (spec.made_from.0 + chance % within) * SECONDS_OF_DAY + (chance >> 32) % SECONDS_OF_DAY;
-    constructed(0x30, &[time(made), time(made + u64::from(spec.valid_days) * SECONDS_OF_DAY)])
+    let (day, second) = match u64::from(spec.made_within_days) {
+        0 => (0, 0),
+        within => (chance % within, (chance >> 32) % SECONDS_OF_DAY),
+    };
+    let made = (spec.made_from.0 + day) * SECONDS_OF_DAY + second;
+    let valid = u64::from(spec.valid_days) * SECONDS_OF_DAY + u64::from(spec.valid_more_s);
+    constructed(0x30, &[time(made), time(made + valid)])
 }
 
 /// UTCTime until 2049, GeneralizedTime after (RFC 5280 §4.1.2.5).
@@ -115,11 +123,13 @@ fn encoded(extension: &Extension, identity: &Identity<'_>, who: &Who, info: &[u8
         Extension::Authority => {
             alloc::vec![id(19), critical.clone(), octets(&constructed(0x30, &[critical]))]
         }
+        Extension::CriticalNoAuthority => alloc::vec![id(19), critical, octets(&constructed(0x30, &[]))],
         Extension::NoAuthority => alloc::vec![id(19), octets(&constructed(0x30, &[]))],
-        Extension::ServerAuthentication => {
-            let usage = oid(&[0x2b, 6, 1, 5, 5, 7, 3, 1]);
-            alloc::vec![id(37), octets(&constructed(0x30, &[usage]))]
+        Extension::ServerAuthentication => alloc::vec![id(37), octets(&constructed(0x30, &[purpose(1)]))],
+        Extension::ClientAndServerAuthentication => {
+            alloc::vec![id(37), octets(&constructed(0x30, &[purpose(2), purpose(1)]))]
         }
+        Extension::KeyUsage(uses) => alloc::vec![id(15), critical, octets(&named_bits(uses))],
         Extension::DnsNames(names) => {
             let names: Vec<Vec<u8>> = names.iter().map(|name| tlv(0x82, who.fill(name).as_bytes())).collect();
             alloc::vec![id(17), octets(&constructed(0x30, &names))]
@@ -133,6 +143,18 @@ fn encoded(extension: &Extension, identity: &Identity<'_>, who: &Who, info: &[u8
         }
     };
     Some(constructed(0x30, &parts))
+}
+
+/// `serverAuth` (1) or `clientAuth` (2) (RFC 5280 §4.2.1.12).
+fn purpose(last: u8) -> Vec<u8> {
+    oid(&[0x2b, 6, 1, 5, 5, 7, 3, last])
+}
+
+/// A BIT STRING of named bits, without the zeros after the last one (X.690 §11.2.2).
+fn named_bits(uses: &[KeyUse]) -> Vec<u8> {
+    let octet = uses.iter().fold(0, |octet, &name| octet | name.bit());
+    let unused = u8::try_from(octet.trailing_zeros()).unwrap_or_default();
+    if octet == 0 { tlv(0x03, &[0]) } else { tlv(0x03, &[unused, octet]) }
 }
 
 /// SHA-1 of the key's bits (RFC 5280 §4.2.1.2, the first way).

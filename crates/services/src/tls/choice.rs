@@ -10,7 +10,7 @@ use super::{
     },
     record::MAX_PLAIN,
     session::{Resumed, Session},
-    spec::{KeySpec, TlsSpec, Version},
+    spec::{Answer, KeySpec, TlsSpec, Version},
     suite::{Bulk, Exchange, Group, Hash, Scheme, Suite},
     wire::Reader,
 };
@@ -48,14 +48,14 @@ pub(super) struct Choice {
 /// Picks the version (RFC 8446 §4.2.1).
 ///
 /// A refusal is in the version that would have been spoken, as OpenSSL says it; SSL 3 has no alert for versions.
-pub(super) fn version(spec: &TlsSpec, hello: &ClientHello) -> Result<Version, (u16, Alert)> {
+pub(super) fn version(spec: &TlsSpec, key: KeySpec, hello: &ClientHello) -> Result<Version, (u16, Alert)> {
     let speaks = |version| spec.versions.contains(&version);
     if hello.version >> 8 == 3 && hello.version <= SSL_3 {
         return Err((hello.version, Alert::HandshakeFailure));
     }
     let refused = (hello.version, Alert::ProtocolVersion);
     // Where they are on, the suites are looked at before anything fails; only those of SHA-1 are as old.
-    let rsa = is_rsa(spec.certificate.key);
+    let rsa = key.is_rsa();
     let usable = |suite: &&Suite| {
         suite.is_old()
             && match suite.exchange() {
@@ -93,15 +93,17 @@ pub(super) fn version(spec: &TlsSpec, hello: &ClientHello) -> Result<Version, (u
     }
 }
 
-/// Picks everything. `asked`: the group that a HelloRetryRequest asked for; `session`: what a ticket of TLS 1.2 or
-/// before holds.
+/// Picks everything. `key`: that of the certificate; `asked`: the group that a HelloRetryRequest asked for; `session`:
+/// what a ticket of TLS 1.2 or before holds.
 pub(super) fn choose(
     spec: &TlsSpec,
+    key: KeySpec,
     version: Version,
-    hello: ClientHello,
+    mut hello: ClientHello,
     asked: Option<Group>,
     session: impl FnOnce(&ClientHello) -> Result<Option<Session>, Alert>,
 ) -> Result<Choice, Alert> {
+    forget_unknown(spec, &mut hello);
     if hello.signals(FALLBACK) && spec.versions.iter().any(|&other| other > version) {
         return Err(Alert::InappropriateFallback);
     }
@@ -113,33 +115,37 @@ pub(super) fn choose(
     }
     check_contents(&hello)?;
     let max_fragment = max_fragment(&hello)?;
-    let protocol = protocol(spec, &hello)?;
     if version == Version::Tls13 {
-        return choose_13(spec, hello, asked, protocol, max_fragment);
+        return choose_13(spec, key, hello, asked, max_fragment);
     }
     match session(&hello)? {
-        Some(session) => Ok(go_on_12(session, hello, protocol, max_fragment)),
-        None => choose_12(spec, version, hello, protocol, max_fragment),
+        Some(session) => {
+            let protocol = protocol(spec, &hello)?;
+            Ok(go_on_12(session, hello, protocol, max_fragment))
+        }
+        None => choose_12(spec, key, version, hello, max_fragment),
     }
 }
 
 fn choose_12(
     spec: &TlsSpec,
+    key: KeySpec,
     version: Version,
     hello: ClientHello,
-    protocol: Option<Vec<u8>>,
     max_fragment: usize,
 ) -> Result<Choice, Alert> {
-    let rsa = is_rsa(spec.certificate.key);
+    let rsa = key.is_rsa();
     let groups = hello.numbers::<2>(SUPPORTED_GROUPS)?;
-    let curves: Vec<Group> = spec.groups.iter().copied().filter(|group| group.is_curve()).collect();
-    let group = groups.and_then(|groups| preferred(spec, &curves, &groups, Group::id));
+    let group_for = |suite: Suite| {
+        let curves: Vec<Group> = spec.groups_for(suite).iter().copied().filter(|group| group.is_curve()).collect();
+        groups.as_ref().and_then(|groups| preferred(spec, &curves, groups, Group::id))
+    };
     let can = |suite: Suite| match suite.exchange() {
         _ if version < Version::Tls12 && !suite.is_old() => false,
         Exchange::Rsa => rsa,
         Exchange::DheRsa => rsa && spec.ephemeral_dh,
-        Exchange::EcdheRsa => rsa && group.is_some(),
-        Exchange::EcdheEcdsa => !rsa && group.is_some(),
+        Exchange::EcdheRsa => rsa && group_for(suite).is_some(),
+        Exchange::EcdheEcdsa => !rsa && group_for(suite).is_some(),
         Exchange::Any => false,
     };
     let usable: Vec<Suite> = spec.suites.iter().copied().filter(|&suite| can(suite)).collect();
@@ -150,10 +156,15 @@ fn choose_12(
         _ => {
             let fails = spec.absent_schemes_fail && !hello.has(SIGNATURE_ALGORITHMS);
             let alert = if fails { Alert::InternalError } else { Alert::HandshakeFailure };
-            Some(scheme(spec, &hello, |_| true).ok_or(alert)?)
+            Some(scheme(spec, key, &hello, version).ok_or(alert)?)
         }
     };
-    let group = matches!(suite.exchange(), Exchange::EcdheRsa | Exchange::EcdheEcdsa).then_some(group).flatten();
+    let group = match suite.exchange() {
+        Exchange::EcdheRsa | Exchange::EcdheEcdsa => group_for(suite),
+        _ => None,
+    };
+    // OpenSSL asks for the protocol last.
+    let protocol = protocol(spec, &hello)?;
     Ok(Choice {
         hello,
         version,
@@ -188,9 +199,9 @@ fn go_on_12(session: Session, hello: ClientHello, protocol: Option<Vec<u8>>, max
 
 fn choose_13(
     spec: &TlsSpec,
+    key: KeySpec,
     hello: ClientHello,
     asked: Option<Group>,
-    protocol: Option<Vec<u8>>,
     max_fragment: usize,
 ) -> Result<Choice, Alert> {
     let usable: Vec<Suite> = spec.suites.iter().copied().filter(|suite| suite.exchange() == Exchange::Any).collect();
@@ -214,12 +225,16 @@ fn choose_13(
     let (group, peer_half) = match half {
         Some((group, half)) => (group, Some(half)),
         // OpenSSL asks for the first group of its own that the client knows.
-        None => (*spec.groups.iter().find(|group| offered.contains(&group.id())).ok_or(lacking)?, None),
+        None => {
+            let mut groups = spec.groups_for(suite).iter();
+            (*groups.find(|group| offered.contains(&group.id())).ok_or(lacking)?, None)
+        }
     };
     if !hello.has(SIGNATURE_ALGORITHMS) {
         return Err(Alert::MissingExtension);
     }
-    let scheme = scheme(spec, &hello, Scheme::is_modern).ok_or(Alert::HandshakeFailure)?;
+    let scheme = scheme(spec, key, &hello, Version::Tls13).ok_or(Alert::HandshakeFailure)?;
+    let protocol = protocol(spec, &hello)?;
     Ok(Choice {
         prefers_other_group: spec.groups.first() != Some(&group),
         hello,
@@ -271,19 +286,23 @@ fn preferred<T: Copy>(spec: &TlsSpec, ours: &[T], theirs: &[u16], id: impl Fn(T)
     ours.iter().copied().find(|&item| theirs.contains(&id(item)))
 }
 
-fn scheme(spec: &TlsSpec, hello: &ClientHello, fits: impl Fn(Scheme) -> bool) -> Option<Scheme> {
-    let key = spec.certificate.key;
-    let can = |scheme: Scheme| match key {
-        KeySpec::EcdsaP256 => scheme == Scheme::EcdsaSecp256r1Sha256,
-        KeySpec::EcdsaP384 => scheme == Scheme::EcdsaSecp384r1Sha384,
-        _ => !scheme.is_ecdsa(),
-    };
-    let usable: Vec<Scheme> = spec.signatures.iter().copied().filter(|&scheme| fits(scheme) && can(scheme)).collect();
+/// What the key signs with: the first in common that fits it.
+fn scheme(spec: &TlsSpec, key: KeySpec, hello: &ClientHello, version: Version) -> Option<Scheme> {
+    let usable: Vec<Scheme> = spec.signatures.iter().copied().filter(|scheme| scheme.fits(key, version)).collect();
     preferred(spec, &usable, &hello.schemes(), Scheme::id)
 }
 
-fn is_rsa(key: KeySpec) -> bool {
-    !matches!(key, KeySpec::EcdsaP256 | KeySpec::EcdsaP384)
+/// Takes out of a hello what the product does not know, and so does not look at.
+fn forget_unknown(spec: &TlsSpec, hello: &mut ClientHello) {
+    for (kind, answer) in [
+        (MAX_FRAGMENT_LENGTH, Answer::MaxFragmentLength),
+        (ENCRYPT_THEN_MAC, Answer::EncryptThenMac),
+        (EXTENDED_MASTER_SECRET, Answer::ExtendedMasterSecret),
+    ] {
+        if !spec.knows(answer) {
+            hello.extensions.retain(|(other, _)| *other != kind);
+        }
+    }
 }
 
 /// What is wrong inside of extensions that nothing here is chosen by.
@@ -314,6 +333,7 @@ fn check_contents(hello: &ClientHello) -> Result<(), Alert> {
     }) {
         return Err(Alert::DecodeError);
     }
+    hello.protocols()?;
     hello.numbers::<2>(SIGNATURE_ALGORITHMS).map(|_| ())
 }
 

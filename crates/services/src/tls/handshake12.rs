@@ -105,6 +105,9 @@ pub(super) fn begin(
     if spec.session_ids && !(choice.wants_ticket() && spec.ticket_octets > 0) {
         session_id.resize(32, 0);
         line.chance.fill_bytes(&mut session_id);
+        if let Some(zeros) = session_id.get_mut(2..4).filter(|_| spec.session_ids_short) {
+            zeros.fill(0);
+        }
     }
     let hello = server_hello(&choice, &random, &session_id, &spec.hello_12, spec, Share::None);
     line.handshake(&hello, &mut transcript);
@@ -224,7 +227,7 @@ impl Finishing {
     fn finish(&mut self, line: &mut Line) {
         line.send(CHANGE_CIPHER_SPEC, &[1]);
         if let Some(writing) = self.writing.take() {
-            line.writing = writing;
+            line.protect(writing);
         }
         let hash = self.choice.hash();
         let verify = hash.prf(&self.master, b"server finished", &[&hash.digest(&self.transcript)], 12);
@@ -279,7 +282,7 @@ fn protections(choice: &Choice, master: &[u8], random: &[u8; 32], line: &mut Lin
     let bulk = choice.suite.bulk();
     let (mac, key) = (if let Bulk::Cbc(.., mac) = bulk { mac.length() } else { 0 }, bulk.key_length());
     let iv = match bulk {
-        Bulk::Cbc(..) if choice.version == Version::Tls10 => 16,
+        Bulk::Cbc(block, ..) if choice.version == Version::Tls10 => block.length(),
         Bulk::Cbc(..) => 0,
         Bulk::Chacha20Poly1305 => 12,
         _ => 4,
@@ -301,7 +304,7 @@ fn protections(choice: &Choice, master: &[u8], random: &[u8; 32], line: &mut Lin
             Bulk::Cbc(block, _, mac) => Protection::Cbc12(Cbc {
                 block,
                 key: key.to_vec(),
-                chain: iv.try_into().ok(),
+                chain: (!iv.is_empty()).then(|| iv.to_vec()),
                 mac,
                 mac_key: mac_key.to_vec(),
                 encrypt_then_mac: choice.encrypts_then_macs(),

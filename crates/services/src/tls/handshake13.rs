@@ -96,7 +96,7 @@ pub(super) fn begin(
     let client_handshake = hash.derive(&handshake, "c hs traffic", &transcript);
     let server_handshake = hash.derive(&handshake, "s hs traffic", &transcript);
     let main = hash.extract(&hash.derive(&handshake, "derived", &[]), &zeros);
-    line.writing = protection(suite, &server_handshake)?;
+    line.protect(protection(suite, &server_handshake)?);
     line.reading = protection(suite, &client_handshake)?;
 
     let encrypted = message(ENCRYPTED_EXTENSIONS, |out| {
@@ -113,7 +113,7 @@ pub(super) fn begin(
 
     let client = hash.derive(&main, "c ap traffic", &transcript);
     let server = hash.derive(&main, "s ap traffic", &transcript);
-    line.writing = protection(suite, &server)?;
+    line.protect(protection(suite, &server)?);
     let (traffic, resumed) = (Traffic { suite, client, server }, choice.resumed.is_some());
     Ok(Finishing { suite, client_handshake, traffic, main, resumed, transcript })
 }
@@ -216,7 +216,7 @@ impl Traffic {
         if asked == 1 {
             line.send(HANDSHAKE, &message(KEY_UPDATE, |out| out.push(0)));
             self.server = hash.expand_label(&self.server, "traffic upd", &[], hash.length());
-            line.writing = protection(self.suite, &self.server)?;
+            line.protect(protection(self.suite, &self.server)?);
         }
         Ok(())
     }

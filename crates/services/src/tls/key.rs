@@ -66,12 +66,27 @@ impl PrivateKey {
                 _ => return None,
             }
             .ok(),
+            Self::P256(_) | Self::P384(_) => self.sign_hash(&match scheme {
+                Scheme::EcdsaSha224 => Sha224::digest(message).to_vec(),
+                Scheme::EcdsaSecp256r1Sha256 => Sha256::digest(message).to_vec(),
+                Scheme::EcdsaSecp384r1Sha384 => Sha384::digest(message).to_vec(),
+                Scheme::EcdsaSecp521r1Sha512 => Sha512::digest(message).to_vec(),
+                _ => return None,
+            }),
+        }
+    }
+
+    /// An ECDSA signature, DER (RFC 8422 §5.4), over a hash. The crates of the curves sign none of less than half the
+    /// curve's length.
+    fn sign_hash(&self, hash: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Rsa(_) => None,
             Self::P256(key) => {
-                let signature: p256::ecdsa::Signature = key.sign_prehash(&Sha256::digest(message)).ok()?;
+                let signature: p256::ecdsa::Signature = key.sign_prehash(hash).ok()?;
                 Some(signature.to_der().as_bytes().to_vec())
             }
             Self::P384(key) => {
-                let signature: p384::ecdsa::Signature = key.sign_prehash(&Sha384::digest(message)).ok()?;
+                let signature: p384::ecdsa::Signature = key.sign_prehash(hash).ok()?;
                 Some(signature.to_der().as_bytes().to_vec())
             }
         }
@@ -85,12 +100,7 @@ impl PrivateKey {
                 let padding = Pkcs1v15Sign::new_unprefixed();
                 key.sign(padding, &Hash::Md5Sha1.digest(message)).ok()
             }
-            Self::P256(key) => {
-                let signature: p256::ecdsa::Signature = key.sign_prehash(&Sha1::digest(message)).ok()?;
-                Some(signature.to_der().as_bytes().to_vec())
-            }
-            // The curve's crate signs no hash of less than half its length.
-            Self::P384(_) => None,
+            Self::P256(_) | Self::P384(_) => self.sign_hash(&Sha1::digest(message)),
         }
     }
 
@@ -131,11 +141,7 @@ impl PrivateKey {
         match self {
             // This padding takes no chance.
             Self::Rsa(_) => self.sign(Scheme::RsaPkcs1Sha256, body, &mut ChaCha8Rng::from_seed([0; 32])),
-            Self::P256(_) => self.sign(Scheme::EcdsaSecp256r1Sha256, body, &mut ChaCha8Rng::from_seed([0; 32])),
-            Self::P384(key) => {
-                let signature: p384::ecdsa::Signature = key.sign_prehash(&Sha256::digest(body)).ok()?;
-                Some(signature.to_der().as_bytes().to_vec())
-            }
+            Self::P256(_) | Self::P384(_) => self.sign_hash(&Sha256::digest(body)),
         }
     }
 }

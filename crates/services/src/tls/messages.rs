@@ -113,7 +113,8 @@ impl Tls {
         let hello = ClientHello::read(whole.get(4..).unwrap_or(&[]));
         self.tell(whole, hello.as_ref().ok());
         let hello = hello?;
-        let version = match choice::version(&self.spec, &hello) {
+        let key = self.spec.certificate_of(&self.identity.seed).key;
+        let version = match choice::version(&self.spec, key, &hello) {
             Ok(version) => version,
             Err((version, alert)) => {
                 self.line.version = version;
@@ -127,7 +128,7 @@ impl Tls {
         let (seed, by_identifier) = (self.identity.seed, self.spec.session_cache);
         let sessions = &cx.shared.sessions;
         let find = |name: &[u8]| if by_identifier { sessions.find(&seed, name) } else { tickets.open(name) };
-        let mut choice = choice::choose(&self.spec, version, hello, asked, |hello| {
+        let mut choice = choice::choose(&self.spec, key, version, hello, asked, |hello| {
             let name = if by_identifier { Some(hello.session_id.as_slice()) } else { hello.extension(SESSION_TICKET) };
             session::of_old(name.and_then(find), version, hello, now_s, lifetime_s)
         })?;

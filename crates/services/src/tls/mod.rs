@@ -25,7 +25,7 @@ mod store;
 mod suite;
 mod wire;
 
-pub use spec::{Answer, CertificateSpec, Day, Extension, KeySpec, TlsSpec, Version};
+pub use spec::{Answer, CertificateSpec, Day, Extension, KeySpec, KeyUse, OtherCertificate, TlsSpec, Version};
 pub(crate) use store::{Certificates, Sessions};
 pub use suite::{Group, Scheme, Suite};
 
@@ -72,6 +72,8 @@ pub(crate) struct Tls {
     first: bool,
     told: bool,
     ended: bool,
+    /// The end is an abort.
+    resets: bool,
     deadline: u64,
     inner_wake: Option<u64>,
     /// Octets that were read last.
@@ -114,7 +116,7 @@ impl Tls {
         let identity = &opening.identity;
         let seconds = if spec.handshake_timeout_s == 0 { HANDSHAKE_TIMEOUT_S } else { spec.handshake_timeout_s };
         let deadline = opening.now.saturating_add(u64::from(seconds) * SECOND);
-        let mut line = Line::new(opening.chance());
+        let mut line = Line::new(opening.chance(), spec.shared_records);
         line.out.wake(deadline);
         Self {
             spec: Arc::clone(spec),
@@ -139,6 +141,7 @@ impl Tls {
             first: true,
             told: false,
             ended: false,
+            resets: false,
             deadline,
             inner_wake: None,
             last_read: 0,
@@ -289,12 +292,13 @@ impl Tls {
     }
 
     fn give_up(&mut self, now: u64, fault: Fault) {
-        self.state = State::Over;
+        let opened = matches!(core::mem::replace(&mut self.state, State::Over), State::Open(_));
         if !self.told {
             let octets = core::mem::take(&mut self.record);
             self.tell(&octets, None);
         }
         match fault {
+            Fault::Alert(_) | Fault::Silent if self.spec.resets_refused && !opened => self.resets = true,
             Fault::Alert(alert) => self.line.fatal(alert),
             Fault::Http => return self.say_in_clear(now, true),
             Fault::Silent => {}
@@ -372,9 +376,10 @@ impl Conversation for Tls {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, room: usize) -> Option<Output> {
+        self.line.flush();
         loop {
             if let Some(output) = self.line.out.poll(room) {
-                return Some(output);
+                return Some(if self.resets && matches!(output, Output::Close) { Output::Reset } else { output });
             }
             let finished = self.line.out.is_finished();
             let closing = self.line.out.is_closing() && !finished;

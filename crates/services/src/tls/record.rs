@@ -46,7 +46,6 @@ pub(super) const MAX_OVERHEAD: usize = HEADER + 16 + 16 + 48;
 const TAG: usize = 16;
 /// Octets of the short tag of CCM (RFC 6655 §3).
 const SHORT_TAG: usize = 8;
-const BLOCK: usize = 16;
 
 /// A cipher that authenticates.
 pub(super) enum Aead {
@@ -134,7 +133,7 @@ pub(super) struct Cbc {
     pub(super) block: Block,
     pub(super) key: Vec<u8>,
     /// TLS 1.0: the last block of the record before is the IV of this one, and it is not sent (RFC 2246 §6.2.3.2).
-    pub(super) chain: Option<[u8; BLOCK]>,
+    pub(super) chain: Option<Vec<u8>>,
     pub(super) mac: CbcMac,
     pub(super) mac_key: Vec<u8>,
     pub(super) encrypt_then_mac: bool,
@@ -250,6 +249,10 @@ macro_rules! with_block {
                 type $cipher = camellia::Camellia256;
                 $call
             }
+            (Block::TripleDes, _) => {
+                type $cipher = des::TdesEde3;
+                $call
+            }
         }
     };
 }
@@ -260,29 +263,28 @@ impl Cbc {
         if !self.encrypt_then_mac {
             body.extend(self.mac(&associated(sequence, kind, version, text.len()), &[text]));
         }
-        let padding = BLOCK - 1 - body.len() % BLOCK;
+        let block = self.block.length();
+        let padding = block - 1 - body.len() % block;
         let octet = u8::try_from(padding).unwrap_or_default();
         body.resize(body.len() + padding + 1, octet);
-        let (blocks, rest) = aes::Block::slice_as_chunks_mut(&mut body);
-        debug_assert!(rest.is_empty(), "padded to whole blocks");
-        let mut iv = [0; BLOCK];
-        let explicit: &[u8] = match self.chain {
-            Some(last) => {
-                iv = last;
-                &[]
-            }
-            None => {
-                chance.fill_bytes(&mut iv);
-                &iv
-            }
-        };
-        let done = with_block!(self, Cipher => cbc::Encryptor::<Cipher>::new_from_slices(&self.key, &iv)
-            .map(|mut cipher| cipher.encrypt_blocks(blocks)));
-        debug_assert!(done.is_ok(), "the key has one of two lengths");
-        let mut fragment = [explicit, &body].concat();
-        if let (Some(chain), Some(last)) = (&mut self.chain, body.last_chunk()) {
-            *chain = *last;
+        let mut explicit = Vec::new();
+        let iv = self.chain.take().unwrap_or_else(|| {
+            explicit.resize(block, 0);
+            chance.fill_bytes(&mut explicit);
+            explicit.clone()
+        });
+        let done = with_block!(self, Cipher => {
+            cbc::Encryptor::<Cipher>::new_from_slices(&self.key, &iv).map(|mut cipher| {
+                let (blocks, rest) = aes::cipher::Block::<Cipher>::slice_as_chunks_mut(&mut body);
+                debug_assert!(rest.is_empty(), "padded to whole blocks");
+                cipher.encrypt_blocks(blocks);
+            })
+        });
+        debug_assert!(done.is_ok(), "key and IV have the cipher's lengths");
+        if explicit.is_empty() {
+            self.chain = body.len().checked_sub(block).and_then(|last| body.get(last..)).map(<[u8]>::to_vec);
         }
+        let mut fragment = [explicit, body].concat();
         if self.encrypt_then_mac {
             let tag = self.mac(&associated(sequence, kind, version, fragment.len()), &[&fragment]);
             fragment.extend(tag);
@@ -299,17 +301,21 @@ impl Cbc {
             bool::from(expected.ct_eq(tag)).then_some(())?;
             sealed = before;
         }
+        let block = self.block.length();
         let (iv, body) = match &mut self.chain {
             Some(chain) => {
-                let last = core::mem::replace(chain, *sealed.last_chunk()?);
-                (last, sealed)
+                let last = sealed.get(sealed.len().checked_sub(block)?..)?.to_vec();
+                (core::mem::replace(chain, last), sealed)
             }
-            None => sealed.split_first_chunk::<BLOCK>().map(|(iv, body)| (*iv, body))?,
+            None => sealed.split_at_checked(block).map(|(iv, body)| (iv.to_vec(), body))?,
         };
         let mut text = body.to_vec();
-        let (blocks, rest) = aes::Block::slice_as_chunks_mut(&mut text);
-        rest.is_empty().then_some(())?;
-        with_block!(self, Cipher => cbc::Decryptor::<Cipher>::new_from_slices(&self.key, &iv).ok()?.decrypt_blocks(blocks));
+        with_block!(self, Cipher => {
+            let mut cipher = cbc::Decryptor::<Cipher>::new_from_slices(&self.key, &iv).ok()?;
+            let (blocks, rest) = aes::cipher::Block::<Cipher>::slice_as_chunks_mut(&mut text);
+            rest.is_empty().then_some(())?;
+            cipher.decrypt_blocks(blocks);
+        });
         let padding = usize::from(*text.last()?);
         let unpadded = text.len().checked_sub(padding + 1)?;
         text.get(unpadded..)?.iter().all(|&octet| usize::from(octet) == padding).then_some(())?;

@@ -5,6 +5,7 @@ use alloc::{format, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use super::suite::{Group, Scheme, Suite};
+use crate::text::mix;
 
 /// A TLS server, by its choices.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,6 +27,8 @@ pub struct TlsSpec {
     pub honours_client_order: bool,
     /// Groups of ephemeral keys, in the server's order.
     pub groups: Vec<Group>,
+    /// The same for suites whose key has 256 bits, where they have an order of their own, as in SChannel.
+    pub groups_256: Vec<Group>,
     /// Signature schemes, in the server's order.
     pub signatures: Vec<Scheme>,
     /// Finite-field Diffie-Hellman groups are not configured where this is off, and suites that need one are passed
@@ -41,6 +44,8 @@ pub struct TlsSpec {
     pub session_cache: bool,
     /// A session that gets no ticket gets an identifier.
     pub session_ids: bool,
+    /// Of the first four octets of an identifier the latter two are 0, as in SChannel's.
+    pub session_ids_short: bool,
     /// Octets of a ticket of TLS 1.2; 0: none is sent.
     pub ticket_octets: u16,
     /// Octets of a ticket of TLS 1.3.
@@ -59,6 +64,10 @@ pub struct TlsSpec {
     pub alpn_insists: bool,
     /// The client's order of protocols decides, not the server's.
     pub alpn_by_client: bool,
+    /// The messages of a flight share records, as SChannel sends them, instead of having one each.
+    pub shared_records: bool,
+    /// A handshake that fails ends by RST, and no alert says why.
+    pub resets_refused: bool,
     /// Seconds for the handshake, 60 if left out.
     pub handshake_timeout_s: u32,
     /// What a client is told that asks in HTTP, placeholders and escapes as in a banner, `{date}` and `{length}`, the octets
@@ -70,6 +79,33 @@ pub struct TlsSpec {
     pub garbage_answer: String,
     /// The certificate of each decoy.
     pub certificate: CertificateSpec,
+    /// Certificates that some decoys have in place of that one.
+    pub other_certificates: Vec<OtherCertificate>,
+}
+
+impl TlsSpec {
+    /// Whether a hello of the server's, or what follows it in TLS 1.3, can have this answer.
+    pub(super) fn knows(&self, answer: Answer) -> bool {
+        self.hello_12.contains(&answer) || self.encrypted_13.contains(&answer)
+    }
+
+    /// The certificate of the decoy with this seed.
+    pub(super) fn certificate_of(&self, seed: &[u8; 16]) -> &CertificateSpec {
+        let mut left = mix(seed, 0x0c3e_7f1c) % 100;
+        for other in &self.other_certificates {
+            match left.checked_sub(u64::from(other.percent)) {
+                None => return &other.certificate,
+                Some(rest) => left = rest,
+            }
+        }
+        &self.certificate
+    }
+
+    /// The groups for a suite, in the server's order.
+    pub(super) fn groups_for(&self, suite: Suite) -> &[Group] {
+        let strong = suite.bulk().key_length() == 32 && !self.groups_256.is_empty();
+        if strong { &self.groups_256 } else { &self.groups }
+    }
 }
 
 /// A protocol version.
@@ -137,14 +173,28 @@ pub struct CertificateSpec {
     pub issuer: Vec<String>,
     /// Octets of the serial number, 20 if left out.
     pub serial_octets: u8,
+    /// The serial number in hexadecimal digits, placeholders as in a banner, where it is no chance.
+    pub serial: String,
     /// The first day on which it may have been made: the day of each decoy derives from its seed.
     pub made_from: Day,
-    /// Over how many days the days of different decoys are spread.
+    /// Over how many days the days of different decoys are spread; 0: all were made when the first one began.
     pub made_within_days: u16,
     /// Days for which it is valid.
     pub valid_days: u16,
+    /// Seconds for which it is valid beyond these days.
+    pub valid_more_s: u16,
     /// Extensions in order.
     pub extensions: Vec<Extension>,
+}
+
+/// A certificate that some decoys have.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct OtherCertificate {
+    /// How many of a hundred decoys have it.
+    pub percent: u8,
+    /// The certificate.
+    pub certificate: CertificateSpec,
 }
 
 /// Kind and size of a key.
@@ -166,6 +216,12 @@ pub enum KeySpec {
     EcdsaP384,
 }
 
+impl KeySpec {
+    pub(super) fn is_rsa(self) -> bool {
+        !matches!(self, Self::EcdsaP256 | Self::EcdsaP384)
+    }
+}
+
 /// An extension of a certificate (RFC 5280 §4.2).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -178,12 +234,43 @@ pub enum Extension {
     Authority,
     /// Basic constraints: not critical, no CA.
     NoAuthority,
+    /// Basic constraints: critical, no CA.
+    CriticalNoAuthority,
     /// The server's use of the key: `serverAuth`.
     ServerAuthentication,
+    /// `clientAuth` and `serverAuth`.
+    ClientAndServerAuthentication,
+    /// Uses of the key: critical.
+    KeyUsage(Vec<KeyUse>),
     /// Names of the host, placeholders as in a banner.
     DnsNames(Vec<String>),
     /// The decoy's address.
     Address,
+}
+
+/// A use of a key, in the order of its bits (RFC 5280 §4.2.1.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum KeyUse {
+    DigitalSignature,
+    NonRepudiation,
+    KeyEncipherment,
+    DataEncipherment,
+    KeyAgreement,
+}
+
+impl KeyUse {
+    /// Its bit in the first octet.
+    pub(super) fn bit(self) -> u8 {
+        match self {
+            Self::DigitalSignature => 0x80,
+            Self::NonRepudiation => 0x40,
+            Self::KeyEncipherment => 0x20,
+            Self::DataEncipherment => 0x10,
+            Self::KeyAgreement => 0x08,
+        }
+    }
 }
 
 /// A day, as `2023-06-12`; counted from 1970-01-01.

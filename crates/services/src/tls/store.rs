@@ -55,8 +55,9 @@ impl Shared {
         let entry = match place {
             Some(place) => entries.remove(place),
             None => {
-                let key = PrivateKey::of(spec.certificate.key, &identity.seed, self)?;
-                let octets = make(&spec.certificate, identity, &key)?.into();
+                let certificate = spec.certificate_of(&identity.seed);
+                let key = PrivateKey::of(certificate.key, &identity.seed, self)?;
+                let octets = make(certificate, identity, &key)?.into();
                 Entry { seed: identity.seed, spec: Arc::clone(spec), key, octets }
             }
         };

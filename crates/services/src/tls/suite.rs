@@ -5,6 +5,8 @@ use alloc::{format, string::String};
 
 use serde::{Deserialize, Serialize};
 
+use super::spec::{KeySpec, Version};
+
 /// How both sides come to a common secret (RFC 5246 §7.4.3, §7.4.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exchange {
@@ -45,6 +47,7 @@ pub(super) enum Bulk {
 pub(super) enum Block {
     Aes,
     Camellia,
+    TripleDes,
 }
 
 /// The HMAC of a CBC suite.
@@ -64,7 +67,7 @@ pub struct Suite(u16);
 #[derive(Debug)]
 struct Row(u16, &'static str, Exchange, Bulk, Hash);
 
-use Block::{Aes, Camellia};
+use Block::{Aes, Camellia, TripleDes};
 use Bulk::{Aes128Gcm, Aes256Gcm, Aria128Gcm, Aria256Gcm, Cbc, Ccm, Ccm8, Chacha20Poly1305};
 use CbcMac::{Sha1, Sha256 as Mac256, Sha384 as Mac384};
 use Exchange::{Any, DheRsa, EcdheEcdsa, EcdheRsa, Rsa};
@@ -134,6 +137,7 @@ const SUITES: &[Row] = &[
     Row(0x0084, "CAMELLIA256-SHA", Rsa, Cbc(Camellia, 32, Sha1), Sha256),
     Row(0x002f, "AES128-SHA", Rsa, Cbc(Aes, 16, Sha1), Sha256),
     Row(0x0041, "CAMELLIA128-SHA", Rsa, Cbc(Camellia, 16, Sha1), Sha256),
+    Row(0x000a, "DES-CBC3-SHA", Rsa, Cbc(TripleDes, 24, Sha1), Sha256),
 ];
 
 impl Suite {
@@ -168,6 +172,16 @@ impl Suite {
     /// Whether it is older than TLS 1.2, and thus can be used in versions before.
     pub(super) fn is_old(self) -> bool {
         matches!(self.bulk(), Cbc(_, _, Sha1))
+    }
+}
+
+impl Block {
+    /// Octets of one.
+    pub(super) fn length(self) -> usize {
+        match self {
+            Aes | Camellia => 16,
+            TripleDes => 8,
+        }
     }
 }
 
@@ -244,6 +258,7 @@ pub enum Scheme {
     EcdsaSecp256r1Sha256,
     EcdsaSecp384r1Sha384,
     EcdsaSecp521r1Sha512,
+    EcdsaSha224,
     RsaPssRsaeSha256,
     RsaPssRsaeSha384,
     RsaPssRsaeSha512,
@@ -257,6 +272,7 @@ impl Scheme {
     pub(super) fn id(self) -> u16 {
         match self {
             Self::RsaPkcs1Sha224 => 0x0301,
+            Self::EcdsaSha224 => 0x0303,
             Self::RsaPkcs1Sha256 => 0x0401,
             Self::RsaPkcs1Sha384 => 0x0501,
             Self::RsaPkcs1Sha512 => 0x0601,
@@ -269,12 +285,19 @@ impl Scheme {
         }
     }
 
-    pub(super) fn is_ecdsa(self) -> bool {
-        matches!(self, Self::EcdsaSecp256r1Sha256 | Self::EcdsaSecp384r1Sha384 | Self::EcdsaSecp521r1Sha512)
-    }
-
-    /// Whether TLS 1.3 allows it in CertificateVerify.
-    pub(super) fn is_modern(self) -> bool {
-        !matches!(self, Self::RsaPkcs1Sha224 | Self::RsaPkcs1Sha256 | Self::RsaPkcs1Sha384 | Self::RsaPkcs1Sha512)
+    /// Whether a key of this kind signs with it: before TLS 1.3 a curve signs any hash (RFC 5246 §7.4.1.4.1), in it just
+    /// one, and RSA signs with PSS alone.
+    pub(super) fn fits(self, key: KeySpec, version: Version) -> bool {
+        use Scheme::{
+            EcdsaSecp256r1Sha256, EcdsaSecp384r1Sha384, EcdsaSecp521r1Sha512, EcdsaSha224, RsaPssRsaeSha256,
+            RsaPssRsaeSha384, RsaPssRsaeSha512,
+        };
+        let ecdsa = matches!(self, EcdsaSecp256r1Sha256 | EcdsaSecp384r1Sha384 | EcdsaSecp521r1Sha512 | EcdsaSha224);
+        match (key, version) {
+            (KeySpec::EcdsaP256, Version::Tls13) => self == EcdsaSecp256r1Sha256,
+            (KeySpec::EcdsaP384, Version::Tls13) => self == EcdsaSecp384r1Sha384,
+            (_, Version::Tls13) => matches!(self, RsaPssRsaeSha256 | RsaPssRsaeSha384 | RsaPssRsaeSha512),
+            (key, _) => ecdsa != key.is_rsa(),
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::{
     hello::ClientHello,
     ja::{ja3_text, ja4},
     session::{Session, Tickets},
-    spec::Version,
+    spec::{CertificateSpec, KeySpec, OtherCertificate, TlsSpec, Version},
     suite::Suite,
     wire::{message, put_u16, put_vector},
 };
@@ -120,4 +120,26 @@ fn a_ticket_opens_for_the_decoy_that_made_it_and_whole() {
     // Too short to hold one: it looks like a ticket and is none.
     let short = own.seal(&session, 64, &mut chance);
     assert!(short.len() == 64 && short[..16] == ticket[..16] && own.open(&short).is_none());
+}
+
+#[test]
+fn some_decoys_have_another_certificate_and_keep_it() {
+    let other = OtherCertificate {
+        percent: 20,
+        certificate: CertificateSpec { key: KeySpec::EcdsaP256, ..CertificateSpec::default() },
+    };
+    let spec = TlsSpec { other_certificates: vec![other], ..TlsSpec::default() };
+    let keys = |run: u8| -> Vec<KeySpec> {
+        (0..1000_u16)
+            .map(|count| {
+                let mut seed = [run; 16];
+                seed[..2].copy_from_slice(&count.to_le_bytes());
+                spec.certificate_of(&seed).key
+            })
+            .collect()
+    };
+    let others = keys(7).iter().filter(|key| **key == KeySpec::EcdsaP256).count();
+    assert!((150..250).contains(&others), "{others}");
+    assert_eq!(keys(7), keys(7));
+    assert!(TlsSpec::default().certificate_of(&[3; 16]).key.is_rsa());
 }

@@ -60,6 +60,15 @@ pub(crate) fn make_certificate(mut openssl: Command, folder: &Path) {
     assert!(made.status.success(), "{made:?}");
 }
 
+/// The same as `openssl req` makes them by itself, with a key in `curve`.
+pub(crate) fn make_ecdsa_certificate(mut openssl: Command, folder: &Path, curve: &str) {
+    let [cert, key] = ["cert", "key"].map(|name| folder.join(name).display().to_string());
+    openssl.args(["req", "-new", "-x509", "-days", "3650", "-nodes", "-sha256", "-subj", "/CN=nav-1", "-newkey", "ec"]);
+    openssl.args(["-pkeyopt", &format!("ec_paramgen_curve:{curve}"), "-set_serial", SERIAL]);
+    let made = openssl.args(["-out", &cert, "-keyout", &key]).stdin(Stdio::null()).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+}
+
 impl Daemon {
     /// Runs the command that `prepare` makes for a folder of its own and a free port, and waits until it listens.
     pub(crate) fn start(prepare: impl FnOnce(&Path, u16) -> Command) -> Self {

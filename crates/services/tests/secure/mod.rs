@@ -13,7 +13,7 @@ use std::{
 use chaff_services::{HttpPage, HttpSpec, ServiceKind, ServiceSpec, TlsSpec};
 
 use super::{
-    daemon::{Daemon, make_certificate, nginx_alone, packaged},
+    daemon::{Daemon, make_certificate, make_ecdsa_certificate, nginx_alone, packaged},
     hellos::{self, Said, answer},
     server::Server,
 };
@@ -23,6 +23,17 @@ pub(crate) const LIGHTTPD: &str = include_str!("../../../../profiles/tls/openssl
 pub(crate) const NGINX: &str = include_str!("../../../../profiles/tls/openssl-3.0-nginx.toml");
 pub(crate) const NGINX_OLD: &str = include_str!("../../../../profiles/tls/openssl-1.1-nginx.toml");
 pub(crate) const OPENSSL: &str = include_str!("../../../../profiles/tls/openssl-3.0.toml");
+const ECDSA: &str = include_str!("../../../../profiles/services/nginx-1.22.1-debian12-ecdsa.toml");
+
+/// The same library with a certificate of ECDSA, with a key as the profiles name it.
+pub(crate) fn with_ecdsa(spec: &str, key: &str) -> String {
+    let [mut spec, ecdsa]: [toml::Table; 2] = [spec, ECDSA].map(|text| toml::from_str(text).unwrap());
+    let mut certificate = ecdsa["tls"]["certificate"].clone();
+    certificate["key"] = key.into();
+    spec.insert("certificate".into(), certificate);
+    spec.to_string()
+}
+
 pub(crate) fn https(spec: &str) -> Server {
     let page = HttpPage { path: "/".into(), body: "<h1>{hostname}</h1>\n".repeat(2000), ..HttpPage::default() };
     let http = HttpSpec { server: "nginx/1.22.1".into(), pages: vec![page], ..HttpSpec::default() };
@@ -44,12 +55,21 @@ pub(crate) fn run(program: &str, words: &[&str]) -> (bool, String) {
 
 /// The real nginx, with the lines of Debian's nginx.conf that TLS depends on.
 pub(crate) fn nginx() -> Daemon {
-    nginx_from(&|program| Command::new(if program == "openssl" { "openssl".into() } else { packaged(program) }))
+    nginx_from(&installed, make_certificate)
+}
+
+/// The same with a certificate of ECDSA, with a key in `curve`.
+pub(crate) fn nginx_ecdsa(curve: &str) -> Daemon {
+    nginx_from(&installed, |openssl, folder| make_ecdsa_certificate(openssl, folder, curve))
+}
+
+fn installed(program: &str) -> Command {
+    Command::new(if program == "openssl" { "openssl".into() } else { packaged(program) })
 }
 
 /// The nginx of Debian 11, with its OpenSSL 1.1.1, from the tree that `cargo xtask soak` unpacks.
 pub(crate) fn nginx_old() -> Daemon {
-    nginx_from(&|program| {
+    let old = |program: &str| {
         let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/goldens/bullseye-tls/tree");
         let libraries = ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu"].map(|folder| tree.join(folder));
         // By its own loader, so that it finds its own C library.
@@ -58,13 +78,14 @@ pub(crate) fn nginx_old() -> Daemon {
         command.arg("--library-path").arg(std::env::join_paths(libraries).unwrap());
         command.arg(tree.join(if program == "openssl" { "usr/bin/openssl" } else { program }));
         command
-    })
+    };
+    nginx_from(&old, make_certificate)
 }
 
-fn nginx_from(program: &dyn Fn(&str) -> Command) -> Daemon {
+fn nginx_from(program: &dyn Fn(&str) -> Command, make: impl FnOnce(Command, &Path)) -> Daemon {
     Daemon::start(|folder, port| {
         let path = folder.display();
-        make_certificate(program("openssl"), folder);
+        make(program("openssl"), folder);
         let text = format!(
             "{} ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;\n\
              ssl_prefer_server_ciphers on;\nserver {{ listen 127.0.0.1:{port} ssl; root {path};\n\
@@ -136,8 +157,9 @@ pub(crate) fn openssl() -> Daemon {
 
 /// Holds what `openssl s_client` prints of three handshakes with ours against what it prints of the real server's: a new
 /// one, one with its ticket, one with the next ticket and another name. Each case is a version and more options. Where
-/// the server keeps sessions, they go on without a ticket as well.
-pub(crate) fn same_sessions(ours: u16, real: u16, keeps: bool, cases: &[(&str, &str)]) {
+/// the server keeps sessions, they go on without a ticket as well. Octets are not `counted` where signatures have no
+/// length of their own.
+pub(crate) fn same_sessions(ours: u16, real: u16, keeps: bool, counted: bool, cases: &[(&str, &str)]) {
     let folder = tempfile::tempdir().unwrap();
     let print = |port: u16, case: usize, options: &str| {
         let session = folder.path().join(format!("{port}-{case}"));
@@ -146,7 +168,9 @@ pub(crate) fn same_sessions(ours: u16, real: u16, keeps: bool, cases: &[(&str, &
             // Tickets of TLS 1.3 come after the handshake: the client stays for them.
             let client = format!("openssl s_client -connect 127.0.0.1:{port} {options}");
             let script = format!("sleep 2 | timeout 20 {client} -servername {server} {file}");
-            negotiation(&run("sh", &["-c", &script]).1)
+            let said = negotiation(&run("sh", &["-c", &script]).1);
+            let counts = |line: &&str| !counted && line.starts_with("SSL handshake has read");
+            said.lines().filter(|line| !counts(line)).map(|line| format!("{line}\n")).collect::<String>()
         };
         let first = ask("nav-1", &format!("-sess_out {session}"));
         let again = ask("nav-1", &format!("-sess_in {session} -sess_out {session}"));
