@@ -1,7 +1,9 @@
 //! An established connection: RFC 9293 §3.10.7.4 as a machine over facts. It knows neither addresses nor packets: what
 //! comes in is a segment, what goes out is taken by `next_segment`.
 
+mod marks;
 mod reading;
+mod stamps;
 
 use alloc::{boxed::Box, vec::Vec};
 
@@ -18,13 +20,11 @@ use super::{
     seq::Seq,
 };
 use crate::{clock::Ticks, personality::Acknowledge, timer::TimerId};
+pub(crate) use marks::Marks;
+pub(crate) use stamps::{Stamps, stamp_of};
 
 /// Segments that are acknowledged at once at the start of a connection (Linux: TCP_MAX_QUICKACKS).
 const QUICK_ACKS: u8 = 16;
-/// The same after congestion was met.
-const QUICK_AFTER_MARK: u8 = 2;
-/// A timestamp that was not renewed for so long says nothing about age (RFC 7323 §5.5).
-const STAMP_VALID_NS: u64 = 24 * 86_400 * 1_000_000_000;
 
 /// What is awaited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,16 +62,6 @@ pub(crate) enum Outcome {
     Challenge,
 }
 
-/// Timestamps as negotiated (RFC 7323).
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stamps {
-    /// Added to the decoy's clock.
-    pub(crate) offset: u32,
-    /// The peer's latest, to be echoed, and when it came.
-    pub(crate) recent: u32,
-    pub(crate) recent_at: u64,
-}
-
 pub(crate) struct Connection {
     pub(crate) flow: Flow,
     pub(crate) mac: Mac,
@@ -104,18 +94,6 @@ pub(crate) struct Connection {
     pub(crate) marks: Marks,
     ack: Ack,
     peer_finished: bool,
-}
-
-/// Congestion marks (RFC 3168), where both sides agreed on them.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Marks {
-    pub(crate) agreed: bool,
-    /// A mark came, and the peer has not yet said that it slowed down.
-    echo: bool,
-    /// We slowed down, and the next data says so.
-    reduced: bool,
-    /// The peer's echo counts once until this is acknowledged.
-    until: Option<Seq>,
 }
 
 /// When the peer is told what has come.
@@ -376,36 +354,6 @@ impl Connection {
         u16::try_from(self.receive.advertised() >> self.receive_scale.min(14)).unwrap_or(u16::MAX)
     }
 
-    /// PAWS (RFC 7323 §5.3): a timestamp from before the latest one.
-    fn is_old(&self, now: u64, segment: &Segment<'_>, limits: Limits) -> bool {
-        let (Some(stamps), Some((value, _))) = (self.stamps, stamp_of(segment)) else { return false };
-        let valid = now.saturating_sub(stamps.recent_at) < STAMP_VALID_NS;
-        // One tick is forgiven where answers are limited (Linux: TCP_PAWS_WINDOW).
-        let forgiven = u32::from(limits.strict_acks);
-        valid && Seq(value).plus(forgiven).before(Seq(stamps.recent))
-    }
-
-    /// An empty segment that says nothing new and was overtaken on its way: no reason to answer (Linux:
-    /// tcp_disordered_ack).
-    fn is_overtaken(&self, segment: &Segment<'_>, limits: Limits) -> bool {
-        let age = self.stamps.zip(stamp_of(segment)).map_or(0, |(ours, (value, _))| Seq(ours.recent).since(Seq(value)));
-        limits.strict_acks
-            && segment.sequence_length() == 0
-            && Seq(segment.seq) == self.receive.next
-            && Seq(segment.ack) == self.send.una
-            && u64::from(age) * 1_000_000 <= self.send.timeout()
-    }
-
-    fn remember_stamp(&mut self, now: u64, segment: &Segment<'_>) {
-        let Some((value, _)) = stamp_of(segment) else { return };
-        // RFC 7323 §4.3 (2): only from a segment that touches the left edge.
-        let touches = !Seq(segment.seq).after(self.receive.next);
-        if let Some(stamps) = self.stamps.as_mut().filter(|s| touches && !Seq(value).before(Seq(s.recent))) {
-            stamps.recent = value;
-            stamps.recent_at = now;
-        }
-    }
-
     fn unacceptable(&mut self, now: u64, segment: &Segment<'_>, limits: Limits) -> Outcome {
         if segment.flags.has(Flags::RST) {
             return Outcome::Open;
@@ -438,30 +386,6 @@ impl Connection {
     fn is_foreign(&self, segment: &Segment<'_>) -> bool {
         let ack = Seq(segment.ack);
         ack.after(self.send.next) || ack.before(self.send.una.minus(self.send.acknowledged_window()))
-    }
-
-    fn note_marks(&mut self, segment: &Segment<'_>, marked: bool, limits: Limits) {
-        if !self.marks.agreed || limits.acknowledge != Acknowledge::Adaptive {
-            return;
-        }
-        if segment.flags.has(Flags::CWR) && !segment.payload.is_empty() {
-            self.marks.echo = false;
-            self.ack.now = true;
-        }
-        if marked && !segment.payload.is_empty() {
-            if !self.marks.echo {
-                self.be_quick(QUICK_AFTER_MARK);
-            }
-            self.marks.echo = true;
-        }
-        if self.marks.until.is_some_and(|until| !Seq(segment.ack).before(until)) {
-            self.marks.until = None;
-        }
-        if segment.flags.has(Flags::ECE) && self.marks.until.is_none() && self.send.next.after(self.send.una) {
-            self.marks.until = Some(self.send.next);
-            self.marks.reduced = true;
-            self.send.slow_down();
-        }
     }
 
     /// Adaptive: so many acknowledgments go out at once, whatever was the habit.
@@ -545,14 +469,6 @@ pub(crate) struct Limits {
     /// The buffers of all connections together are full.
     pub(crate) crowded: bool,
     pub(crate) ticks: Ticks,
-}
-
-/// The timestamps of a segment.
-pub(crate) fn stamp_of(segment: &Segment<'_>) -> Option<(u32, u32)> {
-    segment.options().find_map(|option| match option {
-        TcpOption::Timestamps(value, echo) => Some((value, echo)),
-        _ => None,
-    })
 }
 
 fn sack_blocks<'a>(segment: &Segment<'a>) -> impl Iterator<Item = (Seq, Seq)> + use<'a> {

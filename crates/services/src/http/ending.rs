@@ -29,6 +29,9 @@ impl Http {
             Phase::Head(_) if self.served > 0 && (self.input.is_empty() || keeping.idle_heads) => {
                 after_s(self.heard, keeping.idle_s())
             }
+            Phase::Head(_) if self.served == 0 && self.input.is_empty() && !self.secure => {
+                after_s(self.began, keeping.deferred_s.saturating_add(keeping.head_s()))
+            }
             Phase::Head(_) => after_s(self.began, keeping.head_s()),
             Phase::Awaiting(..) | Phase::Discarding(..) => after_s(self.heard, keeping.body_s()),
         }

@@ -139,6 +139,9 @@ pub struct HttpKeeping {
     pub idle_s: u32,
     /// Seconds for a head to come in whole; 60 if left out.
     pub head_s: u32,
+    /// Seconds for which the server's system holds a connection back until octets come (TCP_DEFER_ACCEPT of Linux, which
+    /// then is as long as its retransmissions): the server's own time begins after them. Not behind TLS.
+    pub deferred_s: u32,
     /// From the second request on, a head that is coming in has the time of an idle connection, from its last piece on.
     pub idle_heads: bool,
     /// Seconds between two pieces of a body; those for a head if left out.
