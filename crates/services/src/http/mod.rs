@@ -127,7 +127,7 @@ impl Http {
 
     /// Reads what came as far as it can be answered.
     fn work(&mut self, now: u64) {
-        while !self.outbox.is_closing() && !self.outbox.is_behind() {
+        while self.two.is_none() && !self.outbox.is_closing() && !self.outbox.is_behind() {
             let phase = core::mem::replace(&mut self.phase, Phase::Head(Reader::new(&self.spec.rules)));
             let moved = match phase {
                 Phase::Head(reader) => self.read_head(now, reader),
@@ -147,7 +147,11 @@ impl Http {
                 break;
             }
         }
-        if self.ended && !self.outbox.is_closing() && !self.outbox.is_behind() {
+        if self.ended
+            && !self.outbox.is_closing()
+            && !self.outbox.is_behind()
+            && self.with_two(|two, http| two.leave(http)).is_none()
+        {
             self.leave(now);
         }
         if !self.outbox.is_closing() && self.due() < self.alarm {
@@ -171,6 +175,10 @@ impl Http {
             Progress::Whole(request, end) => {
                 self.input.drain(..end.min(self.input.len()));
                 self.served = self.served.saturating_add(1);
+                if let Some(settings) = self.asks_for_two(&request) {
+                    self.switch(now, request, &settings);
+                    return false;
+                }
                 self.begin(now, request);
                 true
             }
@@ -296,7 +304,13 @@ impl Conversation for Http {
             }
             self.input.extend_from_slice(rest.get(..count).unwrap_or(rest));
             taken += count;
-            self.work(cx.now);
+            if !self.go_over(cx.now) {
+                self.work(cx.now);
+            }
+            if self.two.is_some() {
+                let rest = octets.get(taken..).unwrap_or(&[]);
+                return taken + self.with_two(|two, http| two.handle_octets(http, cx.now, rest)).unwrap_or(0);
+            }
         }
         taken
     }

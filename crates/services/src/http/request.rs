@@ -82,9 +82,14 @@ impl Request {
         self.value("user-agent").unwrap_or(b"")
     }
 
-    /// Words of `Connection`, in the order of their coming.
+    /// Whether `Connection` names an option.
     pub(super) fn connection_says(&self, word: &str) -> bool {
-        self.values("connection")
+        self.value_says("connection", word)
+    }
+
+    /// Whether a list in a field has this word.
+    pub(super) fn value_says(&self, name: &str, word: &str) -> bool {
+        self.values(name)
             .flat_map(|value| value.split(|&octet| octet == b','))
             .any(|said| said.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
     }

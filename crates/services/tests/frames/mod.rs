@@ -76,6 +76,44 @@ fn start() -> Vec<u8> {
     [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &settings(&[])].concat()
 }
 
+/// Clients that ask within HTTP/1.1 for HTTP/2, and go on with it or not.
+pub(crate) fn upgrades() -> Vec<Case> {
+    let asks =
+        |method: &str, fields: &str| format!("{method} /none HTTP/1.1\r\nHost: decoy\r\n{fields}\r\n").into_bytes();
+    let usual = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n";
+    let with = |settings: &str| {
+        format!("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: {settings}\r\n")
+    };
+    let get = headers(3, 5, &request("GET", "/none"));
+    let case = |name: &str, steps: Vec<Vec<u8>>| {
+        let steps = steps.into_iter().flat_map(|octets| [Step::Say(octets), Step::Pause]).collect();
+        Case { name: format!("upgrade: {name}"), steps }
+    };
+    vec![
+        case("and no more", vec![asks("GET", usual)]),
+        case("and another request", vec![asks("GET", usual), [&start()[..], &get].concat()]),
+        case("and all at once", vec![[&asks("GET", usual)[..], &start(), &get].concat()]),
+        case("and no preface", vec![asks("GET", usual), asks("GET", "")]),
+        case("HEAD", vec![asks("HEAD", usual)]),
+        case("OPTIONS", vec![asks("OPTIONS", usual)]),
+        case("with a body", vec![[&asks("POST", &format!("{usual}Content-Length: 3\r\n"))[..], b"abc"].concat()]),
+        case("without settings", vec![asks("GET", "Connection: Upgrade\r\nUpgrade: h2c\r\n")]),
+        case("the settings not named", vec![asks("GET", &usual.replace(", HTTP2-Settings", ""))]),
+        case("the upgrade not named", vec![asks("GET", &usual.replace("Upgrade, ", ""))]),
+        case("empty settings", vec![asks("GET", &with(""))]),
+        case("settings that are none", vec![asks("GET", &with("!!!!"))]),
+        case("a wrong setting", vec![asks("GET", &with("AAUAAAAB"))]),
+        case("a small window", vec![asks("GET", &with("AAQAAAAK"))]),
+        case("of several", vec![asks("GET", &usual.replace("h2c", "websocket, h2c"))]),
+        case("to h2", vec![asks("GET", &usual.replace("h2c", "h2"))]),
+        case("of HTTP/1.0", vec![String::from_utf8(asks("GET", usual)).unwrap().replace("/1.1", "/1.0").into_bytes()]),
+        case("as the second request", vec![asks("GET", ""), asks("GET", usual)]),
+        case("the preface as the second request", vec![asks("GET", ""), start()]),
+        case("half a preface", vec![start()[..17].to_vec(), [&start()[17..], &get].concat()]),
+        case("the head of a preface", vec![start()[..18].to_vec(), [&start()[18..], &get].concat()]),
+    ]
+}
+
 /// The clients whose answers are the same in each run of the server `name`.
 pub(crate) fn table(name: &str) -> Vec<Case> {
     // Where tags are made of inodes, no page is asked for.
@@ -272,6 +310,19 @@ fn undated(block: &[u8]) -> Vec<u8> {
 pub(crate) fn show((octets, ended): &(Vec<u8>, bool)) -> String {
     let names = ["DATA", "HEADERS", "PRIORITY", "RST_STREAM", "SETTINGS", "PUSH", "PING", "GOAWAY", "WINDOW", "CONT"];
     let (mut out, mut rest) = (String::new(), &octets[..]);
+    // An answer of HTTP/1, or the agreement to go on with HTTP/2.
+    while rest.starts_with(b"HTTP/") {
+        let end = rest.windows(4).position(|four| four == b"\r\n\r\n").map_or(rest.len(), |at| at + 4);
+        let head = String::from_utf8_lossy(&rest[..end]);
+        let own = |line: &&str| line.starts_with("Date: ") || line.starts_with("ETag: ");
+        out.extend(head.lines().filter(|line| !own(line)).flat_map(|line| [line, "\n"]));
+        rest = &rest[end..];
+        if !head.contains(" 101 ") {
+            let next = rest.windows(5).position(|five| five == b"HTTP/").unwrap_or(rest.len());
+            writeln!(out, "{}", rest[..next].escape_ascii()).unwrap();
+            rest = &rest[next..];
+        }
+    }
     while rest.len() >= 9 {
         let length = usize::from(rest[1]) << 8 | usize::from(rest[2]);
         let name = names.get(usize::from(rest[3])).unwrap_or(&"?");

@@ -184,7 +184,14 @@ impl Two {
         }
     }
 
-    fn open(&mut self, http: &mut Http, now: u64, block: &Block, request: Request, refusal: Option<Refusal>) {
+    pub(super) fn open(
+        &mut self,
+        http: &mut Http,
+        now: u64,
+        block: &Block,
+        request: Request,
+        refusal: Option<Refusal>,
+    ) {
         while self.streams.len() >= MAX_STREAMS {
             // The oldest that is only evidence; there is one, since those that are open are fewer.
             let Some(at) = self.streams.iter().position(Stream::is_done) else { break };

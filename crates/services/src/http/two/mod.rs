@@ -4,6 +4,7 @@
 //! Nginx and libnghttp2 differ less in what they say than in when they judge: the former reads and answers frame by frame,
 //! the latter reads what has come and then answers ([`Frames`]).
 
+mod clear;
 mod frame;
 mod headers;
 mod hpack;
@@ -130,9 +131,16 @@ struct Block {
 }
 
 impl Two {
+    /// A connection that begins, on which the server has said what it does first.
     pub(super) fn new(http: &mut Http, now: u64) -> Option<Self> {
-        let spec = Arc::clone(&http.spec);
-        let two = spec.http2.as_ref()?;
+        let two = Self::silent(http, now)?;
+        two.introduce(http);
+        Some(two)
+    }
+
+    /// What the server says first.
+    fn introduce(&self, http: &mut Http) {
+        let two = self.rules();
         let mut out = Vec::new();
         let settings: Vec<u8> = two
             .settings
@@ -144,6 +152,12 @@ impl Two {
             frame::put(&mut out, WINDOW_UPDATE, 0, 0, &two.window_update.to_be_bytes());
         }
         http.outbox.send(&out);
+    }
+
+    /// One on which nothing was said yet.
+    fn silent(http: &Http, now: u64) -> Option<Self> {
+        let spec = Arc::clone(&http.spec);
+        let two = spec.http2.as_ref()?;
         let priorities = two.max_streams().max(100);
         Some(Self {
             huffman: Huffman::new(),
@@ -184,6 +198,7 @@ impl Two {
             dates_last: false,
             head_s: 0,
             idle_text: alloc::string::String::new(),
+            clear: false,
         };
         self.spec.http2.as_ref().unwrap_or(NONE)
     }

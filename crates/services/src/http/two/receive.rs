@@ -173,6 +173,15 @@ impl Two {
         if head.has(ACK) {
             return Ok(());
         }
+        self.apply(body)?;
+        self.acknowledge()?;
+        frame::put(&mut self.control, SETTINGS, ACK, 0, &[]);
+        self.soon(http, now);
+        Ok(())
+    }
+
+    /// Takes the client's settings.
+    pub(super) fn apply(&mut self, body: &[u8]) -> Judged {
         for setting in body.chunks_exact(6) {
             let (Some(name), Some(value)) = (setting.first_chunk::<2>(), setting.last_chunk::<4>()) else { continue };
             let value = u32::from_be_bytes(*value);
@@ -199,9 +208,6 @@ impl Two {
                 _ => {}
             }
         }
-        self.acknowledge()?;
-        frame::put(&mut self.control, SETTINGS, ACK, 0, &[]);
-        self.soon(http, now);
         Ok(())
     }
 

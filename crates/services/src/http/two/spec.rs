@@ -32,6 +32,8 @@ pub struct Http2Spec {
     pub head_s: u32,
     /// What a client is told that was silent for too long.
     pub idle_text: String,
+    /// It is spoken without TLS as well: to a client that begins with it, or asks for `Upgrade: h2c`.
+    pub clear: bool,
 }
 
 /// How frames and messages are judged.
