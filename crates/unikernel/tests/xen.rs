@@ -100,7 +100,12 @@ say http
 get() { printf "GET $1 HTTP/1.0\r\nHost: x\r\n\r\n" | nc -w 5 $NODE 80; }
 get /secret
 say load
-for n in $(seq 20); do get / | sed -e '1,/^.$/d' | wc -c; done
+# Under emulation a program of the first domain ends by a fault of its own now and then: it asks again.
+page() { get / | sed -e '1,/^.$/d' | wc -c; }
+for n in $(seq 20); do
+  for try in 1 2 3; do LENGTH=$(page 2>/dev/null); [ "$LENGTH" = 0 ] || break; done
+  echo $LENGTH
+done
 say idle
 BEFORE=$(xl list node | tail -n 1 | awk '{ print $6 }')
 sleep 10
