@@ -64,14 +64,21 @@ pub(crate) struct Ssh {
     tool: Option<Tool>,
     /// The client's first line was told of, alone or with its KEXINIT.
     told: bool,
-    /// The text before authentication was sent.
-    warned: bool,
+    introduction: Introduction,
     /// The refusal that is due at this time; nothing is read until then, as a process that sleeps reads nothing.
     refusal: Option<u64>,
     /// A client that has not logged in by then is cut off.
     grace: u64,
     ended: bool,
     armed: Option<u64>,
+}
+
+/// What a server says once, with its answer to the first request of authentication.
+#[derive(PartialEq)]
+enum Introduction {
+    Awaited,
+    Due,
+    Said,
 }
 
 enum Phase {
@@ -107,7 +114,7 @@ impl Ssh {
             utc: opening.utc,
             tool: None,
             told: false,
-            warned: false,
+            introduction: Introduction::Awaited,
             refusal: None,
             grace: opening.now.saturating_add(u64::from(spec.login_grace_s()) * NANOS_OF_S),
             ended: false,
@@ -220,6 +227,7 @@ impl Ssh {
     }
 
     fn admit(&mut self) {
+        self.introduce();
         self.door.leave(&self.spec, Outcome::Admitted);
         self.transport.admit(&mut self.outbox);
         self.outbox.flush();
@@ -271,8 +279,8 @@ impl Ssh {
             }
             return Ok(());
         }
-        if kind == message::USERAUTH_REQUEST && !core::mem::replace(&mut self.warned, true) {
-            self.warn();
+        if kind == message::USERAUTH_REQUEST && self.introduction == Introduction::Awaited {
+            self.introduction = Introduction::Due;
         }
         let (outbox, tool) = (&mut self.outbox, self.tool);
         let visit =
@@ -282,6 +290,7 @@ impl Ssh {
         });
         match answer {
             Answer::Send(messages) => {
+                self.introduce();
                 for message in messages {
                     self.transport.send(&mut self.outbox, &message);
                 }
@@ -294,13 +303,20 @@ impl Ssh {
         Ok(())
     }
 
-    /// The text that some servers show before anybody logs in (RFC 4252 §5.4).
-    fn warn(&mut self) {
+    /// The text that some servers show before anybody logs in (RFC 4252 §5.4), and what OpenSSH says anew of keys.
+    fn introduce(&mut self) {
+        if self.introduction != Introduction::Due {
+            return;
+        }
+        self.introduction = Introduction::Said;
         if !self.spec.auth_banner.is_empty() {
             let mut banner = alloc::vec![message::USERAUTH_BANNER];
             banner.put_string(&unescape(&self.spec.auth_banner));
             banner.put_string(b"");
             self.transport.send(&mut self.outbox, &banner);
+        }
+        if let Some(info) = self.transport.ext_info_update() {
+            self.transport.send(&mut self.outbox, &info);
         }
     }
 
@@ -317,6 +333,7 @@ impl Ssh {
 
     fn refuse(&mut self) {
         self.refusal = None;
+        self.introduce();
         match self.auth.refuse(&self.spec) {
             Ok(payload) => self.transport.send(&mut self.outbox, &payload),
             Err(end) => self.transport.end(&mut self.outbox, &end),

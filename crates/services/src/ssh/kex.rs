@@ -275,14 +275,23 @@ impl Secrets<'_> {
 
 /// What the server says of itself after the first exchange (RFC 8308 §2.3); `None` if it says nothing.
 pub(crate) fn ext_info(spec: &SshSpec) -> Option<Vec<u8>> {
-    if spec.ext_info.is_empty() {
-        return None;
-    }
+    (!spec.ext_info.is_empty()).then(|| extensions(&spec.ext_info))
+}
+
+/// EXT_INFO once more, which OpenSSH sends with its answer to the first request of authentication.
+pub(crate) fn ext_info_update(spec: &SshSpec) -> Option<Vec<u8>> {
+    spec.ext_info
+        .iter()
+        .find(|(name, _)| name == "server-sig-algs")
+        .map(|first| extensions(core::slice::from_ref(first)))
+}
+
+fn extensions(all: &[(String, String)]) -> Vec<u8> {
     let mut payload = alloc::vec![message::EXT_INFO];
-    payload.put_u32(u32::try_from(spec.ext_info.len()).unwrap_or(0));
-    for (name, value) in &spec.ext_info {
+    payload.put_u32(u32::try_from(all.len()).unwrap_or(0));
+    for (name, value) in all {
         payload.put_string(name.as_bytes());
         payload.put_string(value.as_bytes());
     }
-    Some(payload)
+    payload
 }

@@ -45,6 +45,8 @@ pub struct SshSpec {
     pub compression_to_client: Vec<String>,
     /// What the server says of itself after the key exchange, to clients that ask for it: names and values.
     pub ext_info: Vec<(String, String)>,
+    /// Clients that take it are told `server-sig-algs` once more when they have named their user: OpenSSH since 9.6.
+    pub ext_info_in_auth: bool,
     /// Least and greatest bits of a group in a group exchange; 2048 and 8192 if left out.
     pub group_exchange_bits: Option<(u32, u32)>,
 
@@ -154,6 +156,11 @@ pub struct SshAnswers {
     pub misplaced_ends: bool,
     /// What comes behind the last field of a KEXINIT is not looked at; else it ends the connection.
     pub ignores_surplus: bool,
+    /// What a DEBUG or UNIMPLEMENTED message says is not looked at; else one that cannot be read ends the connection.
+    pub ignores_remarks: bool,
+    /// A second request for a group in one exchange ends the connection, as in OpenSSH before 8.5, whose monitor.c gives
+    /// one group to each; else it is answered by UNIMPLEMENTED.
+    pub one_group: bool,
     /// What strict key exchange has no place for ends the connection only until the server has sent its half.
     pub strict_until_half: bool,
     /// Names of software, with `*` for anything, at whose sight the server closes without a word.
@@ -179,6 +186,11 @@ pub struct SshAnswers {
 impl SshSpec {
     pub(crate) fn to_client<'a>(&self, own: &'a [String], other: &'a [String]) -> &'a [String] {
         if own.is_empty() { other } else { own }
+    }
+
+    /// Whether it has the messages PING and PONG: it says so.
+    pub(crate) fn knows_pings(&self) -> bool {
+        self.ext_info.iter().any(|(name, _)| name == "ping@openssh.com")
     }
 
     pub(crate) fn version_end(&self) -> &str {

@@ -9,8 +9,9 @@ use super::{
     cipher::{CIPHERS, Cipher},
     kex::exchange::Method,
     mac::Mac,
-    packet::{Corrupt, Keys, MAX_PACKET, Receiver, Sender},
+    packet::{Corrupt, Keys, MAX_PACKET, Packet, Receiver, Sender},
     spec::SshSpec,
+    transport::Transport,
     wire::{Put, message},
 };
 use crate::{
@@ -306,4 +307,34 @@ fn attempts_without_a_secret_are_told_as_well() {
             "keyboard-interactive anna ",
         ]
     );
+}
+
+#[test]
+fn a_ping_is_answered_once_somebody_is_in_by_a_server_that_knows_it() {
+    let ping = |payload: &[u8]| Packet { sequence: 3, payload: payload.to_vec() };
+    let whole = b"\xc0\0\0\0\x02hi";
+    for known in [false, true] {
+        let mut spec = product();
+        if known {
+            spec.ext_info.push(("ping@openssh.com".into(), "0".into()));
+        }
+        let (mut outbox, cx) = (Outbox::default(), at!(SECOND));
+        let mut transport = Transport::new(&Arc::new(spec), [0; 16], opening().chance());
+        let mut said = |transport: &mut Transport, payload: &[u8]| {
+            let end = transport.handle(cx, &mut outbox, None, ping(payload)).is_err();
+            outbox.flush();
+            (end, outbox.poll(1000))
+        };
+        assert_eq!(said(&mut transport, whole), (!known, None));
+        transport.admit(&mut Outbox::default());
+        let (end, answer) = said(&mut transport, whole);
+        assert_eq!(end, !known);
+        let Some(Output::Send(packet)) = answer.filter(|_| known) else {
+            assert!(!known);
+            continue;
+        };
+        assert_eq!(packet.get(5..12), Some(&b"\xc1\0\0\0\x02hi"[..]));
+        assert_eq!(said(&mut transport, b"\xc1\0\0\0\x02hi"), (false, None));
+        assert_eq!(said(&mut transport, b"\xc0\0\0\0\x03hi"), (true, None));
+    }
 }

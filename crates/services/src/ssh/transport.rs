@@ -1,6 +1,8 @@
 //! The transport layer (RFC 4253): key exchange, new keys, and which message has its place when. Messages of the layers
 //! above pass through it.
 
+mod host_keys;
+
 use alloc::{string::String, sync::Arc, vec::Vec};
 
 use chaff_events::{Detail, Kind, Tool};
@@ -13,7 +15,7 @@ use super::{
     spec::SshSpec,
     wire::{Put, Reader, message},
 };
-use crate::{Context, Shared, outbox::Outbox};
+use crate::{Context, outbox::Outbox};
 
 /// Octets of the text in a DISCONNECT at most: the buffer that OpenSSH formats it in.
 const MAX_TEXT: usize = 1023;
@@ -61,6 +63,9 @@ pub(crate) struct Transport {
     strict: bool,
     held: Vec<Vec<u8>>,
     drops_next: bool,
+    /// The client takes a second EXT_INFO.
+    wants_update: bool,
+    admitted: bool,
 }
 
 /// Where a key exchange is.
@@ -96,6 +101,8 @@ impl Transport {
             strict: false,
             held: Vec::new(),
             drops_next: false,
+            wants_update: false,
+            admitted: false,
         }
     }
 
@@ -207,7 +214,8 @@ impl Transport {
         if kind == message::DISCONNECT {
             return Err(End::Quietly);
         }
-        if kind == 0 || PRIVATE.contains(&kind) {
+        let pings = self.spec.knows_pings();
+        if kind == 0 || (PRIVATE.contains(&kind) && !pings) {
             return Err(End::with(&self.spec.answers.bad_type, &[("type", decimal(u32::from(kind)).as_bytes())]));
         }
         if core::mem::take(&mut self.drops_next) {
@@ -217,30 +225,58 @@ impl Transport {
         match kind {
             message::IGNORE if !strict => {}
             message::DEBUG | message::UNIMPLEMENTED if !strict => {
-                can_be_read(&packet.payload).ok_or(End::Quietly)?;
+                let fine = self.spec.answers.ignores_remarks || can_be_read(&packet.payload).is_some();
+                fine.then_some(()).ok_or(End::Quietly)?;
             }
+            message::PING | message::PONG if pings && !strict => self.handle_ping(outbox, &packet)?,
             message::KEXINIT if matches!(self.state, State::Idle | State::Offered) => {
                 self.handle_init(outbox, tool, packet)?;
             }
             message::NEWKEYS if matches!(self.state, State::Keyed(_)) => self.handle_new_keys(outbox, &packet)?,
             _ if EXCHANGE.contains(&kind) && self.awaits(kind) => self.handle_half(cx, outbox, &packet)?,
             message::SERVICE_REQUEST if !self.is_initial() => return Ok(Some(packet)),
-            message::EXT_INFO if !self.is_initial() => {}
+            message::EXT_INFO if !self.is_initial() => self.wants_update |= asks_for_update(&packet.payload),
             _ if TRANSPORT.contains(&kind) => {
                 if strict {
                     return Err(self.violated(kind, packet.sequence));
                 }
-                if self.spec.answers.misplaced_ends
-                    && matches!(kind, message::KEXINIT | message::SERVICE_REQUEST | message::SERVICE_ACCEPT)
-                {
+                if self.ends_for(kind) {
                     return Err(End::Quietly);
                 }
                 self.put_unimplemented(outbox, packet.sequence);
             }
-            _ if self.is_initial() => return Err(End::Quietly),
+            _ if self.is_initial() || kind == u8::MAX => return Err(End::Quietly),
             _ => return Ok(Some(packet)),
         }
         Ok(None)
+    }
+
+    /// Whether a message that has no place now ends the connection.
+    fn ends_for(&self, kind: u8) -> bool {
+        let answers = &self.spec.answers;
+        match kind {
+            message::KEXINIT | message::SERVICE_REQUEST | message::SERVICE_ACCEPT => answers.misplaced_ends,
+            message::KEX_GEX_REQUEST => answers.one_group && matches!(self.state, State::Grouped(..)),
+            _ => false,
+        }
+    }
+
+    /// OpenSSH answers once somebody is in, and not while keys are exchanged.
+    fn handle_ping(&mut self, outbox: &mut Outbox, packet: &Packet) -> Result<(), End> {
+        let mut reader = Reader::new(&packet.payload);
+        let kind = reader.byte();
+        let data = reader.string().ok_or(End::Quietly)?;
+        if kind == Some(message::PING) && self.admitted && !self.is_exchanging() {
+            let mut pong = alloc::vec![message::PONG];
+            pong.put_string(data);
+            self.send(outbox, &pong);
+        }
+        Ok(())
+    }
+
+    /// The algorithms of keys anew, for a client that takes them once it has named its user.
+    pub(crate) fn ext_info_update(&self) -> Option<Vec<u8>> {
+        (self.wants_update && self.spec.ext_info_in_auth).then(|| kex::ext_info_update(&self.spec)).flatten()
     }
 
     /// The answer to what has no place in an exchange goes out in its midst.
@@ -366,50 +402,12 @@ impl Transport {
     pub(crate) fn admit(&mut self, outbox: &mut Outbox) {
         self.send(outbox, &[message::USERAUTH_SUCCESS]);
         self.receiver.admit();
+        self.admitted = true;
     }
 
     /// Whether messages of the layers above would have to wait.
     pub(crate) fn is_exchanging(&self) -> bool {
         !matches!(self.state, State::Idle | State::Keyed(_))
-    }
-
-    /// Signs for the host keys that a client asks about (PROTOCOL of OpenSSH, 2.5): the answer, or `None` if one of them
-    /// is none of this server's.
-    pub(crate) fn prove(&self, shared: &mut Shared, mut blobs: Reader<'_>) -> Option<Vec<u8>> {
-        let mut answer = alloc::vec![message::REQUEST_SUCCESS];
-        // Of one kind each: who asks twice for one gets nothing, so that no request costs more than all keys.
-        let mut left = self.spec.host_keys.clone();
-        while !blobs.is_empty() {
-            let blob = blobs.string()?;
-            // All were made when they were announced.
-            let place =
-                left.iter().position(|key| key.derive(&self.seed, shared).is_some_and(|key| key.blob() == blob))?;
-            let kind = left.remove(place);
-            let mut signed = Vec::new();
-            signed.put_string(super::PROVE);
-            signed.put_string(&self.session);
-            signed.put_string(blob);
-            // An RSA key signs as in the key exchange, where it took part in that, else in the way that is named first.
-            let fits = |name: &&str| kind.serves(name);
-            let of_exchange = Some(self.signature.as_str()).filter(fits);
-            let name = of_exchange.or_else(|| self.spec.host_key_algorithms.iter().map(String::as_str).find(fits))?;
-            answer.put_string(&kind.derive(&self.seed, shared)?.sign(name, &signed));
-        }
-        (answer.len() > 1).then_some(answer)
-    }
-
-    /// Names all host keys, so that the client learns those that it has not seen (PROTOCOL of OpenSSH, 2.5). `false`
-    /// while one of them is searched for.
-    pub(crate) fn announce(&mut self, cx: &mut Context<'_>, outbox: &mut Outbox) -> bool {
-        let mut payload = alloc::vec![message::GLOBAL_REQUEST];
-        payload.put_string(b"hostkeys-00@openssh.com");
-        payload.push(0);
-        for key in &self.spec.host_keys {
-            let Some(key) = key.derive(&self.seed, cx.shared) else { return false };
-            payload.put_string(&key.blob());
-        }
-        self.send(outbox, &payload);
-        true
     }
 
     fn handle_new_keys(&mut self, _outbox: &mut Outbox, packet: &Packet) -> Result<(), End> {
@@ -424,6 +422,15 @@ impl Transport {
         self.server_init = Vec::new();
         Ok(())
     }
+}
+
+/// Whether an EXT_INFO has `ext-info-in-auth@openssh.com` among its extensions (PROTOCOL of OpenSSH, 1.13).
+fn asks_for_update(payload: &[u8]) -> bool {
+    let mut reader = Reader::new(payload);
+    let (Some(_), Some(count)) = (reader.byte(), reader.u32()) else { return false };
+    (0..count)
+        .map_while(|_| reader.string().zip(reader.string()))
+        .any(|(name, value)| (name, value) == (b"ext-info-in-auth@openssh.com", b"0"))
 }
 
 /// Whether a DEBUG or UNIMPLEMENTED message has its fields (RFC 4253 §11.3, §11.4).

@@ -144,4 +144,7 @@ pub(crate) mod message {
     pub(crate) const CHANNEL_REQUEST: u8 = 98;
     pub(crate) const CHANNEL_SUCCESS: u8 = 99;
     pub(crate) const CHANNEL_FAILURE: u8 = 100;
+    /// OpenSSH's own, since 9.5 (PROTOCOL, 1.8): the answer carries the same octets.
+    pub(crate) const PING: u8 = 192;
+    pub(crate) const PONG: u8 = 193;
 }

@@ -66,8 +66,7 @@ pub(crate) fn dropbear() -> Daemon {
 /// `program` of another suite, in the tree that `cargo xtask goldens trees` has unpacked, with the package's own settings
 /// and those of `options`.
 pub(crate) fn of_suite(suite: &str, program: &str, options: &[&str]) -> Daemon {
-    let tree = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/goldens").join(suite).join("tree");
-    assert!(tree.join(program).exists(), "{} is missing: run `cargo xtask goldens trees`, as root", tree.display());
+    let tree = tree(suite, program);
     Daemon::start(|_, port| {
         // The package of Ubuntu 24.04 has ssh.socket; started otherwise, that sshd forgets to count its clients.
         if suite == "noble" {
@@ -86,6 +85,20 @@ pub(crate) fn of_suite(suite: &str, program: &str, options: &[&str]) -> Daemon {
         command.args(options);
         command
     })
+}
+
+/// The ssh(1) of another suite, without arguments.
+pub(crate) fn client_of_suite(suite: &str) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["120", "chroot"]).arg(tree(suite, "usr/bin/ssh")).arg("/usr/bin/ssh");
+    command
+}
+
+/// Where the packages of a suite are unpacked, among them `program`.
+fn tree(suite: &str, program: &str) -> PathBuf {
+    let tree = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/goldens").join(suite).join("tree");
+    assert!(tree.join(program).exists(), "{} is missing: run `cargo xtask goldens trees`, as root", tree.display());
+    tree
 }
 
 /// Makes a host key and names its file.
