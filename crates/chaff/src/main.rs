@@ -5,6 +5,8 @@ mod cli;
 mod commands;
 mod doctor;
 mod failure;
+#[cfg(any(test, debug_assertions))]
+mod hole;
 mod lab;
 mod node;
 mod privileges;

@@ -197,7 +197,13 @@ pub(crate) fn worker(args: &WorkerArgs) -> Result<(), Failure> {
     let setup = args.host.adopt(args.index)?;
     drop_privileges(&args.host.child)?;
     let fleet = setup.fleet.metadata().map_or(0, |fleet| fleet.len());
-    ended("worker", worker::run(setup, || Ok(sandbox::seal_worker(&args.host.child.without, fleet)?)))
+    let seal = || {
+        sandbox::seal_worker(&args.host.child.without, fleet)?;
+        #[cfg(debug_assertions)]
+        crate::hole::open("worker");
+        Ok(())
+    };
+    ended("worker", worker::run(setup, seal))
 }
 
 /// The node host.
@@ -258,6 +264,8 @@ pub(crate) fn hub(args: &HubArgs) -> Result<(), Failure> {
     let spec = crate::run::read_hub_spec(&mut spec)?;
     sandbox::seal_hub(&args.child.without, &spec.state_dir)
         .map_err(|error| Failure::Running(format!("sealing the hub: {error}")))?;
+    #[cfg(debug_assertions)]
+    crate::hole::open("hub");
     chaff_hub::run(spec, workers, stop).map_err(|error| Failure::Running(format!("hub: {error}")))
 }
 

@@ -246,7 +246,18 @@ fn machines_answer_alarm_and_are_mended_beside_decoys_of_a_worker() {
         }
         let uid = status.lines().find(|line| line.starts_with("Uid:")).unwrap();
         assert!(!uid.split_whitespace().any(|id| id == "0"), "{uid}");
+        // Those of the node host, which it inherits, and its own.
+        let host = number(&status, "PPid:");
+        let of_host = fs::read_to_string(format!("/proc/{host}/status")).unwrap();
+        let [own, inherited] = [&status, &of_host].map(|status| number(status, "Seccomp_filters:"));
+        assert!(inherited > 0 && own > inherited, "{own} filters, {inherited} of the node host");
     });
+}
+
+/// A field of `/proc/PID/status`.
+fn number(status: &str, field: &str) -> u32 {
+    let value = status.lines().find_map(|line| line.strip_prefix(field));
+    value.and_then(|value| value.trim().parse().ok()).unwrap_or_else(|| panic!("no {field} in {status}"))
 }
 
 /// Machines whose names tell the image's holes what to try: the host holds all of them, and says so.

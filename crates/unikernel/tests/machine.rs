@@ -5,7 +5,7 @@ mod host;
 #[path = "machine/vm.rs"]
 mod vm;
 
-use std::{fs, thread, time::Duration};
+use std::{fs, process::Command, thread, time::Duration};
 
 use chaff_events::{Detail, Kind};
 use chaff_testkit::image::with_holes;
@@ -105,6 +105,24 @@ fn the_loader_of_firecracker_and_cloud_hypervisor_takes_it() {
     assert!((1 << 20..loaded.kernel_end).contains(&entry.0));
     // `cli; cld` is what begins there.
     assert_eq!(memory.read_obj::<[u8; 2]>(entry).expect("loaded"), [0xfa, 0xfc]);
+}
+
+/// There is nobody to ask for a file, a program or a process: no other program is loaded beside the image, and no
+/// instruction in it enters an operating system.
+#[test]
+fn the_image_has_no_system_behind_it() {
+    let said = |words: &[&str]| {
+        let output = Command::new("objdump").args(words).arg(with_holes()).output().expect("objdump, of binutils");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let headers = said(&["--private-headers"]);
+    assert!(headers.contains("LOAD") && !headers.contains("INTERP") && !headers.contains("DYNAMIC"), "{headers}");
+    let code = said(&["--disassemble", "--no-show-raw-insn"]);
+    assert!(code.contains("\thlt"), "this is its code");
+    for entry in ["\tsyscall", "\tsysenter", "\tint "] {
+        assert!(!code.contains(entry), "{entry:?}");
+    }
 }
 
 #[test]

@@ -15,9 +15,6 @@ const OF_A_WORKER: &[libc::c_long] = &[
     libc::SYS_write,
     libc::SYS_readv,
     libc::SYS_writev,
-    libc::SYS_sendto,
-    libc::SYS_sendmsg,
-    libc::SYS_sendmmsg,
     libc::SYS_recvfrom,
     libc::SYS_recvmsg,
     libc::SYS_recvmmsg,
@@ -63,12 +60,20 @@ const OF_A_WORKER: &[libc::c_long] = &[
     libc::SYS_getgid,
     libc::SYS_getegid,
     libc::SYS_gettid,
-    libc::SYS_tgkill,
     libc::SYS_sched_yield,
 ];
 
 /// Calls that map memory, and the place of the protection among their arguments.
 const MAPPING: [(libc::c_long, u8); 2] = [(libc::SYS_mmap, 2), (libc::SYS_mprotect, 2)];
+
+/// Calls of a worker in which one argument has one value: the call, the argument's place and its width.
+const BOUND: [(libc::c_long, u8, SeccompCmpArgLen); 2] = [
+    // To whom a message goes: to nobody but whom its socket is connected to. A packet socket would take any interface of
+    // the machine for it, whichever it is bound to (packet(7)).
+    (libc::SYS_sendto, 4, SeccompCmpArgLen::Qword),
+    // Whose thread a signal goes to: one of its own, as when it panics.
+    (libc::SYS_tgkill, 0, SeccompCmpArgLen::Dword),
+];
 
 /// What no child does, and whoever tries it is an intruder: the process ends at once.
 const OF_AN_INTRUDER: &[libc::c_long] = &[
@@ -121,6 +126,9 @@ const OF_AN_INTRUDER_IN_A_WORKER: &[libc::c_long] = &[
     libc::SYS_memfd_create,
     libc::SYS_socket,
     libc::SYS_socketpair,
+    // Messages that name whom they go to; see `BOUND`.
+    libc::SYS_sendmsg,
+    libc::SYS_sendmmsg,
     libc::SYS_connect,
     libc::SYS_bind,
     libc::SYS_listen,
@@ -153,6 +161,11 @@ pub(super) fn allow_those_of_a_worker() -> Result<(), String> {
         let executable = libc::PROT_EXEC.unsigned_abs().into();
         let not_executable = SeccompCmpOp::MaskedEq(executable);
         let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, not_executable, 0).map_err(text)?;
+        rules.insert(call, vec![SeccompRule::new(vec![condition]).map_err(text)?]);
+    }
+    let own = u64::from(std::process::id());
+    for ((call, argument, width), value) in BOUND.into_iter().zip([0, own]) {
+        let condition = SeccompCondition::new(argument, width, SeccompCmpOp::Eq, value).map_err(text)?;
         rules.insert(call, vec![SeccompRule::new(vec![condition]).map_err(text)?]);
     }
     let list = program(rules, SeccompAction::Errno(libc::EPERM.unsigned_abs()), SeccompAction::Allow)?;

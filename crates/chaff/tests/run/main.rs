@@ -3,6 +3,8 @@
 
 mod bench;
 mod deaths;
+#[cfg(debug_assertions)]
+mod hole;
 mod life;
 mod noise;
 mod refusals;

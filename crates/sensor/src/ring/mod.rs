@@ -68,6 +68,8 @@ impl RxRing {
         let version = libc::tpacket_versions::TPACKET_V2 as libc::c_int;
         sys::set_option(&socket, libc::SOL_PACKET, libc::PACKET_VERSION, &version)?;
         sys::set_option(&socket, libc::SOL_PACKET, libc::PACKET_RX_RING, &request(BLOCKS))?;
+        // Frames go out by `write`, which has no flag of its own for it.
+        rustix::io::ioctl_fionbio(&socket, true)?;
         let area = Area::map(&socket, BLOCKS * BLOCK)?;
         sys::bind_packet(&socket, index, libc::ETH_P_ALL as u16)?;
         Ok(Self { socket, area, next: 0, large: Vec::new(), oversize: 0 })
