@@ -208,7 +208,7 @@ impl Script {
             known.sort_unstable();
             let help = match nearest(&name, known.iter().copied()) {
                 Some(word) => format!("did you mean `{word}`?"),
-                None => format!("there are {}", known.join(", ")),
+                None => format!("its states: {}", known.join(", ")),
             };
             self.reader.wrong(name.span, format!("there is no state `{}`", name.value), "here", help);
         }

@@ -122,7 +122,9 @@ fn merge(findings: &mut [Finding], probed: Vec<Finding>) {
 /// What a host says may hold anything, also sequences that change the terminal and octets that are no text.
 pub(crate) fn printable(text: &str) -> String {
     const MAX: usize = 80;
-    text.chars().filter(|c| !c.is_control() && *c != char::REPLACEMENT_CHARACTER).take(MAX).collect()
+    let mut readable = text.chars().filter(|c| !c.is_control() && *c != char::REPLACEMENT_CHARACTER);
+    let shown: String = readable.by_ref().take(MAX).collect();
+    if readable.next().is_some() { format!("{shown}…") } else { shown }
 }
 
 #[cfg(test)]

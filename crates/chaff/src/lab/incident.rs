@@ -57,8 +57,7 @@ impl Incident {
     pub(crate) fn is_news_after(&self, earlier: &Self) -> bool {
         self.severity != earlier.severity
             || self.tools != earlier.tools
-            || self.techniques != earlier.techniques
-            || self.credentials != earlier.credentials
+            || (self.credentials > 0) != (earlier.credentials > 0)
     }
 }
 

@@ -96,7 +96,8 @@ fn growth_alone_is_no_news() {
     assert!(!grown.is_news_after(&first));
     assert!(Incident { severity: "medium".to_owned(), ..grown.clone() }.is_news_after(&first));
     assert!(Incident { tools: vec!["nmap".to_owned()], ..grown.clone() }.is_news_after(&first));
-    assert!(Incident { credentials: 1, ..grown }.is_news_after(&first));
+    let tried = Incident { credentials: 1, ..grown.clone() };
+    assert!(tried.is_news_after(&first) && !Incident { credentials: 2, ..grown }.is_news_after(&tried));
 }
 
 #[test]

@@ -223,7 +223,8 @@ impl Host {
                 Kvm::Xen => "Xen",
                 Kvm::Tried | Kvm::No => "emulation",
             };
-            tracing::info!("{} machines answer after {seconds:.2} s ({how})", self.nodes.len());
+            let machines = if self.nodes.len() == 1 { "machine answers" } else { "machines answer" };
+            tracing::info!("{} {machines} after {seconds:.2} s ({how})", self.nodes.len());
         }
     }
 
