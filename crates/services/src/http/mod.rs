@@ -64,8 +64,11 @@ pub(crate) struct Http {
     /// The monotone clock and the decoy's own at the same moment.
     opened: (u64, u64),
     heard: u64,
-    /// When the request that is being read began.
+    /// When that began which is being read, a head or a body, and how many octets of it have come.
     began: u64,
+    came: u64,
+    /// A body that is late is waited for once more.
+    waits_again: bool,
     ended: bool,
     /// Something of what belongs to the request in hand may never be read.
     unread: bool,
@@ -115,6 +118,8 @@ impl Http {
             opened: (opening.now, opening.utc),
             heard: opening.now,
             began: opening.now,
+            came: 0,
+            waits_again: false,
             ended: false,
             unread: false,
             lingering: None,
@@ -206,7 +211,7 @@ impl Http {
     }
 
     fn go_on(&mut self, now: u64, then: Then) {
-        self.began = now;
+        self.start(now);
         match then {
             Then::Next => self.phase = Phase::Head(Reader::new(&self.spec.rules)),
             Then::End => self.end(now, self.unread || !self.input.is_empty(), false),
@@ -299,8 +304,11 @@ impl Conversation for Http {
             if count == 0 || self.outbox.is_behind() {
                 break;
             }
-            if self.input.is_empty() && matches!(self.phase, Phase::Head(_)) {
-                self.began = cx.now;
+            if matches!(self.phase, Phase::Head(_)) {
+                if self.input.is_empty() {
+                    self.start(cx.now);
+                }
+                self.came = self.came.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
             }
             self.input.extend_from_slice(rest.get(..count).unwrap_or(rest));
             taken += count;

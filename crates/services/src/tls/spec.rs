@@ -21,6 +21,9 @@ pub struct TlsSpec {
     /// A half of a key in TLS 1.3 with which no secret comes about is refused by `internal_error`, not
     /// `illegal_parameter`.
     pub small_order_fails: bool,
+    /// The name is looked at before all else, and a list that does not begin with one is refused by `unrecognized_name`,
+    /// not `decode_error`.
+    pub name_first: bool,
     /// Cipher suites, in the server's order, those of TLS 1.3 among them, by OpenSSL's names.
     pub suites: Vec<Suite>,
     /// Whether the client's order of cipher suites, groups and signature schemes decides, not the server's.
