@@ -276,6 +276,21 @@ fn apache() -> Pair {
     Pair::new("apache-2.4.71-debian12", real::apache)
 }
 
+/// HTTP/2 without TLS, until the server ends.
+fn clients_of_two() -> Vec<(&'static str, Vec<Step>)> {
+    let start = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let then = |more: &[u8]| vec![Step::Say([&start[..], more].concat())];
+    let wrong = b"\0\0\x04\x06\0\0\0\0\x001234";
+    let goaway = b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    vec![
+        ("HTTP/2, and silence", then(b"")),
+        ("HTTP/2, and a wrong ping", then(wrong)),
+        ("HTTP/2, a wrong ping and more", then(&[&wrong[..], &[0; 50]].concat())),
+        ("HTTP/2, and GOAWAY", then(goaway)),
+        ("HTTP/2, and the end", [then(b""), vec![Step::Fin]].concat()),
+    ]
+}
+
 fn lighttpd() -> Pair {
     Pair::new("lighttpd-1.4.69-debian12", real::lighttpd)
 }
@@ -297,7 +312,7 @@ fn connections_end_as_apache_ends_them() {
 
 #[test]
 fn connections_end_as_lighttpd_ends_them() {
-    lighttpd().compare(&clients(), &WORDS_AFTER, PATIENCE);
+    lighttpd().compare(&[clients(), clients_of_two()].concat(), &WORDS_AFTER, PATIENCE);
 }
 
 #[test]

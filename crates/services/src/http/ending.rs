@@ -16,13 +16,13 @@ const MAX_REQUESTS: u32 = 1000;
 impl Http {
     /// When time alone brings something about.
     pub(super) fn due(&self) -> u64 {
-        if let Some(two) = &self.two {
-            return two.due();
-        }
         let keeping = &self.spec.keeping;
         if let Some(last) = self.lingering {
             let silence = keeping.linger.as_ref().map_or(0, |linger| linger.silence_s);
             return if silence == 0 { last } else { last.min(after_s(self.heard, silence)) };
+        }
+        if let Some(two) = &self.two {
+            return two.due();
         }
         match &self.phase {
             Phase::Holding(at, ..) => *at,

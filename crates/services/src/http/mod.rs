@@ -155,7 +155,7 @@ impl Http {
         if self.ended
             && !self.outbox.is_closing()
             && !self.outbox.is_behind()
-            && self.with_two(|two, http| two.leave(http)).is_none()
+            && self.with_two(|two, http| two.leave(http, now)).is_none()
         {
             self.leave(now);
         }
@@ -286,13 +286,13 @@ impl Conversation for Http {
     }
 
     fn handle_octets(&mut self, cx: &mut Context<'_>, octets: &[u8]) -> usize {
-        if let Some(taken) = self.with_two(|two, http| two.handle_octets(http, cx.now, octets)) {
-            return taken;
-        }
         if self.outbox.is_closing() {
             // Thrown away; as long as the server lingers, it is no silence.
             self.heard = cx.now;
             return octets.len();
+        }
+        if let Some(taken) = self.with_two(|two, http| two.handle_octets(http, cx.now, octets)) {
+            return taken;
         }
         self.heard = cx.now;
         let mut taken = 0;
@@ -324,12 +324,12 @@ impl Conversation for Http {
     }
 
     fn handle_end(&mut self, cx: &mut Context<'_>) {
-        if self.with_two(|two, http| two.leave(http)).is_some() {
-            return;
-        }
         self.ended = true;
         if self.outbox.is_closing() {
             return self.stop_lingering();
+        }
+        if self.with_two(|two, http| two.leave(http, cx.now)).is_some() {
+            return;
         }
         self.work(cx.now);
     }
@@ -348,7 +348,7 @@ impl Conversation for Http {
         let two = self.with_two(|two, http| {
             two.go_on(http, cx.now);
             if late && two.due() <= cx.now {
-                two.lose_patience(http);
+                two.lose_patience(http, cx.now);
             }
         });
         if two.is_some() {
