@@ -52,7 +52,9 @@ pub(crate) struct Said {
     pub(crate) octets: Vec<u8>,
     pub(crate) facts: Vec<(Kind, Option<Tool>, Detail)>,
     pub(crate) wake: Option<u64>,
+    /// The end was said; if `finished`, what comes is still taken.
     pub(crate) closed: bool,
+    pub(crate) finished: bool,
 }
 
 impl Said {
@@ -74,7 +76,9 @@ pub(crate) fn drain(conversation: &mut dyn Conversation, now: u64, room: usize) 
             }
             Some(Output::Observe(kind, tool, detail)) => said.facts.push((kind, tool, detail)),
             Some(Output::Wake(at)) => said.wake = Some(at),
-            Some(Output::Finish | Output::Close | Output::Reset) => said.closed = true,
+            Some(output @ (Output::Finish | Output::Close | Output::Reset)) => {
+                (said.closed, said.finished) = (true, output == Output::Finish);
+            }
         }
     }
     panic!("a conversation that never comes to rest");
@@ -92,6 +96,7 @@ pub(crate) fn offer(conversation: &mut dyn Conversation, now: u64, mut octets: &
         all.facts.extend(said.facts);
         all.wake = said.wake.or(all.wake);
         all.closed |= said.closed;
+        all.finished |= said.finished;
         if still {
             break;
         }

@@ -39,11 +39,7 @@ const WORDS_LONG_AFTER: [&[u64]; 2] = [&[33_000], &[4000, 8000, 12_000, 16_000, 
 const TRIES: usize = 3;
 
 /// What the real one does otherwise, and why that is left so.
-const LEFT: [(&str, &str, &str); 1] = [(
-    "apache-2.4.71-debian12",
-    "an unknown expectation and no body",
-    "Apache waits for the body twice, ten seconds each time; ours waits once",
-)];
+const LEFT: [(&str, &str, &str); 0] = [];
 
 /// How a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -198,8 +194,16 @@ fn clients() -> Vec<(&'static str, Vec<Step>)> {
 /// Clients whose ends are so late that only the soak awaits them.
 fn slow_clients() -> Vec<(&'static str, Vec<Step>)> {
     let say = |text: &str| vec![Step::Say(text.as_bytes().to_vec())];
+    // For half a minute, one octet at a time.
+    let drops = |text: &str| {
+        let mut steps = say(text);
+        steps.extend((0..70).flat_map(|_| [Step::Pause, Step::Say(b"a".to_vec())]));
+        steps
+    };
     vec![
         ("nothing at all", vec![]),
+        ("a head in drops", drops("GET / HTTP/1.1\r\nHost: decoy\r\nX: ")),
+        ("a body in drops", drops("POST / HTTP/1.1\r\nHost: decoy\r\nContent-Length: 500\r\n\r\n")),
         (
             "an unknown expectation and no body",
             say("POST /nothing HTTP/1.1\r\nHost: decoy\r\nExpect: wonders\r\nContent-Length: 5\r\n\r\n"),
@@ -272,6 +276,21 @@ fn apache() -> Pair {
     Pair::new("apache-2.4.71-debian12", real::apache)
 }
 
+/// HTTP/2 without TLS, until the server ends.
+fn clients_of_two() -> Vec<(&'static str, Vec<Step>)> {
+    let start = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let then = |more: &[u8]| vec![Step::Say([&start[..], more].concat())];
+    let wrong = b"\0\0\x04\x06\0\0\0\0\x001234";
+    let goaway = b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    vec![
+        ("HTTP/2, and silence", then(b"")),
+        ("HTTP/2, and a wrong ping", then(wrong)),
+        ("HTTP/2, a wrong ping and more", then(&[&wrong[..], &[0; 50]].concat())),
+        ("HTTP/2, and GOAWAY", then(goaway)),
+        ("HTTP/2, and the end", [then(b""), vec![Step::Fin]].concat()),
+    ]
+}
+
 fn lighttpd() -> Pair {
     Pair::new("lighttpd-1.4.69-debian12", real::lighttpd)
 }
@@ -293,7 +312,7 @@ fn connections_end_as_apache_ends_them() {
 
 #[test]
 fn connections_end_as_lighttpd_ends_them() {
-    lighttpd().compare(&clients(), &WORDS_AFTER, PATIENCE);
+    lighttpd().compare(&[clients(), clients_of_two()].concat(), &WORDS_AFTER, PATIENCE);
 }
 
 #[test]

@@ -187,6 +187,13 @@ fn soak_all_mutated_openings_are_answered_as_apache_answers_them() {
     compare_mutations(ours.port, real.port, MUTATIONS);
 }
 
+#[test]
+#[ignore = "soak: 500 mutated hellos, beside lighttpd"]
+fn soak_all_mutated_openings_are_answered_as_lighttpd_answers_them() {
+    let (ours, real) = (https(secure::LIGHTTPD), secure::lighttpd());
+    compare_mutations(ours.port, real.port, MUTATIONS);
+}
+
 fn compare_mutations(ours: u16, real: u16, count: usize) {
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let all = hellos::mutations(count);

@@ -70,15 +70,10 @@ fn compare(ours: u16, real: &[String], openings: &[(String, Said)], ecdsa: bool)
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Openings that lighttpd answers with other alerts than OpenSSL by itself: it looks at the name first (112 in place of 50),
-/// and refuses old versions before one is chosen (in a record of 3.3 in place of 3.2).
-const LEFT_OF_LIGHTTPD: [&str; 2] = ["an empty name", "a version of old among the versions"];
-
-fn every_opening(product: &str) -> Vec<(String, Said)> {
+fn every_opening() -> Vec<(String, Said)> {
     let whole = |octets| Said { pieces: vec![octets], ends: false };
     let table = hellos::table().into_iter().map(|(name, octets)| (name.to_string(), whole(octets)));
-    let all = table.chain(hellos::sweep().into_iter().map(|(name, octets)| (name, whole(octets))));
-    all.filter(|(name, _)| !product.starts_with("lighttpd") || !LEFT_OF_LIGHTTPD.contains(&name.as_str())).collect()
+    table.chain(hellos::sweep().into_iter().map(|(name, octets)| (name, whole(octets)))).collect()
 }
 
 /// The recording of a product: its openings in their order, each with what came back.
@@ -89,7 +84,7 @@ fn recording(name: &str) -> PathBuf {
 /// Everything of which two servers of TLS can be told apart from outside: answers to openings, JARM, what nmap says, what
 /// `openssl s_client` prints of `sessions`. The answers are recorded where `UPDATE_GOLDENS` is set.
 fn same(name: &str, ours: u16, real: u16, sessions: &[(&str, &str)]) {
-    let (openings, ecdsa) = (every_opening(name), name.ends_with("-ecdsa"));
+    let (openings, ecdsa) = (every_opening(), name.ends_with("-ecdsa"));
     let said = answers(real, &openings, ecdsa);
     compare(ours, &said, &openings, ecdsa);
     if std::env::var_os("UPDATE_GOLDENS").is_some() {
@@ -173,7 +168,7 @@ fn openings_are_answered_as_with_either_curve() {
     for (key, curve) in [("ecdsa-p256", "prime256v1"), ("ecdsa-p384", "secp384r1")] {
         let (ours, real) = (https(&with_ecdsa(secure::NGINX, key)), secure::nginx_ecdsa(curve));
         let asked = |name: &str| name.contains("scheme") || name.contains("group") || name.starts_with("TLS 1.3");
-        let openings: Vec<_> = every_opening("nginx").into_iter().filter(|(name, _)| asked(name)).collect();
+        let openings: Vec<_> = every_opening().into_iter().filter(|(name, _)| asked(name)).collect();
         assert!(openings.len() > 60, "{}", openings.len());
         let said = answers(real.port, &openings, true);
         compare(ours.port, &said, &openings, true);
@@ -213,7 +208,7 @@ fn openings_are_answered_as_recorded() {
                 let starts = text.match_indices('\n').map(|(at, _)| at + 1).filter(|&at| !text[at..].starts_with(' '));
                 let starts: Vec<usize> = [0].into_iter().chain(starts).collect();
                 let real: Vec<String> = starts.windows(2).map(|pair| text[pair[0]..pair[1]].to_string()).collect();
-                let openings = every_opening(name);
+                let openings = every_opening();
                 assert_eq!(real.len(), openings.len(), "{name} was recorded with other openings");
                 compare(ours.port, &real, &openings, name.ends_with("-ecdsa"));
             });

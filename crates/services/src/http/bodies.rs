@@ -42,6 +42,8 @@ impl Http {
             if hundred && rules.expect != Expect::Ignored {
                 self.outbox.send(b"HTTP/1.1 100 Continue\r\n\r\n");
             }
+            self.start(now);
+            self.waits_again = self.expects_wonders(&request);
             self.phase = Phase::Awaiting(request, body);
             return;
         }
@@ -74,6 +76,11 @@ impl Http {
             && request.value("expect").is_some_and(|expects| !expects.eq_ignore_ascii_case(b"100-continue"))
     }
 
+    /// Which error of a body it is: another one where what the client expects is refused anyway.
+    pub(super) fn when_in_body(&self, request: &Request, otherwise: &'static str) -> &'static str {
+        if self.expects_wonders(request) { "expectation" } else { otherwise }
+    }
+
     fn status_of(&self, wrong: Wrong) -> u16 {
         match wrong {
             Wrong::TooLarge if self.spec.rules.waits => 413,
@@ -84,6 +91,7 @@ impl Http {
     /// Gives the body what has come of it.
     fn fill_body(&mut self, body: &mut Body) -> Result<(), Wrong> {
         let taken = body.take(&self.input)?;
+        self.came = self.came.saturating_add(u64::try_from(taken).unwrap_or(u64::MAX));
         self.input.drain(..taken.min(self.input.len()));
         Ok(())
     }
@@ -94,7 +102,8 @@ impl Http {
                 self.input.clear();
                 self.unread = true;
                 self.observe(&request, &body.kept);
-                let answer = self.error(&request, self.status_of(wrong), "body");
+                let when = self.when_in_body(&request, "body");
+                let answer = self.error(&request, self.status_of(wrong), when);
                 self.answer(now, &request, answer, true);
                 true
             }
@@ -133,6 +142,7 @@ impl Http {
         let octets = answer.write(&self.spec, self.manner(now, &request, keeps));
         self.outbox.send(&octets);
         let then = if keeps { Then::Next } else { Then::End };
+        self.start(now);
         if self.fill_body(&mut body).is_err() {
             self.observe(&request, &body.kept);
             self.end(now, true, false);

@@ -16,13 +16,13 @@ const MAX_REQUESTS: u32 = 1000;
 impl Http {
     /// When time alone brings something about.
     pub(super) fn due(&self) -> u64 {
-        if let Some(two) = &self.two {
-            return two.due();
-        }
         let keeping = &self.spec.keeping;
         if let Some(last) = self.lingering {
             let silence = keeping.linger.as_ref().map_or(0, |linger| linger.silence_s);
             return if silence == 0 { last } else { last.min(after_s(self.heard, silence)) };
+        }
+        if let Some(two) = &self.two {
+            return two.due();
         }
         match &self.phase {
             Phase::Holding(at, ..) => *at,
@@ -32,9 +32,29 @@ impl Http {
             Phase::Head(_) if self.served == 0 && self.input.is_empty() && !self.secure => {
                 after_s(self.began, keeping.deferred_s.saturating_add(keeping.head_s()))
             }
-            Phase::Head(_) => after_s(self.began, keeping.head_s()),
-            Phase::Awaiting(..) | Phase::Discarding(..) => after_s(self.heard, keeping.body_s()),
+            Phase::Head(_) if keeping.idle_heads => after_s(self.heard, keeping.head_s()),
+            Phase::Head(_) => {
+                let most = if keeping.head_most_s == 0 { keeping.head_s() } else { keeping.head_most_s };
+                self.hastened(keeping.head_s()).min(after_s(self.began, most))
+            }
+            Phase::Awaiting(..) if keeping.octets_per_s > 0 => self.hastened(keeping.body_s()),
+            Phase::Awaiting(..) => after_s(self.heard, keeping.body_s()),
+            Phase::Discarding(..) => {
+                let most = keeping.linger.as_ref().map_or(u64::MAX, |linger| after_s(self.began, linger.most_s));
+                after_s(self.heard, keeping.body_s()).min(most)
+            }
         }
+    }
+
+    /// When these seconds are over for what is being read, which has more time for every octet that came.
+    fn hastened(&self, seconds: u32) -> u64 {
+        let more = self.came.saturating_mul(NANOS_OF_S).checked_div(self.spec.keeping.octets_per_s.into()).unwrap_or(0);
+        after_s(self.began, seconds).saturating_add(more)
+    }
+
+    /// From now on something else is read.
+    pub(super) fn start(&mut self, now: u64) {
+        (self.began, self.came) = (now, 0);
     }
 
     /// What is awaited may end sooner than what was awaited before: an idle connection sooner than a head.
@@ -81,7 +101,8 @@ impl Http {
             }
             Phase::Awaiting(request, body) => {
                 self.observe(&request, &body.kept);
-                let answer = self.error(&request, 400, "");
+                let when = self.when_in_body(&request, "");
+                let answer = self.error(&request, 400, when);
                 self.answer(now, &request, answer, true);
             }
             Phase::Discarding(request, body, _) => {
@@ -109,10 +130,17 @@ impl Http {
                     self.tell(Kind::ServiceRequest, tool_of_payload(&head), payload(&head));
                 }
             }
+            Phase::Awaiting(request, body) if replace(&mut self.waits_again, false) => {
+                self.phase = Phase::Awaiting(request, body);
+                self.start(now);
+                self.set_alarm();
+                return;
+            }
             Phase::Awaiting(request, body) => {
                 self.observe(&request, &body.kept);
                 if status != 0 {
-                    let answer = self.error(&request, status, "");
+                    let when = self.when_in_body(&request, "");
+                    let answer = self.error(&request, status, when);
                     let manner = self.manner(now, &request, false);
                     let octets = answer.write(&self.spec, manner);
                     self.outbox.send(&octets);

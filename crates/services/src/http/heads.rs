@@ -181,6 +181,9 @@ pub(super) fn finish(request: &mut Request, rules: &HttpRules) -> Result<(), u16
         None if current && request.authority.is_empty() => return Err(400),
         None => {}
     }
+    if !current && ["upgrade", "http2-settings"].iter().any(|name| request.value(name).is_some()) {
+        return Err(400);
+    }
     let coding = request.joined("transfer-encoding");
     let length = match request.value("content-length") {
         None => None,

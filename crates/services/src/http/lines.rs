@@ -13,6 +13,9 @@ use super::{
 /// Octets of the request line (`LimitRequestLine`) and of one field (`LimitRequestFieldSize`).
 const MAX_LINE: usize = 8190;
 
+/// Octets of a line that has no end: three of its buffers, measured.
+const MAX_OPEN: usize = 3 * 8192;
+
 /// A head that is being read.
 #[derive(Debug)]
 pub(super) struct Lines {
@@ -43,7 +46,7 @@ impl Lines {
         loop {
             let rest = head.get(self.start..).unwrap_or(&[]);
             let (line, length) = match next_line(rest) {
-                Line::Open if rest.len() > super::request::MAX_HEAD - 1024 => return self.too_long(rules),
+                Line::Open if rest.len() > MAX_OPEN => return self.too_long(rules),
                 Line::Open => return Progress::More,
                 Line::TooLong => return self.too_long(rules),
                 Line::Bare => return self.refuse(400, ""),
@@ -146,15 +149,17 @@ impl Lines {
             let rest = target.get(from + 3..)?;
             let end = rest.iter().position(|octet| matches!(octet, b'/' | b'?' | b'#')).unwrap_or(rest.len());
             let (authority, path) = rest.split_at_checked(end)?;
-            let ours = scheme == b"http" || scheme == b"https";
-            match host_of(authority).filter(|_| ours) {
-                Some(host) => (request.host, request.port) = host,
-                None => {
-                    request.misdirected = true;
-                    // Who is let in there is not looked at, and not named.
-                    let named = authority.split(|&octet| octet == b'@').nth(1);
-                    if let Some(host) = named.filter(|_| ours).and_then(host_of) {
-                        (request.host, request.port) = host;
+            let usual = [(&b"http"[..], 80), (b"https", 443)].into_iter().find(|(ours, _)| scheme == *ours);
+            request.misdirected = usual.is_none() || authority.contains(&b'@');
+            if let Some((_, usual)) = usual {
+                let (name, port) = parts_of(authority, usual);
+                request.port = port;
+                match name {
+                    Some(name) if is_name(name) => request.host = plain_name(name),
+                    // The page of the refusal names it all the same.
+                    name => {
+                        request.misdirected = true;
+                        request.host = name.filter(|name| name.is_ascii()).unwrap_or_default().to_vec();
                     }
                 }
             }
@@ -247,7 +252,10 @@ fn finish(mut request: Request) -> Result<Request, Fault> {
     match host.as_deref().map(host_of) {
         Some(None) => return Err(request.refused(400)),
         None if request.version == Version::Current => return Err(request.refused(400)),
-        Some(Some((name, port))) if request.host.is_empty() => (request.host, request.port) = (name, port),
+        // Where the target names a port and no host, no other name is asked for.
+        Some(Some((name, port))) if request.host.is_empty() && request.port.is_none() => {
+            (request.host, request.port) = (name, port);
+        }
         Some(Some(_)) | None => {}
     }
     if request.misdirected { Err(request.refused(400)) } else { Ok(request) }
@@ -265,7 +273,7 @@ pub(super) fn host_of(value: &[u8]) -> Option<(Vec<u8>, Option<u16>)> {
     let (name, port) = if value.first() == Some(&b'[') {
         let end = value.iter().position(|&octet| octet == b']')?;
         let inside = value.get(1..end)?;
-        if inside.is_empty() || !inside.iter().all(|o| o.is_ascii_hexdigit() || matches!(o, b':' | b'.')) {
+        if !inside.contains(&b':') || !is_name(inside) {
             return None;
         }
         (value.get(..=end)?, value.get(end + 1..)?)
@@ -278,16 +286,60 @@ pub(super) fn host_of(value: &[u8]) -> Option<(Vec<u8>, Option<u16>)> {
         None => return None,
         Some(digits) => Some(u16::try_from(number(digits)?).ok().filter(|&port| port > 0)?),
     };
-    if name.first() != Some(&b'[') {
-        let plain = |o: &u8| o.is_ascii_alphanumeric() || matches!(o, b'-' | b'.' | b'_');
-        let dots = name.windows(2).any(|two| two == b"..");
-        if name.is_empty() || dots || name.first() == Some(&b'.') || !name.iter().all(plain) {
-            return None;
-        }
+    if name.first() != Some(&b'[') && !is_name(name) {
+        return None;
     }
     let name = name.strip_prefix(b"[").and_then(|n| n.strip_suffix(b"]")).unwrap_or(name);
-    let name = name.strip_suffix(b".").unwrap_or(name);
-    Some((name.to_ascii_lowercase(), port))
+    Some((plain_name(name), port))
+}
+
+/// Name and port in the authority of a target, as `apr_uri_parse` takes them apart: `usual` is the port of the scheme.
+/// There is no name where that fails. Who is let in there is not looked at.
+fn parts_of(authority: &[u8], usual: u16) -> (Option<&[u8]>, Option<u16>) {
+    let from = authority.iter().rposition(|&octet| octet == b'@').map_or(0, |at| at + 1);
+    let named = authority.get(from..).unwrap_or(&[]);
+    let end = match named.first() {
+        Some(b'[') => named.iter().position(|&octet| octet == b']').map(|end| end + 1),
+        _ => Some(named.iter().position(|&octet| octet == b':').unwrap_or(named.len())),
+    };
+    let Some((name, rest)) = end.and_then(|end| named.split_at_checked(end)) else { return (None, None) };
+    let name = name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]")).unwrap_or(name);
+    match rest {
+        [] => (Some(name), None),
+        [b':'] => (Some(name), Some(usual)),
+        [b':', port @ ..] => {
+            let digits = port.strip_prefix(b"+").unwrap_or(port);
+            let count = digits.iter().take_while(|octet| octet.is_ascii_digit()).count();
+            let value = digits.iter().take(count).fold(0u16, |value, octet| {
+                // As many of them as there are; what is kept has 16 bits.
+                value.wrapping_mul(10).wrapping_add(u16::from(octet - b'0'))
+            });
+            (Some(name).filter(|_| count > 0 && count == digits.len()), Some(value))
+        }
+        _ => (None, None),
+    }
+}
+
+/// Whether it is the name or the address of a host.
+fn is_name(name: &[u8]) -> bool {
+    if name.contains(&b':') {
+        return name.iter().all(|o| o.is_ascii_hexdigit() || matches!(o, b':' | b'.'));
+    }
+    let plain = |o: &u8| o.is_ascii_alphanumeric() || matches!(o, b'-' | b'.' | b'_');
+    let labels = || name.split(|&octet| octet == b'.');
+    if name.is_empty() || !name.iter().all(plain) || name.windows(2).any(|two| two == b"..") {
+        return false;
+    }
+    if name.iter().all(|o| o.is_ascii_digit() || *o == b'.') {
+        // An address of four numbers.
+        return labels().count() == 4 && labels().all(|label| matches!(label, [_] | [b'1'..=b'9', _, ..]));
+    }
+    // RFC 1123 §2.1: the last label is no number.
+    labels().count() == 1 || labels().next_back().and_then(<[u8]>::first).is_none_or(u8::is_ascii_alphabetic)
+}
+
+fn plain_name(name: &[u8]) -> Vec<u8> {
+    name.strip_suffix(b".").unwrap_or(name).to_ascii_lowercase()
 }
 
 /// RFC 9110 §5.6.2.

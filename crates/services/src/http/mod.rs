@@ -64,8 +64,11 @@ pub(crate) struct Http {
     /// The monotone clock and the decoy's own at the same moment.
     opened: (u64, u64),
     heard: u64,
-    /// When the request that is being read began.
+    /// When that began which is being read, a head or a body, and how many octets of it have come.
     began: u64,
+    came: u64,
+    /// A body that is late is waited for once more.
+    waits_again: bool,
     ended: bool,
     /// Something of what belongs to the request in hand may never be read.
     unread: bool,
@@ -115,6 +118,8 @@ impl Http {
             opened: (opening.now, opening.utc),
             heard: opening.now,
             began: opening.now,
+            came: 0,
+            waits_again: false,
             ended: false,
             unread: false,
             lingering: None,
@@ -150,7 +155,7 @@ impl Http {
         if self.ended
             && !self.outbox.is_closing()
             && !self.outbox.is_behind()
-            && self.with_two(|two, http| two.leave(http)).is_none()
+            && self.with_two(|two, http| two.leave(http, now)).is_none()
         {
             self.leave(now);
         }
@@ -206,7 +211,7 @@ impl Http {
     }
 
     fn go_on(&mut self, now: u64, then: Then) {
-        self.began = now;
+        self.start(now);
         match then {
             Then::Next => self.phase = Phase::Head(Reader::new(&self.spec.rules)),
             Then::End => self.end(now, self.unread || !self.input.is_empty(), false),
@@ -281,13 +286,13 @@ impl Conversation for Http {
     }
 
     fn handle_octets(&mut self, cx: &mut Context<'_>, octets: &[u8]) -> usize {
-        if let Some(taken) = self.with_two(|two, http| two.handle_octets(http, cx.now, octets)) {
-            return taken;
-        }
         if self.outbox.is_closing() {
             // Thrown away; as long as the server lingers, it is no silence.
             self.heard = cx.now;
             return octets.len();
+        }
+        if let Some(taken) = self.with_two(|two, http| two.handle_octets(http, cx.now, octets)) {
+            return taken;
         }
         self.heard = cx.now;
         let mut taken = 0;
@@ -299,8 +304,11 @@ impl Conversation for Http {
             if count == 0 || self.outbox.is_behind() {
                 break;
             }
-            if self.input.is_empty() && matches!(self.phase, Phase::Head(_)) {
-                self.began = cx.now;
+            if matches!(self.phase, Phase::Head(_)) {
+                if self.input.is_empty() {
+                    self.start(cx.now);
+                }
+                self.came = self.came.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
             }
             self.input.extend_from_slice(rest.get(..count).unwrap_or(rest));
             taken += count;
@@ -316,12 +324,12 @@ impl Conversation for Http {
     }
 
     fn handle_end(&mut self, cx: &mut Context<'_>) {
-        if self.with_two(|two, http| two.leave(http)).is_some() {
-            return;
-        }
         self.ended = true;
         if self.outbox.is_closing() {
             return self.stop_lingering();
+        }
+        if self.with_two(|two, http| two.leave(http, cx.now)).is_some() {
+            return;
         }
         self.work(cx.now);
     }
@@ -340,7 +348,7 @@ impl Conversation for Http {
         let two = self.with_two(|two, http| {
             two.go_on(http, cx.now);
             if late && two.due() <= cx.now {
-                two.lose_patience(http);
+                two.lose_patience(http, cx.now);
             }
         });
         if two.is_some() {

@@ -142,10 +142,15 @@ pub struct HttpKeeping {
     /// Seconds for which the server's system holds a connection back until octets come (TCP_DEFER_ACCEPT of Linux, which
     /// then is as long as its retransmissions): the server's own time begins after them. Not behind TLS.
     pub deferred_s: u32,
-    /// From the second request on, a head that is coming in has the time of an idle connection, from its last piece on.
+    /// The time of a head counts from its last piece on, and from the second request on it is that of an idle connection.
     pub idle_heads: bool,
     /// Seconds between two pieces of a body; those for a head if left out.
     pub body_s: u32,
+    /// A head and a body have a second more for so many octets that came of them, and the seconds of a body count from
+    /// its beginning on; 0: none has more time.
+    pub octets_per_s: u32,
+    /// Seconds for a head that it has at most in this way; `head-s` if left out.
+    pub head_most_s: u32,
     /// Status of the answer to a client that is too slow in the middle of fields or of a body; 0: the connection ends.
     pub late_status: u16,
     /// Requests on one connection; 1000 if left out.
@@ -282,8 +287,8 @@ pub enum Ranges {
 pub struct HttpError {
     /// Its status.
     pub status: u16,
-    /// Which of those with the status: `field-size`, `field-count`, `host`, `http2` (before there was a request); empty:
-    /// all others.
+    /// Which of those with the status: `field-size`, `field-count`, `host`, `body`, `expectation` (in a body whose request
+    /// is refused anyway), `http2` (before there was a request); empty: all others.
     pub when: String,
     /// Reason phrase; that of RFC 9110 if left out.
     pub reason: String,

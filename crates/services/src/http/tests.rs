@@ -6,7 +6,8 @@ use md5::{Digest, Md5};
 
 use super::auth;
 use crate::{
-    Announced, AuthSpec, FormSpec, HttpKeeping, HttpPage, HttpRules, HttpSpec, Scheme, ServiceKind, ServiceSpec, open,
+    Announced, AuthSpec, Expect, FormSpec, HttpKeeping, HttpPage, HttpRules, HttpSpec, Scheme, ServiceKind,
+    ServiceSpec, open,
     tests::{SECOND, Said, at, drain, offer, opening, start},
 };
 
@@ -385,4 +386,46 @@ fn who_says_nothing_has_the_time_that_the_system_holds_him_back_as_well() {
     let mut late = open(&spec, &opening());
     offer(&mut *late, 40 * SECOND, b"GET / HT");
     ends_at(&mut *late, 60 * SECOND);
+}
+
+#[test]
+fn who_comes_in_drops_has_the_time_that_the_drops_give_him() {
+    let keeping = HttpKeeping { head_s: 20, head_most_s: 40, body_s: 10, octets_per_s: 500, ..HttpKeeping::default() };
+    let rules = HttpRules { waits: true, expect: Expect::BeforeBodies, ..HttpRules::default() };
+    let hurried =
+        ServiceSpec::new("hurried", ServiceKind::Http(Arc::new(HttpSpec { keeping, rules, ..HttpSpec::default() })));
+    let keeping = HttpKeeping { head_s: 60, idle_heads: true, ..HttpKeeping::default() };
+    let patient = ServiceSpec::new("patient", ServiceKind::Http(Arc::new(HttpSpec { keeping, ..HttpSpec::default() })));
+    // Some octets each second: the second at which the connection ends.
+    let ends_at = |spec: &ServiceSpec, first: &[u8], drop: &[u8]| {
+        let mut web = open(spec, &opening());
+        let mut wake = offer(&mut *web, SECOND, first).wake;
+        for second in 2..200 {
+            let now = second * SECOND;
+            if wake.is_some_and(|at| at <= now) {
+                web.handle_wake(at!(now));
+                let said = drain(&mut *web, now, 1460);
+                if said.closed {
+                    return second;
+                }
+                wake = said.wake;
+            }
+            let said = if second < 100 { offer(&mut *web, now, drop) } else { drain(&mut *web, now, 1460) };
+            wake = said.wake.or(wake);
+        }
+        200
+    };
+    let head = b"GET / HTTP/1.1\r\nHost: a\r\nX: ";
+    assert_eq!(ends_at(&hurried, head, b"a"), 22);
+    // Of 2,400 octets come five seconds more, and no more than twenty are given.
+    assert_eq!(ends_at(&hurried, head, &[b'a'; 100]), 26);
+    assert_eq!(ends_at(&hurried, head, &b"X: y\r\n".repeat(70)), 41);
+    let body = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 90000\r\n\r\n";
+    assert_eq!(ends_at(&hurried, body, b"a"), 12);
+    assert_eq!(ends_at(&hurried, body, &[b'a'; 250]), 20);
+    // Twice, each time until the second in which that is noticed.
+    let wondering = b"POST / HTTP/1.1\r\nHost: a\r\nExpect: wonders\r\nContent-Length: 90000\r\n\r\n";
+    assert_eq!(ends_at(&hurried, wondering, b"a"), 23);
+    // Who counts from the last octet waits for ever, and a minute longer.
+    assert_eq!(ends_at(&patient, head, b"a"), 99 + 60);
 }

@@ -21,6 +21,8 @@ const RENEGOTIATION: u16 = 0x00ff;
 
 /// Octets of a server name (RFC 6066 §3: a DNS name).
 const MAX_NAME: usize = 255;
+/// The same for a server that looks at it before OpenSSL does: lighttpd's limit.
+const MAX_FIRST_NAME: usize = 1024;
 const SSL_3: u16 = 0x0300;
 
 /// What was agreed upon.
@@ -50,6 +52,9 @@ pub(super) struct Choice {
 /// A refusal is in the version that would have been spoken, as OpenSSL says it; SSL 3 has no alert for versions.
 pub(super) fn version(spec: &TlsSpec, key: KeySpec, hello: &ClientHello) -> Result<Version, (u16, Alert)> {
     let speaks = |version| spec.versions.contains(&version);
+    if spec.name_first && !begins_with_a_name(hello) {
+        return Err((Version::Tls12.number(), Alert::UnrecognizedName));
+    }
     if hello.version >> 8 == 3 && hello.version <= SSL_3 {
         return Err((hello.version, Alert::HandshakeFailure));
     }
@@ -79,8 +84,8 @@ pub(super) fn version(spec: &TlsSpec, key: KeySpec, hello: &ClientHello) -> Resu
         let best = spoken.filter(|version| speaks(*version)).find(|version| offers(version.number()));
         return match best {
             Some(version) => Ok(version),
-            None if offers(0x0302) => Err(old(0x0302)),
-            None if offers(0x0301) => Err(old(0x0301)),
+            None if spec.old_versions_fail && offers(0x0302) => Err(old(0x0302)),
+            None if spec.old_versions_fail && offers(0x0301) => Err(old(0x0301)),
             None => Err(refused),
         };
     }
@@ -335,6 +340,15 @@ fn check_contents(hello: &ClientHello) -> Result<(), Alert> {
     }
     hello.protocols()?;
     hello.numbers::<2>(SIGNATURE_ALGORITHMS).map(|_| ())
+}
+
+/// Whether the list of names, if there is one, begins with a name, as lighttpd's callback looks at it.
+fn begins_with_a_name(hello: &ClientHello) -> bool {
+    let Some(body) = hello.extension(SERVER_NAME) else { return true };
+    let list = |octets: &[u8]| Reader::new(octets).vector::<2>().map(<[u8]>::to_vec);
+    let whole = list(body).filter(|list| list.len() + 2 == body.len() && list.len() > 3);
+    let name = whole.filter(|list| list.first() == Some(&0)).and_then(|l| list(l.get(1..)?));
+    name.is_some_and(|name| name.len() < MAX_FIRST_NAME)
 }
 
 fn max_fragment(hello: &ClientHello) -> Result<usize, Alert> {

@@ -72,6 +72,11 @@ pub(crate) struct Tls {
     first: bool,
     told: bool,
     ended: bool,
+    /// The client has said `close_notify`, or has ended without it.
+    notified: bool,
+    cut_off: bool,
+    /// `close_notify` was said, and the FIN waits.
+    finishing: bool,
     /// The end is an abort.
     resets: bool,
     deadline: u64,
@@ -141,6 +146,9 @@ impl Tls {
             first: true,
             told: false,
             ended: false,
+            notified: false,
+            cut_off: false,
+            finishing: false,
             resets: false,
             deadline,
             inner_wake: None,
@@ -246,6 +254,7 @@ impl Tls {
         let &[level, code] = text else { return Err(Alert::UnexpectedMessage.into()) };
         match (level, code) {
             (1, 0) => {
+                self.notified = true;
                 self.ended = true;
                 Ok(())
             }
@@ -306,6 +315,19 @@ impl Tls {
         self.line.out.close();
     }
 
+    /// The alert with which the connection ends, if there is to be one.
+    fn say_the_end(&mut self, finished: bool) {
+        let silent = self.spec.ends_silently && (self.notified || self.cut_off);
+        if finished || self.finishing || silent {
+            return;
+        }
+        if self.spec.abrupt_end_fails && self.cut_off {
+            self.line.fatal(Alert::DecodeError);
+        } else {
+            self.line.warning(Alert::CloseNotify);
+        }
+    }
+
     fn is_blocked(&self) -> bool {
         self.line.out.is_closing()
             || self.line.out.is_behind()
@@ -350,10 +372,12 @@ impl Conversation for Tls {
         match &self.state {
             State::Open(_) if self.line.out.is_finished() => self.inner.handle_end(cx),
             State::Open(_) => {
+                self.cut_off = !self.notified;
                 self.ended = true;
                 self.feed(cx);
             }
             State::Over => {}
+            _ if self.spec.abrupt_end_fails => self.give_up(cx.now, Alert::DecodeError.into()),
             _ => self.give_up(cx.now, Fault::Silent),
         }
     }
@@ -394,12 +418,14 @@ impl Conversation for Tls {
                 Output::Send(octets) => self.line.send(APPLICATION_DATA, &octets),
                 Output::Finish => {
                     self.line.warning(Alert::CloseNotify);
-                    self.line.out.finish();
+                    if self.spec.fin_waits && !self.notified {
+                        self.finishing = true;
+                    } else {
+                        self.line.out.finish();
+                    }
                 }
                 Output::Close => {
-                    if !finished {
-                        self.line.warning(Alert::CloseNotify);
-                    }
+                    self.say_the_end(finished);
                     self.line.out.close();
                 }
                 Output::Wake(at) => {

@@ -21,6 +21,9 @@ pub struct TlsSpec {
     /// A half of a key in TLS 1.3 with which no secret comes about is refused by `internal_error`, not
     /// `illegal_parameter`.
     pub small_order_fails: bool,
+    /// The name is looked at before all else, and a list that does not begin with one is refused by `unrecognized_name`,
+    /// not `decode_error`.
+    pub name_first: bool,
     /// Cipher suites, in the server's order, those of TLS 1.3 among them, by OpenSSL's names.
     pub suites: Vec<Suite>,
     /// Whether the client's order of cipher suites, groups and signature schemes decides, not the server's.
@@ -70,6 +73,13 @@ pub struct TlsSpec {
     pub resets_refused: bool,
     /// Seconds for the handshake, 60 if left out.
     pub handshake_timeout_s: u32,
+    /// A client that ends without `close_notify` is told that this is an error, `decode_error`, as OpenSSL 3 does where it
+    /// was not told to overlook it.
+    pub abrupt_end_fails: bool,
+    /// No `close_notify` is said to a client that has ended.
+    pub ends_silently: bool,
+    /// There is no FIN behind its `close_notify` before the client has said its own, or the server reads on no more.
+    pub fin_waits: bool,
     /// What a client is told that asks in HTTP, placeholders and escapes as in a banner, `{date}` and `{length}`, the octets
     /// behind the empty line; empty: what is no TLS ends the connection in silence.
     pub plain_answer: String,

@@ -1,4 +1,4 @@
-use alloc::{string::ToString, vec, vec::Vec};
+use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
@@ -11,7 +11,10 @@ use super::{
     suite::Suite,
     wire::{message, put_u16, put_vector},
 };
-use crate::tests::{SECOND, offer, start};
+use crate::{
+    HttpSpec, ServiceKind, ServiceSpec, open,
+    tests::{SECOND, at, drain, offer, opening, start},
+};
 
 const CHROME_SUITES: [u16; 16] = [
     0x0a0a, 0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0xc013, 0xc014, 0x009c, 0x009d,
@@ -47,6 +50,20 @@ fn chrome() -> ClientHello {
 #[test]
 fn ja4_is_as_published() {
     assert_eq!(ja4(&chrome()), "t13d1516h2_8daaf6152771_e5627efa2ab1");
+}
+
+#[test]
+fn who_ends_without_a_word_is_told_so_where_that_is_an_error() {
+    for (abrupt_end_fails, said) in [(false, &b""[..]), (true, b"\x15\x03\x03\0\x02\x02\x32")] {
+        let tls = TlsSpec { abrupt_end_fails, ..TlsSpec::default() };
+        let kind = ServiceKind::Http(Arc::new(HttpSpec::default()));
+        let spec = ServiceSpec { tls: Some(Arc::new(tls)), ..ServiceSpec::new("https", kind) };
+        let mut web = open(&spec, &opening());
+        offer(&mut *web, SECOND, b"\x16\x03\x01\0\x50\x01");
+        web.handle_end(at!(SECOND));
+        let end = drain(&mut *web, SECOND, 1460);
+        assert!(end.octets == said && end.closed, "{:?}", end.octets);
+    }
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl Http {
         two.introduce(self);
         two.take_over(self, now, request);
         if judged.is_err() {
-            two.leave(self);
+            two.leave(self, now);
         }
         self.continue_with(two, now);
     }

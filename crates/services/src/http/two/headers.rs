@@ -155,8 +155,12 @@ impl Two {
                 let refusal = self.refusal(http, &request);
                 self.open(http, now, &block, request, refusal);
             }
-            Message::Refused { request, status, when, early } => {
+            Message::Refused { request, status, when, early, ends } => {
                 self.open(http, now, &block, request, Some((status, when, early)));
+                if ends {
+                    self.soon(http, now);
+                    return Err(end(PROTOCOL_ERROR, ""));
+                }
             }
             Message::Reset(code) => {
                 http.tell(Kind::ServiceRequest, None, payload(&block.octets));

@@ -21,11 +21,22 @@ pub(super) type Field = (Vec<u8>, Vec<u8>);
 #[derive(Debug, Default)]
 pub(super) struct List {
     pub(super) fields: Vec<Field>,
+    /// How each of them was written.
+    pub(super) marks: Vec<Mark>,
     /// Fields in all, kept or not, and octets of their names and values.
     pub(super) count: usize,
     pub(super) octets: usize,
     /// The longest string of it, as it was written.
     pub(super) longest: usize,
+}
+
+/// How a field was written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mark {
+    /// Its name is spelled out.
+    pub(super) spelled: bool,
+    /// The last string of the connection up to here, this field's or one before it, is empty.
+    pub(super) blank: bool,
 }
 
 /// Why a block cannot be read.
@@ -90,11 +101,13 @@ pub(super) struct Decoder {
     table: Table,
     /// A change of the table's size may come late in a list (nginx), not at its beginning alone (RFC 7541 §4.2).
     lenient: bool,
+    /// The last string that came is empty, or none has come.
+    blank: bool,
 }
 
 impl Decoder {
     pub(super) fn new(lenient: bool) -> Self {
-        Self { table: Table::new(), lenient }
+        Self { table: Table::new(), lenient, blank: true }
     }
 
     pub(super) fn decode(&mut self, block: &[u8], huffman: &Huffman) -> Result<List, Wrong> {
@@ -105,7 +118,7 @@ impl Decoder {
                 0x80.. => {
                     let index = integer(&mut rest, 7)?;
                     let (name, value) = self.table.entry(index).ok_or(Wrong::Malformed)?;
-                    keep(&mut list, name, value);
+                    keep(&mut list, name, value, Mark { spelled: false, blank: self.blank });
                 }
                 0x20..=0x3f => {
                     let limit = integer(&mut rest, 5)?;
@@ -122,7 +135,8 @@ impl Decoder {
                         index => self.table.entry(index).ok_or(Wrong::Malformed)?.0.to_vec(),
                     };
                     let value = string(&mut rest, huffman, &mut list.longest)?;
-                    keep(&mut list, &name, &value);
+                    self.blank = value.is_empty();
+                    keep(&mut list, &name, &value, Mark { spelled: index == 0, blank: self.blank });
                     if indexed {
                         self.table.insert((name, value));
                     }
@@ -133,11 +147,12 @@ impl Decoder {
     }
 }
 
-fn keep(list: &mut List, name: &[u8], value: &[u8]) {
+fn keep(list: &mut List, name: &[u8], value: &[u8], mark: Mark) {
     list.count += 1;
     list.octets = list.octets.saturating_add(name.len() + value.len());
     if list.octets <= MAX_KEPT && list.fields.len() < MAX_FIELDS {
         list.fields.push((name.to_vec(), value.to_vec()));
+        list.marks.push(mark);
     }
 }
 

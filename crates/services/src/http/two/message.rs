@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{hpack::List, spec::Frames};
 use crate::http::{
     heads, lines, octets,
-    request::{Framing, Request, Version, number},
+    request::{Fault, Framing, Request, Version, number},
     spec::HttpRules,
 };
 
@@ -24,6 +24,8 @@ pub(super) enum Message {
         status: u16,
         when: &'static str,
         early: bool,
+        /// The page is the last thing that is said on the connection.
+        ends: bool,
     },
     /// The stream ends with this error.
     Reset(u32),
@@ -66,8 +68,15 @@ const PROTOCOL_ERROR: u32 = super::frame::PROTOCOL_ERROR;
 fn direct(list: List, ended: bool, rules: &HttpRules) -> Message {
     let count = list.count;
     let (mut pseudo, mut request) = (Pseudo::default(), Request { version: Version::Current, ..Request::default() });
-    let mut wrong = None;
-    for (name, value) in list.fields {
+    let (mut wrong, mut blank, mut ends) = (None, false, false);
+    for ((name, value), mark) in list.fields.into_iter().zip(list.marks) {
+        if wrong.is_some() {
+            // nginx passes over the fields behind a wrong one, and where a name is spelled out it holds the string before
+            // that one, which it did not pass over, for the name: an empty one is an error of the connection.
+            ends |= mark.spelled && blank;
+            continue;
+        }
+        blank = mark.blank;
         if name.is_empty() {
             return Message::Fatal(PROTOCOL_ERROR);
         }
@@ -75,9 +84,6 @@ fn direct(list: List, ended: bool, rules: &HttpRules) -> Message {
         let odd = |octet: &u8| *octet <= b' ' || *octet == 0x7f || *octet == b':' || octet.is_ascii_uppercase();
         if plain.iter().any(odd) || value.iter().any(|octet| matches!(octet, 0 | b'\n' | b'\r')) {
             return Message::Reset(PROTOCOL_ERROR);
-        }
-        if wrong.is_some() {
-            continue;
         }
         if name.starts_with(b":") {
             match pseudo.place(&name) {
@@ -101,7 +107,7 @@ fn direct(list: List, ended: bool, rules: &HttpRules) -> Message {
     // What a connection of HTTP/1 is told means nothing here.
     request.fields.retain(|(name, _)| name != b"transfer-encoding");
     join_cookies(&mut request);
-    let refused = |request, when| Message::Refused { request, status: 400, when, early: false };
+    let refused = |request, when| Message::Refused { request, status: 400, when, early: false, ends };
     let complete = take_direct(&mut request, pseudo);
     if let Some(when) = wrong.or_else(|| complete.is_none().then_some("")) {
         return refused(request, when);
@@ -114,7 +120,7 @@ fn direct(list: List, ended: bool, rules: &HttpRules) -> Message {
             request.framing = framing(request.framing, ended);
             Message::Request(request)
         }
-        Err(fault) => Message::Refused { request: fault.request, status: fault.status, when: fault.when, early: false },
+        Err(Fault { request, status, when }) => Message::Refused { request, status, when, early: false, ends: false },
     }
 }
 
@@ -189,7 +195,7 @@ fn library(list: List, ended: bool) -> Message {
         return Message::Reset(super::frame::ENHANCE_YOUR_CALM);
     }
     join_cookies(&mut request);
-    let early = |request, status| Message::Refused { request, status, when: "http2", early: true };
+    let early = |request, status| Message::Refused { request, status, when: "http2", early: true, ends: false };
     if request.path.len() > MAX_LINE {
         return early(request, 414);
     }
@@ -201,7 +207,7 @@ fn library(list: List, ended: bool) -> Message {
     }
     let known = request.is("CONNECT") || matches!(pseudo.scheme.as_deref(), Some(b"http" | b"https"));
     if !known {
-        return Message::Refused { request, status: 400, when: "", early: false };
+        return Message::Refused { request, status: 400, when: "", early: false, ends: false };
     }
     Message::Request(request)
 }
@@ -261,7 +267,7 @@ fn gathered(list: List, ended: bool, rules: &HttpRules) -> Message {
             wrong = wrong.or(Some(status));
         }
     }
-    let refused = |request, status| Message::Refused { request, status, when: "", early: false };
+    let refused = |request, status| Message::Refused { request, status, when: "", early: false, ends: false };
     request.method = pseudo.method.take().unwrap_or_default();
     request.target = pseudo.path.take().unwrap_or_default();
     if octets > MAX_HEAD {

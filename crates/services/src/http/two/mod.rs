@@ -100,6 +100,20 @@ pub(super) struct Two {
     opened: u64,
     heard: u64,
     over: bool,
+    /// How it came to its end.
+    ending: Ending,
+}
+
+/// How a connection came to its end, which decides for how long the server reads on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Ending {
+    /// By the client.
+    #[default]
+    Left,
+    /// By an error, or by answers that are not taken.
+    Failed,
+    /// By silence.
+    Late,
 }
 
 /// What a client has done, to know when it is too much.
@@ -179,6 +193,7 @@ impl Two {
             opened: now,
             heard: now,
             over: false,
+            ending: Ending::Left,
             spec: Arc::clone(&spec),
         })
     }
@@ -197,6 +212,7 @@ impl Two {
             ends_apart: false,
             dates_last: false,
             head_s: 0,
+            stalled_s: 0,
             idle_text: alloc::string::String::new(),
             clear: false,
         };
@@ -250,7 +266,7 @@ impl Two {
             if !self.says_why() {
                 self.flush(http);
             }
-            self.give_up(http, &end);
+            self.give_up(http, now, &end);
             return;
         }
         self.flush(http);
@@ -260,7 +276,7 @@ impl Two {
     /// Work that waited for room or for its time.
     pub(super) fn go_on(&mut self, http: &mut Http, now: u64) {
         if self.over {
-            self.farewell(http);
+            self.farewell(http, now);
         } else if !http.outbox.is_behind() {
             self.turn(http, now);
             if !self.input.is_empty() {
@@ -274,13 +290,14 @@ impl Two {
     }
 
     /// Ends the connection.
-    fn give_up(&mut self, http: &mut Http, end: &End) {
+    fn give_up(&mut self, http: &mut Http, now: u64, end: &End) {
         self.control.clear();
+        self.ending = Ending::Failed;
         if let End::Goaway(code, text) = end {
             self.goaway(self.last, *code, text);
             self.flush(http);
         }
-        self.leave(http);
+        self.leave(http, now);
     }
 
     fn goaway(&mut self, last: u32, code: u32, text: &str) {
@@ -289,22 +306,22 @@ impl Two {
     }
 
     /// The client has ended, or the connection has: what came is told.
-    pub(super) fn leave(&mut self, http: &mut Http) {
+    pub(super) fn leave(&mut self, http: &mut Http, now: u64) {
         self.over = true;
         self.input = Vec::new();
         if let Some(block) = self.block.take() {
             http.tell(Kind::ServiceRequest, None, payload(&block.octets));
         }
-        self.farewell(http);
+        self.farewell(http, now);
     }
 
-    /// Tells what is left to be told, as fast as it is fetched, and closes.
-    fn farewell(&mut self, http: &mut Http) {
+    /// Tells what is left to be told, as fast as it is fetched, and ends.
+    fn farewell(&mut self, http: &mut Http, now: u64) {
         while !self.streams.is_empty() && !http.outbox.is_behind() {
             tell(http, self.streams.remove(0));
         }
-        if self.streams.is_empty() {
-            http.outbox.close();
+        if self.streams.is_empty() && !http.outbox.is_closing() {
+            http.end(now, self.ending == Ending::Failed, self.ending == Ending::Late && self.last > 0);
         }
     }
 
@@ -315,8 +332,11 @@ impl Two {
             Reply::Held(at, ..) => Some(at),
             _ => None,
         });
-        let patience = if self.last > 0 {
-            self.heard.saturating_add(u64::from(keeping.idle_s()) * SECOND)
+        let after_heard = |seconds: u32| self.heard.saturating_add(u64::from(seconds) * SECOND);
+        let patience = if self.is_stalled() && self.rules().stalled_s > 0 {
+            after_heard(self.rules().stalled_s)
+        } else if self.last > 0 || keeping.idle_heads {
+            after_heard(keeping.idle_s())
         } else {
             let seconds = if self.rules().head_s > 0 { self.rules().head_s } else { keeping.head_s() };
             self.opened.saturating_add(u64::from(seconds) * SECOND)
@@ -324,8 +344,20 @@ impl Two {
         held.fold(patience, u64::min)
     }
 
+    /// Whether an answer waits for the client to take it.
+    fn is_stalled(&self) -> bool {
+        self.streams.iter().any(|stream| matches!(stream.reply, Reply::Sending(..) | Reply::Ready(_)))
+    }
+
     /// The client was silent for too long.
-    pub(super) fn lose_patience(&mut self, http: &mut Http) {
+    pub(super) fn lose_patience(&mut self, http: &mut Http, now: u64) {
+        self.ending = Ending::Late;
+        if self.is_stalled() && self.rules().stalled_s > 0 {
+            if self.is_direct() {
+                return self.drop_stalled(http, now);
+            }
+            return self.give_up(http, now, &end(NO_ERROR, ""));
+        }
         let text = self.rules().idle_text.clone();
         let open = self.streams.iter().any(|stream| !stream.is_done()) || self.block.is_some();
         if self.is_direct() || !open {
@@ -333,7 +365,16 @@ impl Two {
             self.goaway(self.last, code, &text);
             self.flush(http);
         }
-        self.leave(http);
+        self.leave(http, now);
+    }
+
+    /// Ends the streams whose answers are not taken; the connection has the time of an idle one from now on.
+    fn drop_stalled(&mut self, http: &mut Http, now: u64) {
+        while let Some(at) = self.streams.iter().position(|stream| matches!(stream.reply, Reply::Sending(..))) {
+            self.end_stream(http, at, PROTOCOL_ERROR);
+        }
+        self.flush(http);
+        self.heard = now;
     }
 }
 

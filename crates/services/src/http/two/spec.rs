@@ -30,6 +30,8 @@ pub struct Http2Spec {
     pub dates_last: bool,
     /// Seconds that a client has for its first request; 0: as for that of HTTP/1.
     pub head_s: u32,
+    /// Seconds that a client has to take an answer, where it opens no window; 0: as if nothing were left to be sent.
+    pub stalled_s: u32,
     /// What a client is told that was silent for too long.
     pub idle_text: String,
     /// It is spoken without TLS as well: to a client that begins with it, or asks for `Upgrade: h2c`.

@@ -9,7 +9,7 @@ use super::{
     huffman::Huffman,
 };
 use crate::{
-    Conversation, Frames, Http2Spec, HttpPage, HttpSpec, Indexing, ServiceKind, ServiceSpec,
+    Conversation, Frames, Http2Spec, HttpKeeping, HttpLinger, HttpPage, HttpSpec, Indexing, ServiceKind, ServiceSpec,
     http::tests::login_form,
     open,
     tests::{SECOND, Said, at, drain, offer, opening},
@@ -226,6 +226,62 @@ fn silence_comes_to_an_end() {
         assert!(!drain(&mut *web, late - 1, 1460).closed);
         web.handle_wake(at!(late));
         assert_eq!(end_of(&drain(&mut *web, late, 1460)), (0, 0));
+    }
+}
+
+#[test]
+fn who_is_at_fault_is_read_on_from_and_who_is_silent_less() {
+    // Of each: seconds after an error, after an idle connection, and after silence from the beginning on.
+    let nginx = HttpLinger { unread_only: true, silence_s: 5, most_s: 30, ..HttpLinger::default() };
+    let apache = HttpLinger { most_s: 30, late_s: 2, ..HttpLinger::default() };
+    for (linger, lasts) in [(nginx, [5, 0, 0]), (apache, [30, 2, 30])] {
+        let keeping = HttpKeeping { linger: Some(linger), idle_s: 9, ..HttpKeeping::default() };
+        let spec = HttpSpec { keeping, http2: Some(Http2Spec::default()), ..HttpSpec::default() };
+        let spec = ServiceSpec::new("web", ServiceKind::Http(Arc::new(spec)));
+        let request = frame(HEADERS, END_HEADERS | END_STREAM, 1, &request("GET", "/"));
+        for (first, ends, lasts) in [(b"x".to_vec(), 1, lasts[0]), (request, 10, lasts[1]), (Vec::new(), 61, lasts[2])]
+        {
+            let mut web = open(&spec, &opening());
+            web.handle_protocol(at!(SECOND), b"h2");
+            let start = [PREFACE, &frame(SETTINGS, 0, 0, &[]), &first].concat();
+            let mut said = offer(&mut *web, SECOND, if first == b"x" { &first } else { &start });
+            if ends > 1 {
+                assert!(!said.closed);
+                web.handle_wake(at!(ends * SECOND));
+                said = drain(&mut *web, ends * SECOND, 1460);
+            }
+            assert_eq!((said.finished, said.closed), (lasts > 0, true), "{lasts}");
+            if lasts > 0 {
+                assert_eq!(said.wake, Some((ends + lasts) * SECOND));
+                web.handle_wake(at!((ends + lasts) * SECOND));
+                assert!(drain(&mut *web, (ends + lasts) * SECOND, 1460).closed);
+            }
+        }
+    }
+}
+
+#[test]
+fn who_takes_no_answer_has_his_own_time() {
+    for reading in [Frames::Direct, Frames::Library] {
+        let http2 = Http2Spec { reading, stalled_s: 300, ..Http2Spec::default() };
+        let page = HttpPage { path: "/".into(), body: "x".into(), ..HttpPage::default() };
+        let spec = HttpSpec { pages: vec![page], http2: Some(http2), ..HttpSpec::default() };
+        let mut web = open(&ServiceSpec::new("web", ServiceKind::Http(Arc::new(spec))), &opening());
+        web.handle_protocol(at!(SECOND), b"h2");
+        offer(&mut *web, SECOND, &[PREFACE, &frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0])].concat());
+        offer(&mut *web, SECOND, &frame(HEADERS, END_HEADERS | END_STREAM, 1, &request("GET", "/")));
+        web.handle_wake(at!(300 * SECOND));
+        assert!(!drain(&mut *web, 300 * SECOND, 1460).closed);
+        web.handle_wake(at!(301 * SECOND));
+        let said = drain(&mut *web, 301 * SECOND, 1460);
+        if reading == Frames::Library {
+            assert_eq!(end_of(&said), (1, 0));
+            continue;
+        }
+        assert_eq!(frames(&said), [(RST_STREAM, 0, 1, vec![0, 0, 0, 1])]);
+        assert_eq!(requests(&said).len(), 1);
+        web.handle_wake(at!(361 * SECOND));
+        assert_eq!(end_of(&drain(&mut *web, 361 * SECOND, 1460)), (1, 0));
     }
 }
 
