@@ -2,11 +2,12 @@
 //! nothing that contradicts the device, nothing that calls it false. A port that says nothing must have its reason in the
 //! file of the device, or of its service.
 
+mod known;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     net::Ipv4Addr,
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
 };
 
@@ -15,51 +16,6 @@ use chaff_testkit::{
     process::{Chaff, write_config},
 };
 use serde_json::Value;
-
-/// What the installed nmap prints of a product that it knows; `{revision}` is the one that the decoy has drawn.
-const PRODUCTS: [(&str, &str); 41] = [
-    ("apache-2.4-freebsd", "Apache httpd 2.4.{revision} ((FreeBSD))"),
-    ("apache-2.4.71-debian12", "Apache httpd 2.4.71 ((Debian))"),
-    ("apple-vnc", "Apple remote desktop vnc"),
-    ("cisco-asa-ssh", "Cisco SSH 1.25 (protocol 2.0)"),
-    ("cisco-ios-http", "Cisco IOS http config"),
-    ("cisco-ssh-1.25", "Cisco SSH 1.25 (protocol 2.0)"),
-    ("cisco-ssh-1.25-ios15", "Cisco SSH 1.25 (protocol 2.0)"),
-    ("cisco-telnet", "Cisco IOS telnetd"),
-    ("dnsmasq-2.85", "dnsmasq 2.85"),
-    ("dropbear-2020.81", "Dropbear sshd 2020.81 (protocol 2.0)"),
-    ("dropbear-2022.83", "Dropbear sshd 2022.83 (protocol 2.0)"),
-    ("hp-laserjet-p2055-http", "Virata-EmWeb 6.2.1"),
-    ("hue-bridge-http", "nginx"),
-    ("hue-bridge-https", "nginx"),
-    ("jetdirect-telnet", "HP JetDirect telnetd"),
-    ("jetdirect-web", "Virata-EmWeb 6.0.1"),
-    ("http.sys-2.0", "Microsoft HTTPAPI httpd 2.0 (SSDP/UPnP)"),
-    ("iis-10", "Microsoft IIS httpd 10.0"),
-    ("iis-10-server-2022-tls", "Microsoft IIS httpd 10.0"),
-    ("iis-10-server-2025-tls", "Microsoft IIS httpd 10.0"),
-    ("microsoft-dns", "Simple DNS Plus"),
-    ("mikrotik-bandwidth-test", "MikroTik bandwidth-test server"),
-    ("mikrotik-routeros-ssh", "MikroTik RouterOS sshd (protocol 2.0)"),
-    ("msrpc", "Microsoft Windows RPC"),
-    ("ncacn-http", "Microsoft Windows RPC over HTTP 1.0"),
-    ("nginx-1.18.0-debian11", "nginx 1.18.0"),
-    ("nginx-1.18.0-ubuntu20.04", "nginx 1.18.0 (Ubuntu)"),
-    ("nginx-1.22.1-debian12", "nginx 1.22.1"),
-    ("nginx-1.22.1-debian12-tls", "nginx 1.22.1"),
-    ("nginx-1.26.3-debian13", "nginx"),
-    ("openssh-10.0-debian13", "OpenSSH 10.0p2 Debian 7+{revision} (protocol 2.0)"),
-    ("openssh-7.4-junos18", "OpenSSH 7.4 (protocol 2.0)"),
-    ("openssh-7.5-freebsd11", "OpenSSH 7.5 (FreeBSD 20170903; protocol 2.0)"),
-    ("openssh-7.5-solaris11.4", "OpenSSH 7.5 (protocol 2.0)"),
-    ("openssh-8.1-macos10.15", "OpenSSH 8.1 (protocol 2.0)"),
-    ("openssh-8.2-ubuntu20.04", "OpenSSH 8.2p1 Ubuntu 4{revision} (Ubuntu Linux; protocol 2.0)"),
-    ("openssh-8.4-debian11", "OpenSSH 8.4p1 Debian 5+{revision} (protocol 2.0)"),
-    ("openssh-8.9-ubuntu22.04", "OpenSSH 8.9p1 Ubuntu 3{revision} (Ubuntu Linux; protocol 2.0)"),
-    ("openssh-9.2-debian12", "OpenSSH 9.2p1 Debian 2+{revision} (protocol 2.0)"),
-    ("openssh-9.6-ubuntu24.04", "OpenSSH 9.6p1 Ubuntu 3{revision} (Ubuntu Linux; protocol 2.0)"),
-    ("rpcbind-solaris", "2-4 (RPC #100000)"),
-];
 
 /// What nmap calls the systems of a family, where a service tells it.
 const SYSTEMS: [(&str, &[&str]); 6] = [
@@ -71,14 +27,9 @@ const SYSTEMS: [(&str, &[&str]); 6] = [
     ("solaris", &["Solaris"]),
 ];
 
-/// Words by which nmap and others call a host false.
-const FALSE: [&str; 8] = ["honeypot", "honeyd", "kippo", "cowrie", "dionaea", "kojoney", "nepenthes", "glastopf"];
 /// How long nmap may take for all of it: it waits some seconds for an answer to each of its probes, of which there are
 /// nearly two hundred, at every port that says nothing.
 const LIMIT_S: u64 = 3600;
-
-/// Ports at which nmap detects no version, because a printer would print what it is sent.
-const LEFT_OUT: std::ops::RangeInclusive<u16> = 9100..=9107;
 
 /// A service of a decoy, with the revision that it has drawn, by port.
 type Ports = BTreeMap<u16, (String, String)>;
@@ -110,7 +61,7 @@ fn nmap_names_the_products_behind_tls() {
 #[ignore = "soak: half an hour"]
 fn soak_nmap_names_the_products_of_every_device_and_finds_nothing_false() {
     let name = "soak_nmap_names_the_products_of_every_device_and_finds_nothing_false";
-    let all = devices();
+    let all = known::names("devices");
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
     assert!(all.len() >= 42, "{all:?}");
     look(name, &all, &[], &["-sV", "--version-all", "-sC"]);
@@ -134,9 +85,7 @@ fn look(name: &str, devices: &[&str], only: &[u16], words: &[&str]) {
         all.extend(words);
         all.push(&range);
         let said = String::from_utf8_lossy(&run_any(&network.atk, LIMIT_S, "nmap", &all).stdout).into_owned();
-        let small = said.to_lowercase();
-        let named: Vec<&str> = FALSE.into_iter().filter(|word| small.contains(word)).collect();
-        let mut wrong: Vec<String> = named.iter().map(|word| format!("something is called {word}")).collect();
+        let mut wrong = known::false_names(&said);
         for decoy in &decoys {
             let report = report(&said, decoy.ip);
             wrong.extend(decoy.wrong(&report).into_iter().map(|what| format!("{}: {what}", decoy.profile)));
@@ -164,35 +113,75 @@ impl Decoy {
                 wrong.push(format!("{port} is not open"));
                 continue;
             };
-            if LEFT_OUT.contains(port) {
+            if known::LEFT_OUT.contains(port) {
                 continue;
             }
-            let known = PRODUCTS.iter().find(|(name, _)| name == service);
-            let named = line.split_whitespace().nth(2).unwrap_or("unknown");
-            let nameless = named.ends_with('?') || ["unknown", "tcpwrapped", "ssl/unknown"].contains(&named);
-            match known {
-                Some((_, text)) => {
-                    let text = text.replace("{revision}", revision);
-                    if !line.contains(&text) {
-                        wrong.push(format!("{service} is not {text}: {line}"));
-                    }
-                }
-                None if nameless && !self.has_reason(*port, service) => {
-                    wrong.push(format!("{service} is not named, and no file says why: {line}"));
-                }
-                None => {}
+            let column = line.split_whitespace().nth(2).unwrap_or("unknown");
+            let nameless = column.ends_with('?') || ["unknown", "tcpwrapped", "ssl/unknown"].contains(&column);
+            if nameless && self.has_reason(*port, service) {
+                continue;
             }
+            wrong.extend(known::named(service, revision, line).err());
         }
         wrong.extend(self.contradictions(report));
+        wrong.extend(self.told_by_scripts(report));
         wrong
     }
 
     /// Whether the file of the device says why this port says nothing, or that of the service what is missing.
     fn has_reason(&self, port: u16, service: &str) -> bool {
-        let device = fs::read_to_string(profiles().join("devices").join(format!("{}.toml", self.profile))).unwrap();
-        let service =
-            fs::read_to_string(profiles().join("services").join(format!("{service}.toml"))).unwrap_or_default();
+        let (device, service) = (known::text("devices", &self.profile), known::text("services", service));
         device.contains(&format!("# {port}/tcp says nothing: ")) || service.contains("is not built yet")
+    }
+
+    /// What scripts read at a port and its service does not have: kinds of keys, titles, servers, names and dates.
+    fn told_by_scripts(&self, report: &[&str]) -> Vec<String> {
+        let (mut wrong, mut here) = (Vec::new(), None);
+        for line in report {
+            if let Some(port) = line.split_once("/tcp ").and_then(|(port, _)| port.parse().ok()) {
+                here = self.ports.get(&port);
+            }
+            let Some((service, revision)) = here else { continue };
+            let text = known::whole_text(service).replace("{revision}", revision);
+            let words = line.trim_start_matches(['|', '_', ' ']);
+            if !self.says(words, &text) {
+                wrong.push(format!("{service} does not say: {words}"));
+            }
+        }
+        wrong
+    }
+
+    /// Whether a service with a file of this `text` says what a script has read; true of what is not looked at.
+    fn says(&self, words: &str, text: &str) -> bool {
+        if let Some((bits, kind)) = hostkey(words) {
+            return match kind {
+                "RSA" => text.contains(&format!("{{ rsa = {bits} }}")),
+                "ECDSA" => text.contains(&format!("{{ ecdsa = \"nistp{bits}\" }}")),
+                "ED25519" => text.contains("\"ed25519\""),
+                _ => false,
+            };
+        }
+        let Some((script, value)) = words.split_once(':').map(|(script, value)| (script, value.trim())) else {
+            return true;
+        };
+        match script {
+            "http-server-header" | "http-generator" | "http-powered-by" => text.contains(value),
+            "http-title" if value.starts_with("Site doesn't have a title") => true,
+            // The title as the file has it, with what is the decoy's own.
+            "http-title" => {
+                let own = [(self.name.clone(), "{hostname}"), (self.ip.to_string(), "{ip}")];
+                let written =
+                    own.iter().fold(value.to_owned(), |value, (own, place)| value.replace(own.as_str(), place));
+                text.contains(&format!("<title>{written}</title>"))
+            }
+            "Subject Alternative Name" => value.split(", ").all(|name| {
+                let own = [format!("DNS:{}", self.name), format!("IP Address:{}", self.ip)];
+                own.iter().any(|own| name.eq_ignore_ascii_case(own) || name.starts_with(&format!("{own}.")))
+            }),
+            "Not valid before" => *value < *now(),
+            "Not valid after" => *value > *now(),
+            _ => true,
+        }
     }
 
     /// Names of hosts and systems that are not this decoy's.
@@ -229,6 +218,20 @@ impl Decoy {
         }
         wrong
     }
+}
+
+/// The bits and kind of a key, from a line of ssh-hostkey: `256 aabb… (ECDSA)`.
+fn hostkey(words: &str) -> Option<(&str, &str)> {
+    let parts: Vec<&str> = words.split(' ').collect();
+    let &[bits, print, kind] = &parts[..] else { return None };
+    let is_one = print.len() == 32 && print.bytes().all(|octet| octet.is_ascii_hexdigit());
+    is_one.then_some((bits, kind.strip_prefix('(')?.strip_suffix(')')?))
+}
+
+/// The time, in the form of a certificate's as nmap prints it.
+fn now() -> String {
+    let output = Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%S"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 /// The lines of one host.
@@ -283,22 +286,9 @@ fn decoys(folder: &Path) -> Vec<Decoy> {
 
 /// The family of a system, by itself or by what it builds on.
 fn family(system: &str) -> String {
-    let file = profiles().join("systems").join(format!("{system}.toml"));
-    let table: toml::Table = toml::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    let table: toml::Table = toml::from_str(&known::text("systems", system)).unwrap();
     let word = |key: &str| table.get(key).and_then(toml::Value::as_str);
     word("family").map(str::to_owned).unwrap_or_else(|| family(word("base").unwrap()))
-}
-
-fn devices() -> Vec<String> {
-    let files = fs::read_dir(profiles().join("devices")).unwrap();
-    let mut names: Vec<String> =
-        files.filter_map(|file| Some(file.unwrap().file_name().to_str()?.strip_suffix(".toml")?.to_owned())).collect();
-    names.sort_unstable();
-    names
-}
-
-fn profiles() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../profiles")
 }
 
 fn binary() -> &'static Path {

@@ -1,6 +1,11 @@
-//! A fleet is the same fleet after a restart, and stops when it is told to.
+//! A fleet is the same fleet after a restart, no decoy is like another, and it stops when it is told to.
 
-use std::{path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+    path::Path,
+    time::Duration,
+};
 
 use chaff_testkit::{
     network::{Network, alone, run},
@@ -90,4 +95,96 @@ fn it_stops_when_it_is_told_to_and_leaves_no_process() {
 
 fn names(chaff: &Chaff) -> Vec<String> {
     chaff.roster().iter().map(|decoy| format!("{} {} {}", decoy.name, decoy.ip, decoy.mac)).collect()
+}
+
+/// Devices with keys of every kind, certificates, and pages that tell a serial number.
+const DEVICES: [&str; 5] = ["web-server", "management-controller", "light-bridge", "print-server", "plc"];
+
+/// So many decoys of each device.
+fn mixed_fleet(each: usize) -> String {
+    let head = office!("").to_owned();
+    let groups = DEVICES.iter().enumerate().map(|(place, device)| {
+        format!("[[network.decoys]]\nprofile = \"{device}\"\naddresses = [\"10.20.{place}.1-10.20.{place}.{each}\"]\n")
+    });
+    head + &groups.collect::<String>()
+}
+
+/// What each decoy is known by, by kind and decoy.
+type Known = BTreeMap<(&'static str, Ipv4Addr), String>;
+
+/// Names and cards, host keys of each kind, certificates and serial numbers, as an intruder reads them.
+fn known(network: &Network, chaff: &Chaff) -> Known {
+    let (mut known, roster) = (Known::new(), chaff.roster());
+    for decoy in &roster {
+        // Each bridge of Philips' is called `Philips-hue`.
+        if DEVICES[usize::from(decoy.ip.octets()[2])] != "light-bridge" {
+            known.insert(("name", decoy.ip), decoy.name.clone());
+        }
+        known.insert(("card", decoy.ip), decoy.mac.to_string());
+    }
+    let of = |device: &str| {
+        let place = DEVICES.iter().position(|one| *one == device).unwrap();
+        roster.iter().map(|decoy| decoy.ip).filter(move |ip| usize::from(ip.octets()[2]) == place)
+    };
+    for kind in ["rsa", "ecdsa", "ed25519"] {
+        let ips: Vec<String> = of("web-server").chain(of("management-controller")).map(|ip| ip.to_string()).collect();
+        // RSA is made at the first question, a decoy at a time.
+        let words = [&["-T", "240", "-t", kind][..], &ips.iter().map(String::as_str).collect::<Vec<_>>()].concat();
+        let said = run(&network.atk, 1200, "ssh-keyscan", &words);
+        for line in said.lines().filter(|line| !line.starts_with('#')) {
+            let parts: Vec<&str> = line.split(' ').collect();
+            known.insert((kind, parts[0].parse().unwrap()), parts[2].to_owned());
+        }
+    }
+    for ip in of("web-server").chain(of("management-controller")).chain(of("light-bridge")) {
+        let said = run(&network.atk, 60, "openssl", &["s_client", "-connect", &format!("{ip}:443")]);
+        let certificate = said.split_once("-----BEGIN CERTIFICATE-----").unwrap().1;
+        let certificate = certificate.split_once("-----END").unwrap().0;
+        known.insert(("certificate", ip), certificate.to_owned());
+    }
+    for ip in of("print-server").chain(of("plc")) {
+        let page = run(&network.atk, 60, "curl", &["-s", &format!("http://{ip}/")]);
+        let serial = page.split_once("Serial Number</td><td>").unwrap_or_else(|| panic!("{ip}: {page}")).1;
+        known.insert(("serial number", ip), serial.split_once('<').unwrap().0.to_owned());
+    }
+    known
+}
+
+/// No two decoys have anything in common by which hosts are told apart, and each has the same after a restart.
+fn nobody_is_like_another(name: &str, each: usize) {
+    alone(name, || {
+        let (folder, network) = (tempfile::tempdir().unwrap(), Network::new());
+        let config = mixed_fleet(each);
+        let mut chaff = Chaff::start(binary(), &network, folder.path(), &config);
+        let before = known(&network, &chaff);
+        // Of how many devices each is read; keys are those of OpenSSH and of Dropbear.
+        for (kind, devices) in [
+            ("name", 4),
+            ("card", 5),
+            ("rsa", 2),
+            ("ecdsa", 2),
+            ("ed25519", 2),
+            ("certificate", 3),
+            ("serial number", 2),
+        ] {
+            let all: Vec<&String> = before.iter().filter(|((of, _), _)| *of == kind).map(|(_, value)| value).collect();
+            assert_eq!(all.len(), devices * each, "{kind}: {all:?}");
+            let different: BTreeSet<&String> = all.iter().copied().collect();
+            assert_eq!(different.len(), all.len(), "a {kind} is there twice: {all:?}");
+        }
+        assert!(chaff.stop().1);
+        let chaff = Chaff::start(binary(), &network, folder.path(), &config);
+        assert_eq!(known(&network, &chaff), before);
+    });
+}
+
+#[test]
+fn decoys_of_several_devices_have_nothing_in_common_and_stay() {
+    nobody_is_like_another("decoys_of_several_devices_have_nothing_in_common_and_stay", 3);
+}
+
+#[test]
+#[ignore = "soak: eighty keys of RSA, twice"]
+fn soak_two_hundred_decoys_have_nothing_in_common_and_stay() {
+    nobody_is_like_another("soak_two_hundred_decoys_have_nothing_in_common_and_stay", 40);
 }
