@@ -22,7 +22,7 @@ use core::fmt::Write;
 
 use crate::{
     Account,
-    shell::{Flow, Interpreter, MAX_LINE, MAX_LINES, MAX_OUTPUT, Surroundings},
+    shell::{Flow, Interpreter, MAX_OUTPUT, Surroundings},
     text::{Who, fill_with},
 };
 use facts::Facts;
@@ -39,7 +39,6 @@ pub(crate) struct Console {
     accounts: Arc<[Account]>,
     terminal: bool,
     mode: String,
-    lines: u32,
     /// Lines of a page; 0: there are no pages.
     page: usize,
     asking: Option<Asking>,
@@ -70,7 +69,6 @@ impl Console {
             accounts: Arc::from([]),
             terminal,
             mode: spec.modes.first().map(|mode| mode.name.clone()).unwrap_or_default(),
-            lines: 0,
             page: PAGE,
             asking: None,
             rest: Vec::new(),
@@ -250,11 +248,6 @@ impl Interpreter for Console {
     }
 
     fn handle_line(&mut self, utc: u64, line: &[u8], out: &mut Vec<u8>) -> Flow {
-        let line = line.get(..MAX_LINE).unwrap_or(line);
-        self.lines += 1;
-        if self.lines > MAX_LINES {
-            return Flow::Exit(0);
-        }
         let (text, flow) = match self.asking.take() {
             Some(asking) => (self.answer(utc, asking, line), Flow::More),
             None => self.run(utc, &String::from_utf8_lossy(line), false),
@@ -271,7 +264,6 @@ impl Interpreter for Console {
     }
 
     fn exec(&mut self, utc: u64, line: &[u8], out: &mut Vec<u8>, _errors: &mut Vec<u8>) -> u8 {
-        let line = line.get(..MAX_LINE).unwrap_or(line);
         let (text, flow) = self.run(utc, &String::from_utf8_lossy(line), true);
         out.extend(text.into_bytes().into_iter().take(MAX_OUTPUT));
         self.asking = None;

@@ -166,6 +166,19 @@ fn uploads(door: &Door, user: &str, target: &str) {
     assert_eq!(door.files(), [hash, hash]);
 }
 
+/// Of a line that is longer than a terminal passes on, the rest is no line of its own, however it comes.
+#[test]
+fn the_rest_of_a_long_line_is_not_read() {
+    let door = Door::of("openssh-8.7-rhel9");
+    let typed = format!("echo {}\nid -un\n", "x".repeat(100_000));
+    let mut ssh = door.program("ssh", "-p");
+    let mut child = ssh.args(["-T", "-l", USER, "127.0.0.1"]).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+    let said = text(&child.wait_with_output().unwrap().stdout);
+    assert_eq!(said, format!("{}\n{USER}\n", "x".repeat(4090)));
+    assert_eq!(door.lines().len(), 2, "{:?}", door.lines());
+}
+
 #[test]
 fn red_hat_has_a_bash_of_its_own() {
     let door = Door::of("openssh-8.7-rhel9");

@@ -3,6 +3,7 @@
 
 mod session;
 mod sftp;
+mod typing;
 
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 

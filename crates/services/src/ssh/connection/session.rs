@@ -5,8 +5,13 @@ use alloc::{boxed::Box, vec::Vec};
 use chaff_events::{Detail, Kind};
 use sha2::{Digest, Sha256};
 
-use super::{Line, interpreter, sftp::Sftp, shell};
-use crate::shell::{Flow, Interpreter, MAX_LINE, Terminal, Typed, cooked};
+use super::{
+    Line, interpreter,
+    sftp::Sftp,
+    shell,
+    typing::{Typing, told},
+};
+use crate::shell::{cooked, cut};
 
 /// Octets of a header of the protocol of `scp`; a name has 255 at most.
 const MAX_HEADER: usize = 1024;
@@ -19,12 +24,8 @@ pub(super) struct Session {
 }
 
 enum Program {
-    /// Lines, with echo where there is a terminal.
-    Shell {
-        shell: Box<dyn Interpreter>,
-        terminal: Option<Terminal>,
-        greeted: bool,
-    },
+    /// Lines.
+    Shell(Box<Typing>),
     /// A command that is done; what it wrote goes out first.
     Command {
         output: Vec<u8>,
@@ -47,10 +48,9 @@ impl Session {
 
     pub(super) fn start_shell(&mut self, line: &Line<'_>) -> bool {
         let Some(shell) = interpreter(line, self.has_terminal) else { return false };
-        let terminal = self.has_terminal.then(Terminal::default);
         self.program = Some(match shell.closed() {
             Some(status) => self.said(shell.greeting(), Vec::new(), status),
-            None => Program::Shell { shell, terminal, greeted: false },
+            None => Program::Shell(Box::new(Typing::new(shell, self.has_terminal))),
         });
         true
     }
@@ -68,7 +68,7 @@ impl Session {
                 output = shell.greeting();
                 status
             }
-            None => shell.exec(line.utc, command, &mut output, &mut errors),
+            None => shell.exec(line.utc, cut(command), &mut output, &mut errors),
         };
         self.program = Some(self.said(output, errors, status));
         true
@@ -108,128 +108,21 @@ impl Session {
                 }
                 Some(*status)
             }
-            Program::Shell { shell, terminal, greeted } => {
-                let mut out = Vec::new();
-                if !core::mem::replace(greeted, true) && terminal.is_some() {
-                    out.extend(cooked(&shell.greeting()));
-                    out.extend(cooked(&shell.prompt()));
-                }
-                let status = match terminal {
-                    Some(terminal) => type_line(line, shell.as_mut(), terminal, input, &mut out),
-                    None => read_line(line, shell.as_mut(), input, ended, &mut out),
-                };
-                if !out.is_empty() {
-                    output.push((false, out));
-                }
-                status.or_else(|| (ended && input.is_empty()).then_some(0))
-            }
-            Program::Scp(scp) => {
-                let mut out = Vec::new();
-                let status = scp.advance(line, input, ended, &mut out);
-                if !out.is_empty() {
-                    output.push((false, out));
-                }
-                status
-            }
-            Program::Sftp(sftp) => {
-                let mut out = Vec::new();
-                let status = sftp.advance(line, input, ended, &mut out);
-                if !out.is_empty() {
-                    output.push((false, out));
-                }
-                status
-            }
+            Program::Shell(typing) => said_by(output, |out| typing.advance(line, input, ended, out)),
+            Program::Scp(scp) => said_by(output, |out| scp.advance(line, input, ended, out)),
+            Program::Sftp(sftp) => said_by(output, |out| sftp.advance(line, input, ended, out)),
         }
     }
 }
 
-fn told(line: &mut Line<'_>, command: &[u8]) {
-    let kept = command.get(..MAX_LINE).unwrap_or(command);
-    if !kept.trim_ascii().is_empty() {
-        let detail = Detail::Command { username: line.user.to_vec(), line: kept.to_vec() };
-        line.observe(Kind::Command, detail);
+/// Runs a program and keeps what it says.
+fn said_by(output: &mut Vec<(bool, Vec<u8>)>, program: impl FnOnce(&mut Vec<u8>) -> Option<u8>) -> Option<u8> {
+    let mut out = Vec::new();
+    let status = program(&mut out);
+    if !out.is_empty() {
+        output.push((false, out));
     }
-}
-
-/// Types octets at the terminal up to the end of one line.
-fn type_line(
-    line: &mut Line<'_>,
-    shell: &mut dyn Interpreter,
-    terminal: &mut Terminal,
-    input: &mut Vec<u8>,
-    out: &mut Vec<u8>,
-) -> Option<u8> {
-    let mut taken = 0;
-    let mut status = None;
-    for &octet in input.iter() {
-        taken += 1;
-        if shell.awaits_key() {
-            let mut written = Vec::new();
-            shell.handle_key(octet, &mut written);
-            out.extend(cooked(&written));
-            if shell.awaits_key() {
-                continue;
-            }
-            out.extend(cooked(&shell.prompt()));
-            break;
-        }
-        let help = if octet == b'?' { shell.help(terminal.line()) } else { None };
-        if let Some(help) = help {
-            out.extend_from_slice(b"?\r\n");
-            out.extend(cooked(&help));
-            out.extend(cooked(&shell.prompt()));
-            out.extend_from_slice(terminal.line());
-            continue;
-        }
-        match terminal.handle_octet(octet, shell.hides_input(), out) {
-            None => continue,
-            Some(Typed::Line(typed)) => {
-                told(line, &typed);
-                let mut written = Vec::new();
-                if let Flow::Exit(code) = shell.handle_line(line.utc, &typed, &mut written) {
-                    status = Some(code);
-                }
-                out.extend(cooked(&written));
-            }
-            Some(Typed::Interrupt) => {}
-            Some(Typed::End) => match shell.farewell() {
-                Some(text) => {
-                    out.extend(cooked(text));
-                    status = Some(0);
-                }
-                None => continue,
-            },
-        }
-        if status.is_none() {
-            out.extend(cooked(&shell.prompt()));
-        }
-        break;
-    }
-    input.drain(..taken);
     status
-}
-
-/// Reads one line that comes without a terminal: nothing is echoed and there is no prompt.
-fn read_line(
-    line: &mut Line<'_>,
-    shell: &mut dyn Interpreter,
-    input: &mut Vec<u8>,
-    ended: bool,
-    out: &mut Vec<u8>,
-) -> Option<u8> {
-    let end = input.iter().position(|octet| *octet == b'\n').map(|place| (place, place + 1));
-    // What is longer than a line is cut into lines, so that it need not be kept.
-    let end = end.or_else(|| (ended || input.len() > MAX_LINE).then_some((input.len(), input.len())));
-    let (length, taken) = end?;
-    if taken == 0 {
-        return None;
-    }
-    let typed: Vec<u8> = input.drain(..taken).take(length).collect();
-    told(line, &typed);
-    match shell.handle_line(line.utc, &typed, out) {
-        Flow::More => None,
-        Flow::Exit(code) => Some(code),
-    }
 }
 
 /// The folder or file that `scp -t` is to write to.
