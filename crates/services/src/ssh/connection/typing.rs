@@ -42,7 +42,7 @@ impl Typing {
         status.or_else(|| (ended && input.is_empty()).then_some(0))
     }
 
-    /// Types octets at the terminal up to the end of one line.
+    /// Types octets at the terminal up to the end of one line, or up to a key that shows more than itself.
     fn type_line(&mut self, line: &mut Line<'_>, input: &mut Vec<u8>, out: &mut Vec<u8>) -> Option<u8> {
         let Self { shell, terminal, lines, .. } = self;
         let terminal = terminal.as_mut()?;
@@ -54,10 +54,9 @@ impl Typing {
                 let mut written = Vec::new();
                 shell.handle_key(octet, &mut written);
                 out.extend(cooked(&written));
-                if shell.awaits_key() {
-                    continue;
+                if !shell.awaits_key() {
+                    out.extend(cooked(&shell.prompt()));
                 }
-                out.extend(cooked(&shell.prompt()));
                 break;
             }
             let help = if octet == b'?' { shell.help(terminal.line()) } else { None };
@@ -66,7 +65,7 @@ impl Typing {
                 out.extend(cooked(&help));
                 out.extend(cooked(&shell.prompt()));
                 out.extend_from_slice(terminal.line());
-                continue;
+                break;
             }
             match terminal.handle_octet(octet, shell.hides_input(), out) {
                 None => continue,
