@@ -13,28 +13,56 @@ use crate::talk::Talk;
 const VERSION: &[u8] = b"SSH-2.0-fuzz";
 /// Octets that a server may say to one message of the client: what a session's output limit and its command's allow.
 const MAX_SAID: usize = 1024 * 1024;
+/// Octets that are typed at once.
+const MAX_TYPED: usize = 1024;
+/// What a session of the client may be told in all.
+const WINDOW: u32 = 0x7fff_ffff;
 
 /// The profile of OpenSSH 9.2, which refuses at once; a planted account is `a` with the password `a`.
 pub fn product() -> ServiceSpec {
+    let text = include_str!("../../profiles/services/openssh-9.2-debian12.toml");
+    let spec = quick(&parsed(text).expect("the profile is of SSH"));
+    ServiceSpec::new("ssh", ServiceKind::Ssh(Arc::new(spec)))
+}
+
+/// What every product of SSH has behind its login, behind the transport of OpenSSH 9.2, in the order of their names.
+pub fn insides() -> Vec<ServiceSpec> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../profiles/services");
+    let files = std::fs::read_dir(folder).expect("the profiles are beside this folder");
+    let mut paths: Vec<_> = files.map(|file| file.expect("a readable folder").path()).collect();
+    paths.sort();
+    let texts = paths.iter().map(|path| std::fs::read_to_string(path).expect("a readable profile"));
+    let of_ssh = texts.filter(|text| text.contains("[kind.ssh]"));
+    let ServiceKind::Ssh(door) = product().kind else { unreachable!("the product is of SSH") };
+    let insides = of_ssh.filter_map(|text| parsed(&text)).map(|SshSpec { shell, console, sftp_extensions, .. }| {
+        let spec = SshSpec { shell, console, sftp_extensions, ..(*door).clone() };
+        ServiceSpec::new("ssh", ServiceKind::Ssh(Arc::new(spec)))
+    });
+    insides.collect()
+}
+
+fn parsed(profile: &str) -> Option<SshSpec> {
     #[derive(serde::Deserialize)]
     struct File {
         kind: ServiceKind,
     }
-    let text = include_str!("../../profiles/services/openssh-9.2-debian12.toml");
-    let file: File = toml::from_str(text).expect("the profile is whole");
-    let ServiceKind::Ssh(spec) = file.kind else { unreachable!("the profile is of SSH") };
+    let file: File = toml::from_str(profile).expect("the profile is whole");
+    if let ServiceKind::Ssh(spec) = file.kind { Some((*spec).clone()) } else { None }
+}
+
+/// Without what only takes time.
+fn quick(spec: &SshSpec) -> SshSpec {
     let mut auth_methods = spec.auth_methods.clone();
     auth_methods.push("keyboard-interactive".into());
-    let spec = SshSpec {
+    SshSpec {
         version_delay_ms: 0,
         refusal_delay_ms: (0, 0),
         password_delay_ms: (0, 0),
         // So that a search for its primes is not what is fuzzed.
         announces_host_keys: false,
         auth_methods,
-        ..(*spec).clone()
-    };
-    ServiceSpec::new("ssh", ServiceKind::Ssh(Arc::new(spec)))
+        ..spec.clone()
+    }
 }
 
 /// Exchanges keys, then sends `octets` as messages: each a length of two octets (little-endian) and the payload. A
@@ -43,8 +71,7 @@ pub fn run_messages(spec: &ServiceSpec, octets: &[u8]) {
     let Some((&first, mut rest)) = octets.split_first() else { return };
     let mut client = Client::connect(spec);
     if first & 1 == 1 {
-        client.send(b"\x05\0\0\0\x0cssh-userauth");
-        client.send(b"\x32\0\0\0\x01a\0\0\0\x0essh-connection\0\0\0\x08password\0\0\0\0\x01a");
+        client.log_in();
     }
     while let Some((length, after)) = rest.split_first_chunk::<2>() {
         let length = usize::from(u16::from_le_bytes(*length)).min(after.len());
@@ -56,6 +83,59 @@ pub fn run_messages(spec: &ServiceSpec, octets: &[u8]) {
             client.send(payload);
         }
     }
+}
+
+/// Logs in and uses what is inside: the first octet chooses the product, the second what is started, with a terminal
+/// where its low bit is set. For a command, that is what comes before the first zero octet. The rest is typed, a message
+/// for each line.
+pub fn run_session(insides: &[ServiceSpec], octets: &[u8]) {
+    let [product, start, rest @ ..] = octets else { return };
+    let mut client = Client::connect(&insides[usize::from(*product) % insides.len()]);
+    client.log_in();
+    let mut open = vec![90];
+    string(&mut open, b"session");
+    for field in [0, WINDOW, 0x8000] {
+        open.extend_from_slice(&field.to_be_bytes());
+    }
+    client.send(&open);
+    if start & 1 == 1 {
+        let mut terminal = request(b"pty-req");
+        string(&mut terminal, b"xterm");
+        terminal.extend_from_slice(&[0; 16]);
+        string(&mut terminal, b"");
+        client.send(&terminal);
+    }
+    let mut typed = rest;
+    let program = match start >> 1 & 3 {
+        0 | 3 => request(b"shell"),
+        1 => {
+            let end = rest.iter().position(|octet| *octet == 0).unwrap_or(rest.len());
+            typed = rest.get(end + 1..).unwrap_or(&[]);
+            let mut exec = request(b"exec");
+            string(&mut exec, &rest[..end]);
+            exec
+        }
+        _ => {
+            let mut subsystem = request(b"subsystem");
+            string(&mut subsystem, b"sftp");
+            subsystem
+        }
+    };
+    client.send(&program);
+    for piece in typed.split_inclusive(|octet| matches!(octet, b'\r' | b'\n')).flat_map(|line| line.chunks(MAX_TYPED)) {
+        let mut data = vec![94, 0, 0, 0, 0];
+        string(&mut data, piece);
+        client.send(&data);
+    }
+    client.send(&[96, 0, 0, 0, 0]);
+}
+
+/// A request of the client's channel, which wants an answer.
+fn request(name: &[u8]) -> Vec<u8> {
+    let mut request = vec![98, 0, 0, 0, 0];
+    string(&mut request, name);
+    request.push(1);
+    request
 }
 
 struct Client {
@@ -126,6 +206,12 @@ impl Client {
         let cipher = ctr::Ctr128BE::new_from_slices(&key(b'C')[..16], &key(b'A')[..16]).expect("lengths fit");
         client.keys = Some(Keys { cipher, mac: key(b'E').to_vec() });
         client
+    }
+
+    /// By the planted account.
+    fn log_in(&mut self) {
+        self.send(b"\x05\0\0\0\x0cssh-userauth");
+        self.send(b"\x32\0\0\0\x01a\0\0\0\x0essh-connection\0\0\0\x08password\0\0\0\0\x01a");
     }
 
     fn send(&mut self, payload: &[u8]) {

@@ -6,11 +6,12 @@
 //! What it does not do: completion by the tabulator, a history, and configurations that remember what was typed.
 
 mod facts;
+mod folders;
 mod grammar;
 mod spec;
 mod template;
 
-pub use spec::{ConsoleCommand, ConsoleFilter, ConsoleMode, ConsoleRefusals, ConsoleSpec};
+pub use spec::{ConsoleCommand, ConsoleFiles, ConsoleFilter, ConsoleMode, ConsoleRefusals, ConsoleSpec};
 
 use alloc::{
     format,
@@ -22,10 +23,11 @@ use core::fmt::Write;
 
 use crate::{
     Account,
-    shell::{Flow, Interpreter, MAX_LINE, MAX_LINES, MAX_OUTPUT, Surroundings},
+    shell::{Flow, Interpreter, MAX_OUTPUT, Surroundings},
     text::{Who, fill_with},
 };
 use facts::Facts;
+pub(crate) use folders::{Folders, folder_of};
 use grammar::{Meaning, Token, following, meaning, tokens};
 
 /// Lines of a page, where the terminal or the session does not say.
@@ -39,7 +41,6 @@ pub(crate) struct Console {
     accounts: Arc<[Account]>,
     terminal: bool,
     mode: String,
-    lines: u32,
     /// Lines of a page; 0: there are no pages.
     page: usize,
     asking: Option<Asking>,
@@ -70,7 +71,6 @@ impl Console {
             accounts: Arc::from([]),
             terminal,
             mode: spec.modes.first().map(|mode| mode.name.clone()).unwrap_or_default(),
-            lines: 0,
             page: PAGE,
             asking: None,
             rest: Vec::new(),
@@ -82,13 +82,21 @@ impl Console {
         Self { accounts: Arc::clone(accounts), ..self }
     }
 
+    /// The folders that `scp` and SFTP show.
+    pub(crate) fn folders(&self) -> Option<Folders> {
+        let files = self.spec.files.as_ref()?;
+        let filled = |text: &String| self.fill(text, 0);
+        let list = files.folders.iter().map(|(path, names)| (filled(path), names.iter().map(filled).collect()));
+        Some(Folders { home: filled(&files.home), list: list.collect(), ignores_case: self.spec.ignores_case })
+    }
+
     /// What a text says now.
     fn fill(&self, text: &str, utc: u64) -> String {
         template::measured(self.facts.fill(&template::expand(&self.spec, text), utc))
     }
 
-    /// A line typed, or the command of `ssh host command`: what it writes.
-    fn run(&mut self, utc: u64, typed: &str, alone: bool) -> (String, Flow) {
+    /// A line typed, or the command of `ssh host command`: what it writes, and whether that is a refusal.
+    fn run(&mut self, utc: u64, typed: &str, alone: bool) -> (String, Flow, bool) {
         let spec = Arc::clone(&self.spec);
         let (line, filter) = match typed.split_once('|') {
             Some((line, filter)) if !spec.filters.is_empty() => (line, Some(filter.trim())),
@@ -98,7 +106,7 @@ impl Console {
         let (mode, words) = self.rooted(&all);
         if words.is_empty() {
             self.mode = mode;
-            return (String::new(), Flow::More);
+            return (String::new(), Flow::More, false);
         }
         let refusals = &spec.refusals;
         match meaning(&spec, &mode, line, &words) {
@@ -107,17 +115,17 @@ impl Console {
                 // What was typed is put in last, so that nothing in it is filled.
                 let text = with_own(&self.fill(&command.text, utc), |name| first.clone().filter(|_| name == "word"));
                 let text = filter.map_or_else(|| text.clone(), |filter| self.filtered(&text, filter));
-                (text, self.carry_out(command, &given))
+                (text, self.carry_out(command, &given), false)
             }
             Meaning::Unknown(_) if alone && !refusals.unknown_command.is_empty() => {
                 let first = Token { at: 0, word: typed };
-                (self.refusal(&refusals.unknown_command, typed, first), Flow::Exit(0))
+                (self.refusal(&refusals.unknown_command, typed, first), Flow::Exit(0), true)
             }
-            Meaning::Unknown(token) => (self.refusal(&refusals.unknown, typed, token), Flow::More),
-            Meaning::Ambiguous(token) => (self.refusal(&refusals.ambiguous, typed, token), Flow::More),
+            Meaning::Unknown(token) => (self.refusal(&refusals.unknown, typed, token), Flow::More, true),
+            Meaning::Ambiguous(token) => (self.refusal(&refusals.ambiguous, typed, token), Flow::More, true),
             Meaning::Incomplete => {
                 let last = words.last().copied().unwrap_or(Token { at: 0, word: "" });
-                (self.refusal(&refusals.incomplete, typed, last), Flow::More)
+                (self.refusal(&refusals.incomplete, typed, last), Flow::More, true)
             }
         }
     }
@@ -250,14 +258,12 @@ impl Interpreter for Console {
     }
 
     fn handle_line(&mut self, utc: u64, line: &[u8], out: &mut Vec<u8>) -> Flow {
-        let line = line.get(..MAX_LINE).unwrap_or(line);
-        self.lines += 1;
-        if self.lines > MAX_LINES {
-            return Flow::Exit(0);
-        }
         let (text, flow) = match self.asking.take() {
             Some(asking) => (self.answer(utc, asking, line), Flow::More),
-            None => self.run(utc, &String::from_utf8_lossy(line), false),
+            None => {
+                let (text, flow, _) = self.run(utc, &String::from_utf8_lossy(line), false);
+                (text, flow)
+            }
         };
         let mut text = text.into_bytes();
         text.truncate(MAX_OUTPUT);
@@ -270,12 +276,16 @@ impl Interpreter for Console {
         flow
     }
 
-    fn exec(&mut self, utc: u64, line: &[u8], out: &mut Vec<u8>, _errors: &mut Vec<u8>) -> u8 {
-        let line = line.get(..MAX_LINE).unwrap_or(line);
-        let (text, flow) = self.run(utc, &String::from_utf8_lossy(line), true);
-        out.extend(text.into_bytes().into_iter().take(MAX_OUTPUT));
+    fn exec(&mut self, utc: u64, line: &[u8], out: &mut Vec<u8>, errors: &mut Vec<u8>) -> u8 {
+        let (text, flow, refused) = self.run(utc, &String::from_utf8_lossy(line), true);
         self.asking = None;
-        if let Flow::Exit(status) = flow { status } else { 0 }
+        let (to, status) = match (refused.then_some(self.spec.refusals.status).flatten(), flow) {
+            (Some(status), _) => (errors, status),
+            (None, Flow::Exit(status)) => (out, status),
+            (None, Flow::More) => (out, 0),
+        };
+        to.extend(text.into_bytes().into_iter().take(MAX_OUTPUT));
+        status
     }
 
     fn awaits_key(&self) -> bool {

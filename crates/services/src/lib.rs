@@ -41,7 +41,7 @@ mod text;
 pub mod tls;
 mod tool;
 
-pub use console::{ConsoleCommand, ConsoleFilter, ConsoleMode, ConsoleRefusals, ConsoleSpec};
+pub use console::{ConsoleCommand, ConsoleFiles, ConsoleFilter, ConsoleMode, ConsoleRefusals, ConsoleSpec};
 pub use conversation::{Account, Around, Context, Conversation, Identity, Opening, Output};
 pub use http::{
     auth::{AuthSpec, Scheme},

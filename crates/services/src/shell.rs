@@ -32,15 +32,11 @@ use files::{Asker, Files, Refusal};
 use host::Host;
 pub(crate) use interpreter::{Flow, Interpreter, Surroundings};
 use syntax::{Channel, Fault, Redirection, Simple, Step, When, parse};
-pub(crate) use terminal::{Terminal, Typed, cooked};
+pub(crate) use terminal::{Lines, MAX_LINE, Terminal, Typed, cooked, cut};
 use written::{Written, lossy};
 
-/// Octets of a line that are read: what a terminal of Linux passes on at a time (N_TTY_BUF_SIZE).
-pub(crate) const MAX_LINE: usize = 4095;
 /// Octets that one line may write; real tools write more only of files that are not here.
 pub(crate) const MAX_OUTPUT: usize = 256 * 1024;
-/// Lines of one session; whoever types more is a program in a loop, and its connection ends as at a time limit.
-pub(crate) const MAX_LINES: u32 = 4096;
 /// Octets of lines kept for `history`.
 const MAX_HISTORY: usize = 32 * 1024;
 /// Command substitutions within each other.
@@ -63,6 +59,7 @@ pub(crate) struct Shell {
     history: Vec<Vec<u8>>,
     history_octets: usize,
     status: u8,
+    /// Lines so far, as process numbers grow with them.
     lines: u32,
     asking: Option<Asking>,
     terminal: bool,
@@ -346,11 +343,7 @@ impl Interpreter for Shell {
     }
 
     fn handle_line(&mut self, utc: u64, line: &[u8], out: &mut Vec<u8>) -> Flow {
-        let line = line.get(..MAX_LINE).unwrap_or(line);
-        self.lines += 1;
-        if self.lines > MAX_LINES {
-            return Flow::Exit(self.status);
-        }
+        self.lines = self.lines.wrapping_add(1);
         let mut written = Written::default();
         if let Some(asking) = self.asking.take() {
             commands::answer(self, asking, &mut written);
@@ -364,7 +357,7 @@ impl Interpreter for Shell {
 
     fn exec(&mut self, utc: u64, line: &[u8], out: &mut Vec<u8>, errors: &mut Vec<u8>) -> u8 {
         let mut written = Written::default();
-        self.run(utc, line.get(..MAX_LINE).unwrap_or(line), &mut written, 0);
+        self.run(utc, line, &mut written, 0);
         if self.asking.take().is_some() {
             written.errors(b"\n");
             self.status = 1;

@@ -166,6 +166,19 @@ fn uploads(door: &Door, user: &str, target: &str) {
     assert_eq!(door.files(), [hash, hash]);
 }
 
+/// Of a line that is longer than a terminal passes on, the rest is no line of its own, however it comes.
+#[test]
+fn the_rest_of_a_long_line_is_not_read() {
+    let door = Door::of("openssh-8.7-rhel9");
+    let typed = format!("echo {}\nid -un\n", "x".repeat(100_000));
+    let mut ssh = door.program("ssh", "-p");
+    let mut child = ssh.args(["-T", "-l", USER, "127.0.0.1"]).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+    let said = text(&child.wait_with_output().unwrap().stdout);
+    assert_eq!(said, format!("{}\n{USER}\n", "x".repeat(4090)));
+    assert_eq!(door.lines().len(), 2, "{:?}", door.lines());
+}
+
 #[test]
 fn red_hat_has_a_bash_of_its_own() {
     let door = Door::of("openssh-8.7-rhel9");
@@ -224,6 +237,113 @@ fn an_account_may_be_closed() {
     assert_eq!(door.lines(), ["id"]);
     let door = Door::of("openssh-7.5-solaris11.4");
     assert_eq!(door.session(USER, ""), (String::new(), Some(1)));
+}
+
+impl Door {
+    /// A file that is copied to the product by the old protocol.
+    fn scp(&self, target: &str) -> (String, Option<i32>) {
+        let file = self.folder.path().join("dropper");
+        fs::write(&file, DROPPER).unwrap();
+        let to = format!("{USER}@127.0.0.1:{target}");
+        let output = self.program("scp", "-P").arg("-O").arg(file).arg(to).output().unwrap();
+        (text(&output.stderr), output.status.code())
+    }
+
+    /// What is said in a session of sftp(1).
+    fn sftp(&self, typed: &str) -> (String, String, Option<i32>) {
+        let mut sftp = self.program("sftp", "-P");
+        sftp.current_dir(self.folder.path()).arg(format!("{USER}@127.0.0.1"));
+        let mut child = sftp.stdin(Stdio::piped()).spawn().unwrap();
+        // Who is refused does not wait for what is typed.
+        let _ = child.stdin.take().unwrap().write_all(typed.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        (text(&output.stdout), text(&output.stderr), output.status.code())
+    }
+}
+
+const DROPPER: &[u8] = b"MZ\x90\0\xff not much of a program\n";
+
+#[test]
+fn ios_takes_no_files() {
+    for product in ["cisco-ssh-1.25", "cisco-ssh-1.25-ios15"] {
+        let door = Door::of(product);
+        assert_eq!(door.scp("flash:x"), ("Administratively disabled.\n".into(), Some(1)), "{product}");
+        let (_, said, status) = door.sftp("ls\n");
+        assert!(said.contains("subsystem request failed on channel 0"), "{said}");
+        assert_eq!(status, Some(255));
+        assert_eq!((door.files(), door.lines()), (vec![], vec!["scp -t flash:x".to_string()]));
+    }
+}
+
+#[test]
+fn an_asa_reads_no_command_and_takes_no_files() {
+    let door = Door::of("cisco-asa-ssh");
+    let mut ssh = door.program("ssh", "-p");
+    let mut child = ssh.args(["-l", USER, "127.0.0.1", "show version"]).stdin(Stdio::piped()).spawn().unwrap();
+    // It waits for what is typed, as it does without a command.
+    child.stdin.as_mut().unwrap().write_all(b"show curpriv\nexit\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = text(&output.stdout);
+    assert!(said.starts_with("Type help or '?' for a list of available commands.\r\n"), "{said:?}");
+    assert!(!said.contains("Adaptive Security Appliance") && said.contains("P_UNPR\r\n"), "{said}");
+    assert_eq!(door.lines(), ["show version", "show curpriv", "exit"]);
+    let (said, status) = door.scp("disk0:/x");
+    assert_eq!((said.contains("disabled"), status), (false, Some(1)), "{said}");
+    assert!(door.sftp("ls\n").1.contains("subsystem request failed on channel 0"));
+    assert!(door.files().is_empty());
+}
+
+/// Where a product takes files, they are known by their hash however they come, and are not to be had back.
+#[test]
+fn routers_and_windows_take_files() {
+    let hash: [u8; 32] = Sha256::digest(DROPPER).into();
+    for (product, target, home, listed) in [
+        ("mikrotik-routeros-ssh", "x.npk", "/", "skins"),
+        ("openssh-7.4-junos18", "/var/tmp/x", "/var/home/backup", ""),
+        ("openssh-8.1-windows", r"C:\Users\backup\Downloads\x.exe", "/C:/Users/backup", "Downloads"),
+    ] {
+        let door = Door::of(product);
+        assert_eq!(door.scp(target), (String::new(), Some(0)), "{product}");
+        // sftp(1) itself puts what does not begin with a slash behind the folder that it is in.
+        let put = if target.starts_with('C') { "/C:/Users/backup/Downloads/x.exe" } else { target };
+        let (said, errors, status) = door.sftp(&format!("pwd\nls\nput dropper {put}\nget nothing\n"));
+        assert!(said.contains(&format!("Remote working directory: {home}\n")), "{product}: {said}");
+        assert!(said.contains(listed), "{product}: {said}");
+        assert!(errors.contains("nothing") && errors.contains("not found"), "{product}: {errors}");
+        assert_eq!((door.files(), status), (vec![hash, hash], Some(0)), "{product}: {said}{errors}");
+        let nowhere = door.scp("/no/where/x");
+        assert_eq!(nowhere, ("scp: /no/where/x: No such file or directory\n".into(), Some(1)), "{product}");
+    }
+}
+
+#[test]
+fn windows_refuses_as_cmd_does() {
+    let door = Door::of("openssh-8.1-windows");
+    let unknown = "'foo' is not recognized as an internal or external command,\noperable program or batch file.\n";
+    assert_eq!(door.exec(USER, "foo bar"), (String::new(), unknown.into(), Some(1)));
+    assert_eq!(door.exec(USER, "ver").2, Some(0));
+}
+
+/// The old protocol the other way: files of the system are shown, as far as the user may read them.
+#[test]
+fn files_are_shown_to_scp() {
+    let door = Door::of("openssh-9.2-debian12");
+    let fetch = |path: &str| {
+        let from = format!("{USER}@127.0.0.1:{path}");
+        let output = door.program("scp", "-P").args(["-O", &from]).arg(door.folder.path().join("got")).output();
+        let output = output.unwrap();
+        (text(&output.stderr), output.status.code())
+    };
+    assert_eq!(fetch("/etc/passwd"), (String::new(), Some(0)));
+    let got = fs::read_to_string(door.folder.path().join("got")).unwrap();
+    assert_eq!(got, door.exec(USER, "cat /etc/passwd").0);
+    assert_eq!(fetch("/etc/shadow"), ("scp: /etc/shadow: Permission denied\n".into(), Some(1)));
+    assert_eq!(fetch("/etc"), ("scp: /etc: not a regular file\n".into(), Some(1)));
+    assert_eq!(fetch("/nothing"), ("scp: /nothing: No such file or directory\n".into(), Some(1)));
+    // And nobody writes where he may not.
+    assert_eq!(door.scp("/etc/x"), ("scp: /etc/x: Permission denied\n".into(), Some(1)));
+    assert!(door.sftp("put got /etc/x\n").1.contains("Permission denied"));
+    assert!(door.files().is_empty());
 }
 
 /// Nobody is refused a session once he is in.

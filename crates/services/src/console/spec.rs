@@ -37,6 +37,22 @@ pub struct ConsoleSpec {
     pub texts: BTreeMap<String, String>,
     /// What is said to what cannot be done.
     pub refusals: ConsoleRefusals,
+    /// What `scp` and SFTP show and where they take files; left out: there is no SFTP.
+    pub files: Option<ConsoleFiles>,
+    /// Said to `scp` where there are no files, with the status 1; left out: it is a command like any other.
+    pub scp_refusal: Option<String>,
+    /// `ssh host command` is a session at a terminal, whatever the command.
+    pub ignores_commands: bool,
+}
+
+/// The folders of a device. Files are taken into each of them, and shown by name only.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ConsoleFiles {
+    /// Where a session starts, as SFTP names it.
+    pub home: String,
+    /// Folders by their whole path, and what is in them; the name of a folder ends with `/`.
+    pub folders: BTreeMap<String, Vec<String>>,
 }
 
 /// Where a session is.
@@ -99,4 +115,6 @@ pub struct ConsoleRefusals {
     pub incomplete: String,
     /// What is not known, where it comes as the command of `ssh host command`; empty: as at the prompt.
     pub unknown_command: String,
+    /// With `ssh host command` a refusal is an error, and this the status; left out: it is output like any other.
+    pub status: Option<u8>,
 }

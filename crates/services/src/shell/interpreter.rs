@@ -41,10 +41,11 @@ pub(crate) trait Interpreter: core::fmt::Debug + Send {
     /// Whether what is typed next is a secret, and not echoed.
     fn hides_input(&self) -> bool;
 
-    /// One line typed at the prompt, without its end.
+    /// One line typed at the prompt, without its end, no longer than a terminal passes on.
     fn handle_line(&mut self, utc: u64, line: &[u8], out: &mut Vec<u8>) -> Flow;
 
-    /// One command line without a prompt, as `ssh host command` sends it: what it writes, and its status.
+    /// One command line without a prompt, as `ssh host command` sends it and as long as a line: what it writes, and
+    /// its status.
     fn exec(&mut self, utc: u64, line: &[u8], out: &mut Vec<u8>, errors: &mut Vec<u8>) -> u8;
 
     /// Whether the next key says how to go on with an output.

@@ -1,9 +1,35 @@
 //! The line discipline of a terminal: what is typed is echoed, edited and passed on in lines (the canonical mode of
-//! POSIX.1-2017 XBD §11.1.6, with the characters that Linux starts with).
+//! POSIX.1-2017 XBD §11.1.6, with the characters that Linux starts with). With or without a terminal, how long a line
+//! is and how many a session reads is limited here.
 
 use alloc::vec::Vec;
 
-use super::MAX_LINE;
+use super::{Flow, Interpreter};
+
+/// Octets of a line that are read: what a terminal of Linux passes on at a time (N_TTY_BUF_SIZE).
+pub(crate) const MAX_LINE: usize = 4095;
+/// Lines of one session; whoever types more is a program in a loop, and its connection ends as at a time limit.
+const MAX_LINES: u32 = 4096;
+
+/// As much of a line as is read.
+pub(crate) fn cut(line: &[u8]) -> &[u8] {
+    line.get(..MAX_LINE).unwrap_or(line)
+}
+
+/// The lines that a session has read.
+#[derive(Debug, Default)]
+pub(crate) struct Lines(u32);
+
+impl Lines {
+    /// Passes a line on to the program that reads them.
+    pub(crate) fn pass(&mut self, to: &mut dyn Interpreter, utc: u64, line: &[u8], out: &mut Vec<u8>) -> Flow {
+        if self.0 == MAX_LINES {
+            return Flow::Exit(0);
+        }
+        self.0 += 1;
+        to.handle_line(utc, cut(line), out)
+    }
+}
 
 /// What has been typed.
 #[derive(Debug, PartialEq)]

@@ -1,8 +1,11 @@
 //! Channels (RFC 4254) for whoever was let in: sessions with a shell that executes nothing, and uploads of which only
 //! the hash is kept. Everything that would make a connection out is refused.
 
+mod files;
+mod scp;
 mod session;
 mod sftp;
+mod typing;
 
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
@@ -350,11 +353,17 @@ fn shell(line: &Line<'_>, terminal: bool) -> Option<Shell> {
     Some(Shell::new(spec, &line.who.identity(), &lossy(line.user), line.utc, &line.around, terminal))
 }
 
+/// The command line of the product, if it has one.
+fn console(line: &Line<'_>, terminal: bool) -> Option<Console> {
+    let spec = line.spec.console.as_ref()?;
+    let console = Console::new(spec, line.who, &lossy(line.user), line.utc, &line.around, terminal);
+    Some(console.admitting(line.accounts))
+}
+
 /// What reads lines in the product: its command line or its shell.
 fn interpreter(line: &Line<'_>, terminal: bool) -> Option<Box<dyn Interpreter>> {
-    if let Some(spec) = &line.spec.console {
-        let console = Console::new(spec, line.who, &lossy(line.user), line.utc, &line.around, terminal);
-        return Some(Box::new(console.admitting(line.accounts)));
+    match console(line, terminal) {
+        Some(console) => Some(Box::new(console)),
+        None => shell(line, terminal).map(|shell| Box::new(shell) as Box<dyn Interpreter>),
     }
-    shell(line, terminal).map(|shell| Box::new(shell) as Box<dyn Interpreter>)
 }

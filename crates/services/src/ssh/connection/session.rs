@@ -1,15 +1,16 @@
-//! What runs in a channel: a shell with or without a terminal, one command, `scp -t`, or the server of SFTP.
+//! What runs in a channel: a shell with or without a terminal, one command, `scp`, or the server of SFTP.
 
 use alloc::{boxed::Box, vec::Vec};
 
-use chaff_events::{Detail, Kind};
-use sha2::{Digest, Sha256};
-
-use super::{Line, interpreter, sftp::Sftp, shell};
-use crate::shell::{Flow, Interpreter, MAX_LINE, Terminal, Typed, cooked};
-
-/// Octets of a header of the protocol of `scp`; a name has 255 at most.
-const MAX_HEADER: usize = 1024;
+use super::{
+    Line,
+    files::Files,
+    interpreter,
+    scp::{self, Scp},
+    sftp::Sftp,
+    typing::{Typing, told},
+};
+use crate::shell::{cooked, cut};
 
 /// A channel's program.
 #[derive(Default)]
@@ -19,20 +20,15 @@ pub(super) struct Session {
 }
 
 enum Program {
-    /// Lines, with echo where there is a terminal.
-    Shell {
-        shell: Box<dyn Interpreter>,
-        terminal: Option<Terminal>,
-        greeted: bool,
-    },
+    /// Lines.
+    Shell(Box<Typing>),
     /// A command that is done; what it wrote goes out first.
     Command {
         output: Vec<u8>,
         errors: Vec<u8>,
         status: u8,
     },
-    /// The receiving side of `scp`.
-    Scp(Scp),
+    Scp(Box<Scp>),
     Sftp(Box<Sftp>),
 }
 
@@ -47,10 +43,9 @@ impl Session {
 
     pub(super) fn start_shell(&mut self, line: &Line<'_>) -> bool {
         let Some(shell) = interpreter(line, self.has_terminal) else { return false };
-        let terminal = self.has_terminal.then(Terminal::default);
         self.program = Some(match shell.closed() {
             Some(status) => self.said(shell.greeting(), Vec::new(), status),
-            None => Program::Shell { shell, terminal, greeted: false },
+            None => Program::Shell(Box::new(Typing::new(shell, self.has_terminal))),
         });
         true
     }
@@ -58,28 +53,36 @@ impl Session {
     pub(super) fn start_command(&mut self, line: &mut Line<'_>, command: &[u8]) -> bool {
         let Some(mut shell) = interpreter(line, self.has_terminal) else { return false };
         told(line, command);
-        if let Some(target) = scp_target(command).filter(|_| line.spec.shell.is_some()) {
-            self.program = Some(Program::Scp(Scp::new(target)));
+        if let Some(status) = shell.closed() {
+            self.program = Some(self.said(shell.greeting(), Vec::new(), status));
             return true;
         }
-        let (mut output, mut errors) = (Vec::new(), Vec::new());
-        let status = match shell.closed() {
-            Some(status) => {
-                output = shell.greeting();
-                status
+        let console = line.spec.console.as_deref();
+        let refusal = console.and_then(|console| console.scp_refusal.as_ref());
+        self.program = Some(match (scp::parse(command), Files::of(line), refusal) {
+            (Some(wanted), Some(files), _) => Program::Scp(Box::new(Scp::new(wanted, files))),
+            (Some(_), None, Some(refusal)) => {
+                Program::Command { output: refusal.clone().into_bytes(), errors: Vec::new(), status: 1 }
             }
-            None => shell.exec(line.utc, command, &mut output, &mut errors),
-        };
-        self.program = Some(self.said(output, errors, status));
+            _ if console.is_some_and(|console| console.ignores_commands) => {
+                self.has_terminal = true;
+                return self.start_shell(line);
+            }
+            _ => {
+                let (mut output, mut errors) = (Vec::new(), Vec::new());
+                let status = shell.exec(line.utc, cut(command), &mut output, &mut errors);
+                self.said(output, errors, status)
+            }
+        });
         true
     }
 
     pub(super) fn start_sftp(&mut self, line: &Line<'_>) -> bool {
         let closed = interpreter(line, false).and_then(|shell| Some((shell.closed()?, shell.greeting())));
-        self.program = match (closed, shell(line, false)) {
+        self.program = match (closed, Files::of(line)) {
             // The server of SFTP is a command of the account's shell.
             (Some((status, greeting)), _) => Some(self.said(greeting, Vec::new(), status)),
-            (None, Some(shell)) => Some(Program::Sftp(Box::new(Sftp::new(shell)))),
+            (None, Some(files)) => Some(Program::Sftp(Box::new(Sftp::new(files)))),
             (None, None) => None,
         };
         self.program.is_some()
@@ -108,232 +111,19 @@ impl Session {
                 }
                 Some(*status)
             }
-            Program::Shell { shell, terminal, greeted } => {
-                let mut out = Vec::new();
-                if !core::mem::replace(greeted, true) && terminal.is_some() {
-                    out.extend(cooked(&shell.greeting()));
-                    out.extend(cooked(&shell.prompt()));
-                }
-                let status = match terminal {
-                    Some(terminal) => type_line(line, shell.as_mut(), terminal, input, &mut out),
-                    None => read_line(line, shell.as_mut(), input, ended, &mut out),
-                };
-                if !out.is_empty() {
-                    output.push((false, out));
-                }
-                status.or_else(|| (ended && input.is_empty()).then_some(0))
-            }
-            Program::Scp(scp) => {
-                let mut out = Vec::new();
-                let status = scp.advance(line, input, ended, &mut out);
-                if !out.is_empty() {
-                    output.push((false, out));
-                }
-                status
-            }
-            Program::Sftp(sftp) => {
-                let mut out = Vec::new();
-                let status = sftp.advance(line, input, ended, &mut out);
-                if !out.is_empty() {
-                    output.push((false, out));
-                }
-                status
-            }
+            Program::Shell(typing) => said_by(output, |out| typing.advance(line, input, ended, out)),
+            Program::Scp(scp) => said_by(output, |out| scp.advance(line, input, ended, out)),
+            Program::Sftp(sftp) => said_by(output, |out| sftp.advance(line, input, ended, out)),
         }
     }
 }
 
-fn told(line: &mut Line<'_>, command: &[u8]) {
-    let kept = command.get(..MAX_LINE).unwrap_or(command);
-    if !kept.trim_ascii().is_empty() {
-        let detail = Detail::Command { username: line.user.to_vec(), line: kept.to_vec() };
-        line.observe(Kind::Command, detail);
+/// Runs a program and keeps what it says.
+fn said_by(output: &mut Vec<(bool, Vec<u8>)>, program: impl FnOnce(&mut Vec<u8>) -> Option<u8>) -> Option<u8> {
+    let mut out = Vec::new();
+    let status = program(&mut out);
+    if !out.is_empty() {
+        output.push((false, out));
     }
-}
-
-/// Types octets at the terminal up to the end of one line.
-fn type_line(
-    line: &mut Line<'_>,
-    shell: &mut dyn Interpreter,
-    terminal: &mut Terminal,
-    input: &mut Vec<u8>,
-    out: &mut Vec<u8>,
-) -> Option<u8> {
-    let mut taken = 0;
-    let mut status = None;
-    for &octet in input.iter() {
-        taken += 1;
-        if shell.awaits_key() {
-            let mut written = Vec::new();
-            shell.handle_key(octet, &mut written);
-            out.extend(cooked(&written));
-            if shell.awaits_key() {
-                continue;
-            }
-            out.extend(cooked(&shell.prompt()));
-            break;
-        }
-        let help = if octet == b'?' { shell.help(terminal.line()) } else { None };
-        if let Some(help) = help {
-            out.extend_from_slice(b"?\r\n");
-            out.extend(cooked(&help));
-            out.extend(cooked(&shell.prompt()));
-            out.extend_from_slice(terminal.line());
-            continue;
-        }
-        match terminal.handle_octet(octet, shell.hides_input(), out) {
-            None => continue,
-            Some(Typed::Line(typed)) => {
-                told(line, &typed);
-                let mut written = Vec::new();
-                if let Flow::Exit(code) = shell.handle_line(line.utc, &typed, &mut written) {
-                    status = Some(code);
-                }
-                out.extend(cooked(&written));
-            }
-            Some(Typed::Interrupt) => {}
-            Some(Typed::End) => match shell.farewell() {
-                Some(text) => {
-                    out.extend(cooked(text));
-                    status = Some(0);
-                }
-                None => continue,
-            },
-        }
-        if status.is_none() {
-            out.extend(cooked(&shell.prompt()));
-        }
-        break;
-    }
-    input.drain(..taken);
     status
-}
-
-/// Reads one line that comes without a terminal: nothing is echoed and there is no prompt.
-fn read_line(
-    line: &mut Line<'_>,
-    shell: &mut dyn Interpreter,
-    input: &mut Vec<u8>,
-    ended: bool,
-    out: &mut Vec<u8>,
-) -> Option<u8> {
-    let end = input.iter().position(|octet| *octet == b'\n').map(|place| (place, place + 1));
-    // What is longer than a line is cut into lines, so that it need not be kept.
-    let end = end.or_else(|| (ended || input.len() > MAX_LINE).then_some((input.len(), input.len())));
-    let (length, taken) = end?;
-    if taken == 0 {
-        return None;
-    }
-    let typed: Vec<u8> = input.drain(..taken).take(length).collect();
-    told(line, &typed);
-    match shell.handle_line(line.utc, &typed, out) {
-        Flow::More => None,
-        Flow::Exit(code) => Some(code),
-    }
-}
-
-/// The folder or file that `scp -t` is to write to.
-fn scp_target(command: &[u8]) -> Option<Vec<u8>> {
-    let mut words = command.split(|octet| *octet == b' ').filter(|word| !word.is_empty());
-    if words.next()? != b"scp" {
-        return None;
-    }
-    let mut sink = false;
-    let mut target = None;
-    for word in words {
-        match word {
-            b"-t" => sink = true,
-            b"--" => {}
-            _ if word.starts_with(b"-") => sink |= word.contains(&b't'),
-            _ => target = Some(word.to_vec()),
-        }
-    }
-    target.filter(|_| sink)
-}
-
-/// The receiving side of the protocol of rcp.
-struct Scp {
-    target: Vec<u8>,
-    state: ScpState,
-}
-
-enum ScpState {
-    /// The first acknowledgement is due.
-    New,
-    Header,
-    /// So many octets of a file are to come.
-    Data {
-        name: Vec<u8>,
-        length: u64,
-        left: u64,
-        hash: Box<Sha256>,
-    },
-    /// The octet after a file.
-    Status,
-}
-
-impl Scp {
-    fn new(target: Vec<u8>) -> Self {
-        Self { target, state: ScpState::New }
-    }
-
-    fn advance(&mut self, line: &mut Line<'_>, input: &mut Vec<u8>, ended: bool, out: &mut Vec<u8>) -> Option<u8> {
-        match core::mem::replace(&mut self.state, ScpState::Header) {
-            ScpState::New => {
-                out.push(0);
-                None
-            }
-            ScpState::Header => {
-                let Some(end) = input.iter().position(|octet| *octet == b'\n') else {
-                    if ended && input.is_empty() {
-                        return Some(0);
-                    }
-                    return (ended || input.len() > MAX_HEADER).then_some(1);
-                };
-                let header: Vec<u8> = input.drain(..=end).take(end).collect();
-                if let Some((name, length)) = file_header(&header) {
-                    let name = if self.target.ends_with(b"/") || self.target == b"." {
-                        [self.target.as_slice(), b"/", name].concat()
-                    } else {
-                        self.target.clone()
-                    };
-                    self.state = ScpState::Data { name, length, left: length, hash: Box::new(Sha256::new()) };
-                }
-                out.push(0);
-                None
-            }
-            ScpState::Data { name, length, mut left, mut hash } => {
-                let count = input.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-                let part: Vec<u8> = input.drain(..count).collect();
-                hash.update(&part);
-                left = left.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX));
-                if left > 0 && !ended {
-                    self.state = ScpState::Data { name, length, left, hash };
-                    return None;
-                }
-                let came = length.saturating_sub(left);
-                let sha256 = (*hash).finalize().into();
-                line.observe(Kind::File, Detail::File { name, length: came, sha256 });
-                self.state = ScpState::Status;
-                (left > 0).then_some(1)
-            }
-            ScpState::Status => {
-                if input.is_empty() {
-                    self.state = ScpState::Status;
-                    return ended.then_some(0);
-                }
-                input.drain(..1);
-                out.push(0);
-                None
-            }
-        }
-    }
-}
-
-/// `C0644 1234 name`.
-fn file_header(header: &[u8]) -> Option<(&[u8], u64)> {
-    let mut parts = header.strip_prefix(b"C")?.splitn(3, |octet| *octet == b' ');
-    parts.next()?;
-    let length = core::str::from_utf8(parts.next()?).ok()?.parse().ok()?;
-    Some((parts.next()?, length))
 }

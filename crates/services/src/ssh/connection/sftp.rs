@@ -1,20 +1,20 @@
 //! A server of SFTP, version 3 (draft-ietf-secsh-filexfer-02): what is sent to it is hashed and forgotten; what it shows
-//! are the files of the shell.
+//! are the files of the product.
 
 use alloc::{boxed::Box, vec::Vec};
 
 use chaff_events::{Detail, Kind};
 use sha2::{Digest, Sha256};
 
-use super::{Line, Put, Reader};
-use crate::shell::{Interpreter, Shell};
+use super::{
+    Line, Put, Reader,
+    files::{Files, Found, Refused},
+};
 
 /// Octets of a message at most, as OpenSSH has it (SFTP_MAX_MSG_LENGTH).
 const MAX_MESSAGE: usize = 256 * 1024;
 /// Files and folders that are open at the same time.
 const MAX_OPEN: usize = 64;
-/// Octets of a path that are kept (PATH_MAX).
-const MAX_PATH: usize = 4096;
 /// Octets of a file that are sent in one answer.
 const MAX_READ: usize = 32 * 1024;
 
@@ -56,7 +56,7 @@ const DIRECTORY: u32 = 0o40_755;
 const REGULAR: u32 = 0o100_644;
 
 pub(super) struct Sftp {
-    shell: Shell,
+    files: Files,
     open: Vec<(u32, Open)>,
     next: u32,
 }
@@ -70,16 +70,9 @@ enum Open {
     Folder(Vec<Vec<u8>>),
 }
 
-/// What a path leads to.
-enum Found {
-    Folder,
-    File(Vec<u8>),
-    Hidden,
-}
-
 impl Sftp {
-    pub(super) fn new(shell: Shell) -> Self {
-        Self { shell, open: Vec::new(), next: 0 }
+    pub(super) fn new(files: Files) -> Self {
+        Self { files, open: Vec::new(), next: 0 }
     }
 
     /// Takes one message; the status, when the client has ended or talks nonsense.
@@ -123,19 +116,18 @@ impl Sftp {
                 }
             }
             OPEN => {
-                let (path, flags) = (self.full(line, reader.string()?), reader.u32()?);
+                let (path, flags) = (self.files.full(line, reader.string()?), reader.u32()?);
                 match self.open_file(line, path, flags) {
                     Ok(open) => self.put_handle(reply, number, open),
                     Err(status) => put_status(reply, number, status),
                 }
             }
             OPENDIR => {
-                let path = self.full(line, reader.string()?);
-                match self.find(line, &path) {
+                let path = self.files.full(line, reader.string()?);
+                match self.files.find(line, &path) {
                     Some(Found::Folder) => {
-                        let names = self.run(line, b"ls -1a ", &path);
-                        let names = names.split(|octet| *octet == b'\n').filter(|name| !name.is_empty());
-                        let names = names.rev().map(<[u8]>::to_vec).collect();
+                        let mut names = self.files.names(line, &path);
+                        names.reverse();
                         self.put_handle(reply, number, Open::Folder(names));
                     }
                     Some(Found::File(_)) => put_status(reply, number, FAILURE),
@@ -198,7 +190,7 @@ impl Sftp {
                 _ => put_status(reply, number, FAILURE),
             },
             REALPATH => {
-                let path = self.full(line, reader.string()?);
+                let path = self.files.full(line, reader.string()?);
                 reply.push(NAME);
                 reply.put_u32(number);
                 reply.put_u32(1);
@@ -207,8 +199,8 @@ impl Sftp {
                 reply.put_u32(0);
             }
             STAT | LSTAT => {
-                let path = self.full(line, reader.string()?);
-                match self.find(line, &path) {
+                let path = self.files.full(line, reader.string()?);
+                match self.files.find(line, &path) {
                     Some(found) => put_attributes(reply, number, &found),
                     None => put_status(reply, number, NO_SUCH_FILE),
                 }
@@ -236,11 +228,15 @@ impl Sftp {
         if self.open.len() >= MAX_OPEN {
             return Err(FAILURE);
         }
-        let found = self.find(line, &path);
+        let found = self.files.find(line, &path);
         if flags & FOR_WRITING != 0 {
-            return match found {
-                Some(Found::Folder) => Err(FAILURE),
-                _ => Ok(Open::Upload { path, length: 0, hash: Box::new(Sha256::new()) }),
+            if matches!(found, Some(Found::Folder)) {
+                return Err(FAILURE);
+            }
+            return match self.files.create(line, &path) {
+                Ok(()) => Ok(Open::Upload { path, length: 0, hash: Box::new(Sha256::new()) }),
+                Err(Refused::Denied) => Err(DENIED),
+                Err(Refused::NotFound) => Err(NO_SUCH_FILE),
             };
         }
         match found {
@@ -273,65 +269,6 @@ impl Sftp {
         let place = self.open.iter().position(|(known, _)| *known == handle)?;
         Some(self.open.remove(place).1)
     }
-
-    /// The path from the root, without `.` and `..`.
-    fn full(&mut self, line: &Line<'_>, path: &[u8]) -> Vec<u8> {
-        let path = path.get(..MAX_PATH).unwrap_or(path);
-        let mut whole = Vec::new();
-        if !path.starts_with(b"/") {
-            let (mut out, mut errors) = (Vec::new(), Vec::new());
-            self.shell.exec(line.utc, b"pwd", &mut out, &mut errors);
-            whole.extend_from_slice(out.trim_ascii_end());
-        }
-        whole.push(b'/');
-        whole.extend_from_slice(path);
-        let mut parts: Vec<&[u8]> = Vec::new();
-        for part in whole.split(|octet| *octet == b'/') {
-            match part {
-                b"" | b"." => {}
-                b".." => drop(parts.pop()),
-                _ => parts.push(part),
-            }
-        }
-        [b"/", parts.join(&b'/').as_slice()].concat()
-    }
-
-    fn find(&mut self, line: &Line<'_>, path: &[u8]) -> Option<Found> {
-        let (mut out, mut errors) = (Vec::new(), Vec::new());
-        let status = self.shell.exec(line.utc, &command(b"cat ", path), &mut out, &mut errors);
-        if status == 0 {
-            return Some(Found::File(out));
-        }
-        let says = |text: &[u8]| errors.windows(text.len()).any(|part| part == text);
-        if says(b"Is a directory") {
-            Some(Found::Folder)
-        } else if says(b"Permission denied") {
-            Some(Found::Hidden)
-        } else {
-            None
-        }
-    }
-
-    fn run(&mut self, line: &Line<'_>, program: &[u8], path: &[u8]) -> Vec<u8> {
-        let (mut out, mut errors) = (Vec::new(), Vec::new());
-        self.shell.exec(line.utc, &command(program, path), &mut out, &mut errors);
-        out
-    }
-}
-
-/// A command with a path in quotes.
-fn command(program: &[u8], path: &[u8]) -> Vec<u8> {
-    let mut whole = program.to_vec();
-    whole.push(b'\'');
-    for &octet in path {
-        if octet == b'\'' {
-            whole.extend_from_slice(br"'\''");
-        } else {
-            whole.push(octet);
-        }
-    }
-    whole.push(b'\'');
-    whole
 }
 
 fn put_status(reply: &mut Vec<u8>, number: u32, (code, text): (u32, &str)) {
