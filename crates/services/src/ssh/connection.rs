@@ -2,6 +2,7 @@
 //! the hash is kept. Everything that would make a connection out is refused.
 
 mod files;
+mod input;
 mod scp;
 mod session;
 mod sftp;
@@ -23,6 +24,7 @@ use crate::{
     shell::{Interpreter, Shell, Surroundings},
     text::Who,
 };
+use input::Input;
 use session::Session;
 
 /// Sessions of one connection, as OpenSSH has it (MaxSessions).
@@ -83,7 +85,7 @@ struct Channel {
     used: u32,
     peer_window: u32,
     peer_max: u32,
-    input: Vec<u8>,
+    input: Input,
     ended: bool,
     output: Vec<(bool, Vec<u8>)>,
     session: Session,
@@ -151,7 +153,7 @@ impl Channels {
             used: 0,
             peer_window,
             peer_max,
-            input: Vec::new(),
+            input: Input::default(),
             ended: false,
             output: Vec::new(),
             session: Session::default(),
@@ -211,7 +213,7 @@ impl Channel {
         let count = u32::try_from(taken.len()).unwrap_or(u32::MAX);
         self.window = self.window.saturating_sub(count);
         if self.status.is_none() {
-            self.input.extend_from_slice(taken);
+            self.input.extend(taken);
         }
     }
 

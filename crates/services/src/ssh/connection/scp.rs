@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Line,
     files::{Files, Found, Refused},
+    input::Input,
 };
 
 /// Octets of a header; a name has 255 at most.
@@ -81,7 +82,7 @@ impl Scp {
     pub(super) fn advance(
         &mut self,
         line: &mut Line<'_>,
-        input: &mut Vec<u8>,
+        input: &mut Input,
         ended: bool,
         out: &mut Vec<u8>,
     ) -> Option<u8> {
@@ -93,7 +94,7 @@ impl Scp {
             State::Header => self.read_header(line, input, ended, out),
             State::Data { name, length, mut left, mut hash } => {
                 let count = input.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-                let part: Vec<u8> = input.drain(..count).collect();
+                let part = input.take(count);
                 hash.update(&part);
                 left = left.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX));
                 if left > 0 && !ended {
@@ -111,7 +112,7 @@ impl Scp {
                     self.state = State::Status;
                     return ended.then_some(0);
                 }
-                input.drain(..1);
+                input.consume(1);
                 out.push(0);
                 None
             }
@@ -125,14 +126,15 @@ impl Scp {
         }
     }
 
-    fn read_header(&mut self, line: &mut Line<'_>, input: &mut Vec<u8>, ended: bool, out: &mut Vec<u8>) -> Option<u8> {
-        let Some(end) = input.iter().position(|octet| *octet == b'\n') else {
+    fn read_header(&mut self, line: &Line<'_>, input: &mut Input, ended: bool, out: &mut Vec<u8>) -> Option<u8> {
+        let Some(end) = input.iter().take(MAX_HEADER).position(|octet| *octet == b'\n') else {
             if ended && input.is_empty() {
                 return Some(0);
             }
-            return (ended || input.len() > MAX_HEADER).then_some(1);
+            return (ended || input.len() >= MAX_HEADER).then_some(1);
         };
-        let header: Vec<u8> = input.drain(..=end).take(end).collect();
+        let header = input.take(end);
+        input.consume(1);
         let Some((name, length)) = file_header(&header) else {
             out.push(0);
             return None;
@@ -154,7 +156,7 @@ impl Scp {
         &mut self,
         line: &Line<'_>,
         mut parts: Vec<Vec<u8>>,
-        input: &mut Vec<u8>,
+        input: &mut Input,
         ended: bool,
         out: &mut Vec<u8>,
     ) -> Option<u8> {
@@ -162,7 +164,7 @@ impl Scp {
             self.state = State::Giving(parts);
             return ended.then_some(1);
         };
-        input.drain(..1);
+        input.consume(1);
         if ready != 0 {
             return Some(1);
         }

@@ -5,6 +5,7 @@ use alloc::{boxed::Box, vec::Vec};
 use super::{
     Line,
     files::Files,
+    input::Input,
     interpreter,
     scp::{self, Scp},
     sftp::Sftp,
@@ -98,7 +99,7 @@ impl Session {
     pub(super) fn advance(
         &mut self,
         line: &mut Line<'_>,
-        input: &mut Vec<u8>,
+        input: &mut Input,
         ended: bool,
         output: &mut Vec<(bool, Vec<u8>)>,
     ) -> Option<u8> {

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Line, Put, Reader,
     files::{Files, Found, Refused},
+    input::Input,
 };
 
 /// Octets of a message at most, as OpenSSH has it (SFTP_MAX_MSG_LENGTH).
@@ -79,7 +80,7 @@ impl Sftp {
     pub(super) fn advance(
         &mut self,
         line: &mut Line<'_>,
-        input: &mut Vec<u8>,
+        input: &mut Input,
         ended: bool,
         out: &mut Vec<u8>,
     ) -> Option<u8> {
@@ -90,7 +91,7 @@ impl Sftp {
             return Some(11);
         }
         let Some(body) = input.get(4..length.saturating_add(4)).map(<[u8]>::to_vec) else { return over };
-        input.drain(..length.saturating_add(4));
+        input.consume(length.saturating_add(4));
         let mut reply = Vec::new();
         if self.answer(line, &body, &mut reply).is_none() {
             // Every message but the first has a number, and one that cannot be read further has its status.

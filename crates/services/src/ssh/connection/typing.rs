@@ -4,7 +4,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 use chaff_events::{Detail, Kind};
 
-use super::Line;
+use super::{Line, input::Input};
 use crate::shell::{Flow, Interpreter, Lines, MAX_LINE, Terminal, Typed, cooked, cut};
 
 pub(super) struct Typing {
@@ -26,7 +26,7 @@ impl Typing {
     pub(super) fn advance(
         &mut self,
         line: &mut Line<'_>,
-        input: &mut Vec<u8>,
+        input: &mut Input,
         ended: bool,
         out: &mut Vec<u8>,
     ) -> Option<u8> {
@@ -43,7 +43,7 @@ impl Typing {
     }
 
     /// Types octets at the terminal up to the end of one line, or up to a key that shows more than itself.
-    fn type_line(&mut self, line: &mut Line<'_>, input: &mut Vec<u8>, out: &mut Vec<u8>) -> Option<u8> {
+    fn type_line(&mut self, line: &mut Line<'_>, input: &mut Input, out: &mut Vec<u8>) -> Option<u8> {
         let Self { shell, terminal, lines, .. } = self;
         let terminal = terminal.as_mut()?;
         let mut taken = 0;
@@ -91,12 +91,12 @@ impl Typing {
             }
             break;
         }
-        input.drain(..taken);
+        input.consume(taken);
         status
     }
 
     /// Reads one line that comes without a terminal: nothing is echoed and there is no prompt.
-    fn read_line(&mut self, line: &mut Line<'_>, input: &mut Vec<u8>, ended: bool, out: &mut Vec<u8>) -> Option<u8> {
+    fn read_line(&mut self, line: &mut Line<'_>, input: &mut Input, ended: bool, out: &mut Vec<u8>) -> Option<u8> {
         let end = input.iter().position(|octet| *octet == b'\n').map(|place| (place, place + 1));
         // A line of which enough has come is read, so that it need not be kept; its rest is not another line.
         let whole = end.is_some();
@@ -105,7 +105,8 @@ impl Typing {
         if taken == 0 {
             return None;
         }
-        let typed: Vec<u8> = input.drain(..taken).take(length).collect();
+        let mut typed = input.take(taken);
+        typed.truncate(length);
         if core::mem::replace(&mut self.skips, !whole) {
             return None;
         }
