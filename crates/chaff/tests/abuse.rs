@@ -16,6 +16,7 @@ use chaff_testkit::{
     office,
     process::Chaff,
 };
+use rustix::process::{Resource, Rlimit};
 use serde_json::Value;
 
 const CONFIG: &str = office!(
@@ -55,6 +56,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const PROMPT: Duration = Duration::from_secs(5);
 /// Octets of a name that is kept of it: `message::MAX_CREDENTIAL`.
 const KEPT: usize = 16 << 10;
+/// Connections that one source may have with one decoy: `admission::MAX_CONNECTIONS_PER_PAIR`.
+const PER_PAIR: usize = 1_024;
 /// Options of curl: quiet, bounded.
 const CURL: [&str; 4] = ["-sk", "--max-time", "60", "-o/dev/null"];
 
@@ -303,6 +306,26 @@ fn a_thousand_idle_connections_are_held_and_others_served() {
         }
         assert!(greeted < 400, "{greeted} were greeted");
         assert!(greeted >= 10, "{greeted} were greeted");
+    });
+}
+
+/// What waits beyond it waits as in a full queue of connections: it is served once another has ended.
+#[test]
+fn one_source_has_its_part_of_a_decoy_and_others_find_room() {
+    with_fleet("one_source_has_its_part_of_a_decoy_and_others_find_room", |network, _| {
+        // Some users may open no more files than that.
+        let most = rustix::process::getrlimit(Resource::Nofile).maximum;
+        rustix::process::setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most }).unwrap();
+        let mut held = network.atk.enter(|| (0..PER_PAIR).map(|_| connect(WEB, 80)).collect::<Vec<_>>()).unwrap();
+        let mut beyond = network.atk.enter(|| connect(WEB, 443)).unwrap();
+        beyond.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+        beyond.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        assert!(beyond.read(&mut [0]).is_err(), "one more was served");
+        others_are_served(network);
+        held.truncate(PER_PAIR / 2);
+        beyond.set_read_timeout(Some(PATIENCE)).unwrap();
+        let answer = rest(&mut beyond);
+        assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\nServer: nginx/1.22.1\r\n"), "{answer}");
     });
 }
 

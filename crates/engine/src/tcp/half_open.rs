@@ -9,7 +9,8 @@ use chaff_wire::{
 };
 
 use super::{
-    Envelope, Flow, MAX_HALF_OPEN_PER_DECOY, Slot,
+    Envelope, Flow, Slot,
+    admission::MAX_HALF_OPEN_PER_DECOY,
     connection::{Stamps, stamp_of},
     seq::Seq,
 };
@@ -261,6 +262,11 @@ impl Run {
         segment: &Segment<'_>,
         index: u32,
     ) -> Verdict {
+        // As where a listener's queue is full: the handshake waits, and its SYN-ACK is sent again (tcp(7),
+        // tcp_abort_on_overflow).
+        if !self.admits(decoy.index, delivery.ip.source.into()) {
+            return Verdict::Dropped(DropReason::Limit);
+        }
         let agreed = self.agree(decoy, delivery.arrival.now, index);
         self.drop_half(index);
         let Some(agreed) = agreed else { return Verdict::Dropped(DropReason::Limit) };

@@ -2,14 +2,16 @@
 //! keeps its timer, and tells the operator of its beginning and end.
 
 use alloc::{boxed::Box, vec::Vec};
+use core::net::IpAddr;
 
 use chaff_events::{Detail, Kind, Transport};
 use chaff_services::{Around, Context, Conversation, Output, ServiceSpec};
 use chaff_wire::tcp::{self, Flags, OptionList, Segment, TcpOption};
 
 use super::{
-    Envelope, Flow, MAX_CONNECTIONS_PER_DECOY, Slot, TimeWait,
+    Envelope, Flow, Slot, TimeWait,
     accept::Accept,
+    admission::MAX_CONNECTIONS_PER_DECOY,
     connection::{Connection, Limits, Opened, Outcome, Outgoing, Timed},
     half_open::Agreed,
     receive::Receive,
@@ -41,6 +43,12 @@ const MAX_SEGMENTS: usize = 64;
 const MAX_IDLE_NS: u64 = 7_200_000_000_000;
 
 impl Run {
+    /// Whether the decoy may have one more connection, and with this peer.
+    pub(super) fn admits(&mut self, decoy: u32, peer: IpAddr) -> bool {
+        self.hosts.of(decoy).is_none_or(|host| host.connections < MAX_CONNECTIONS_PER_DECOY)
+            && self.tcp.sources.admit(peer, decoy, &self.chance)
+    }
+
     /// A handshake is complete: the connection opens, and what the last segment of the handshake carried is handed on.
     pub(super) fn open_connection(
         &mut self,
@@ -51,9 +59,6 @@ impl Run {
         segment: &Segment<'_>,
     ) -> Verdict {
         let now = delivery.arrival.now;
-        if self.hosts.of(decoy.index).is_some_and(|host| host.connections >= MAX_CONNECTIONS_PER_DECOY) {
-            return Verdict::Dropped(DropReason::Limit);
-        }
         if self.tcp.connections.is_full()
             && let Some(idle) = self.tcp.connections.oldest()
         {
@@ -94,6 +99,7 @@ impl Run {
             return Verdict::Dropped(DropReason::Limit);
         };
         self.tcp.enter(&agreed.flow, Slot::Connection(index));
+        self.tcp.sources.enter(agreed.flow.remote, decoy.index, &self.chance);
         if let Some(host) = self.hosts.of(decoy.index) {
             host.connections = host.connections.saturating_add(1);
         }
@@ -387,6 +393,7 @@ impl Run {
         let flow = connection.flow;
         self.tcp.forget(&flow, Slot::Connection(index));
         self.tcp.connections.remove(index);
+        self.tcp.sources.leave(flow.remote, flow.decoy, &self.chance);
         self.tcp.held = self.tcp.held.saturating_sub(connection.accounted);
         if let Some(host) = self.hosts.of(flow.decoy) {
             host.connections = host.connections.saturating_sub(1);

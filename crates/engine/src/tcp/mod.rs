@@ -1,9 +1,11 @@
 //! TCP: which connection a segment belongs to, and what becomes of those that belong to none (RFC 9293 §3.10.7).
 //!
 //! `half_open` holds handshakes and writes SYN-ACKs, `stray` answers what is outside of any connection, `connection`
-//! (with `send` and `receive`) is the machine of an established one, `host` ties it to services and packets.
+//! (with `send` and `receive`) is the machine of an established one, `host` ties it to services and packets, `admission`
+//! says how many there may be.
 
 mod accept;
+mod admission;
 mod connection;
 mod half_open;
 mod host;
@@ -25,7 +27,11 @@ use chaff_wire::{
 };
 use hashbrown::HashTable;
 
-use self::{connection::Connection, half_open::HalfOpen};
+use self::{
+    admission::{MAX_CONNECTIONS, MAX_HALF_OPEN, MAX_HELD, MAX_TIME_WAIT, ROOM_FOR_ALL, Sources},
+    connection::Connection,
+    half_open::HalfOpen,
+};
 use crate::{
     arena::Arena,
     chance::Chance,
@@ -42,23 +48,6 @@ use crate::{
     timer::TimerId,
     visitor,
 };
-
-/// Handshakes in progress, in the whole fleet; the oldest gives way. About 8 MiB.
-const MAX_HALF_OPEN: usize = 65_536;
-/// Of these, for one decoy: the length of a usual SYN backlog, so that a flood of one decoy does not push out another's.
-const MAX_HALF_OPEN_PER_DECOY: u16 = 512;
-/// Connections in the whole fleet; the one that was idle longest gives way.
-const MAX_CONNECTIONS: usize = 16_384;
-/// Of these, for one decoy.
-const MAX_CONNECTIONS_PER_DECOY: u16 = 4_096;
-/// Octets that all connections together may hold in their buffers; beyond it, services get the room of
-/// [`ROOM_FOR_ALL`] and early data is not kept. A thousand full connections.
-const MAX_HELD: usize = 64 << 20;
-/// Octets that a service may always have waiting for its peer: whoever fills the buffers of many connections silences no
-/// other. With all connections it is as much again as [`MAX_HELD`].
-const ROOM_FOR_ALL: usize = MAX_HELD / MAX_CONNECTIONS;
-/// Connections in TIME-WAIT; the oldest gives way, as in Linux (net.ipv4.tcp_max_tw_buckets). About 3 MiB.
-const MAX_TIME_WAIT: usize = 32_768;
 
 /// The two ends of a connection, with their hash, which is needed several times for each segment.
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +113,7 @@ pub(crate) struct Tables {
     /// `None` while a connection is at work, taken out of the table.
     connections: Arena<Option<Box<Connection>>>,
     waits: Arena<TimeWait>,
+    sources: Sources,
     index: HashTable<Slot>,
     /// Data of the segment being sent.
     scratch: Vec<u8>,
@@ -139,6 +129,7 @@ impl Tables {
             halves: Arena::new(share.of(MAX_HALF_OPEN)),
             connections: Arena::new(share.of(MAX_CONNECTIONS)),
             waits: Arena::new(share.of(MAX_TIME_WAIT)),
+            sources: Sources::new(share.of(MAX_CONNECTIONS)),
             index: HashTable::new(),
             scratch: Vec::new(),
             held: 0,

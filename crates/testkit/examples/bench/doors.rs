@@ -1,9 +1,9 @@
 //! The doors of a decoy beside the real daemons: handshakes and requests a second, processor time of each, and memory of
-//! a connection that does nothing.
+//! a connection that is open and does nothing more.
 
 use std::{
     fs,
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
@@ -23,9 +23,9 @@ use crate::{ANSWER_CPU, Bench, LOAD_CPU, RUNS, fleet_of, heading, processors, ro
 const SECONDS: u64 = 3;
 /// Clients at a time; fewer than the ten at which sshd begins to turn connections away (`MaxStartups`).
 const CLIENTS: usize = 4;
-/// Idle connections whose memory is measured, spread over all decoys of the fleet.
+/// Connections whose memory is measured, spread over all decoys of the fleet.
 const IDLE: usize = 1_000;
-/// Decoys of the fleet: so many that each has fewer idle connections than the ten that sshd allows (`MaxStartups`).
+/// Decoys of the fleet: so many that each has fewer of these than the ten that sshd allows (`MaxStartups`).
 const DECOYS: u32 = 128;
 /// Where the real daemons listen.
 const REAL: Ipv4Addr = Ipv4Addr::new(10, 20, 0, 1);
@@ -67,14 +67,16 @@ pub(crate) fn doors(binary: &Path) {
         pair(&format!("{name}: processor time of one, ms"), ours.cost, kernel.cost, 3);
     }
     drop((chaff, bench));
-    for (name, port) in [("SSH", 22), ("HTTPS", 443), ("HTTP", 80)] {
+    for (name, door) in
+        [("SSH, keys exchanged", "ssh"), ("HTTPS, handshake done", "https"), ("HTTP, a page read", "http")]
+    {
         // A fleet that has done nothing before: what was used and given back would be used again, and not be seen.
         let bench = Bench::new();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (chaff, targets) = fleet_of(binary, &bench, folder.path(), &config(), DECOYS);
         let ips: Vec<Ipv4Addr> = targets.iter().map(|target| target.ip).collect();
-        let each = idle(&bench, &chaff, &ips, port);
-        row(&format!("{name}: memory of an idle connection (of {IDLE})"), &format!("{each:.2} KiB"), "", "");
+        let each = idle(&bench, &chaff, &ips, door);
+        row(&format!("{name}: memory of one of {IDLE}"), &format!("{each:.2} KiB"), "", "");
     }
 }
 
@@ -178,20 +180,26 @@ fn request(stream: &mut TcpStream, ip: Ipv4Addr) -> bool {
     }
 }
 
-/// KiB of all of Chaff's processes for each connection that is open and says nothing.
-fn idle(bench: &Bench, chaff: &Chaff, ips: &[Ipv4Addr], port: u16) -> f64 {
-    let open = || {
-        let connect = |n: usize| TcpStream::connect((ips[n % ips.len()], port)).expect("the port is open");
-        // What is needed once for each decoy, and not for each connection, has been made before.
-        drop((0..ips.len()).map(connect).collect::<Vec<_>>());
+/// KiB of all of Chaff's processes for each connection whose handshake is done and that says nothing more.
+fn idle(bench: &Bench, chaff: &Chaff, ips: &[Ipv4Addr], door: &str) -> f64 {
+    let mut command = bench.atk.command("/usr/bin/python3");
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/bench/hold.py")).args([door, &IDLE.to_string()]);
+    command.args(ips.iter().map(Ipv4Addr::to_string)).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut holder = command.spawn().expect("python3 is installed");
+    let (mut asks, said) = (holder.stdin.take().expect("it is piped"), holder.stdout.take().expect("it is piped"));
+    let mut said = BufReader::new(said).lines();
+    // What is needed once for each decoy, and not for each connection, has been made before.
+    let [before, after] = ["warm", "held"].map(|word| {
+        let line = said.next().and_then(Result::ok);
+        assert_eq!(line.as_deref(), Some(word), "the holder of {door} failed");
         std::thread::sleep(Duration::from_secs(1));
-        let before = chaff.memory_kib();
-        let held: Vec<TcpStream> = (0..IDLE).map(connect).collect();
-        std::thread::sleep(Duration::from_secs(1));
-        let after = chaff.memory_kib();
-        (after.saturating_sub(before)) as f64 / held.len() as f64
-    };
-    bench.atk.enter(open).unwrap_or_else(|error| panic!("cannot enter the load's namespace: {error}"))
+        let memory = chaff.memory_kib();
+        asks.write_all(b"\n").expect("the holder reads");
+        memory
+    });
+    let ended = holder.wait().expect("the holder ends");
+    assert!(ended.success(), "the holder of {door} failed");
+    after.saturating_sub(before) as f64 / IDLE as f64
 }
 
 /// The fleet whose doors are measured.
