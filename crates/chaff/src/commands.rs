@@ -54,20 +54,26 @@ pub(crate) fn profiles(command: &ProfilesCommand) -> Result<(), Failure> {
 pub(crate) fn events(args: &EventsArgs) -> Result<(), Failure> {
     let since = args.since.as_deref().map(|text| chaff_hub::since(text, chaff_hub::utc_now()));
     let since = since.transpose().map_err(|error| Failure::Usage(format!("--since: {error}")))?;
-    let options = PrintOptions { json: args.store.json, follow: args.follow, since };
+    let options = PrintOptions { json: args.store.json, follow: args.follow, since, terminal: None };
     print(&args.store, |state| chaff_hub::print::events(state, &options, &mut stdout().lock()))
 }
 
 /// `chaff incidents`.
 pub(crate) fn incidents(args: &IncidentsArgs) -> Result<(), Failure> {
-    let options = PrintOptions { json: args.store.json, follow: args.follow, since: None };
+    let options = PrintOptions { json: args.store.json, follow: args.follow, ..PrintOptions::default() };
     print(&args.store, |state| chaff_hub::print::incidents(state, &options, &mut stdout().lock()))
 }
 
 /// `chaff credentials`.
 pub(crate) fn credentials(args: &CredentialsArgs) -> Result<(), Failure> {
-    let options = PrintOptions { json: args.store.json, follow: false, since: None };
+    let options = PrintOptions { json: args.store.json, terminal: terminal_width(), ..PrintOptions::default() };
     print(&args.store, |state| chaff_hub::print::credentials(state, &options, &mut stdout().lock()))
+}
+
+/// Columns of the terminal that is written to, if it is one.
+fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stdout()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
 fn print(store: &Store, print: impl FnOnce(&Path) -> Result<(), PrintError>) -> Result<(), Failure> {
