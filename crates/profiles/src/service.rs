@@ -155,7 +155,29 @@ fn tls_of(source: &Arc<chaff_config::SourceFile>, table: Spanned<DeValue<'_>>) -
             .map_err(|error| at.problem(format!("the base `{name}` does not read: {}", error.message()), "here"))?;
         lay_over(&mut entries, below.into_inner(), &base.span());
     }
-    typed(source, entries, span)
+    let spec = typed(source, entries, span.clone())?;
+    match lacks(&spec) {
+        Some(what) => {
+            let problem =
+                Mention { source, span }.problem(format!("nobody could speak to it: the table has no {what}"), "here");
+            Err(problem
+                .help(format!("begin it with a base, such as base = \"{}\"", tls_names().next().unwrap_or_default())))
+        }
+        None => Ok(spec),
+    }
+}
+
+/// What every handshake needs and the table does not say.
+fn lacks(spec: &TlsSpec) -> Option<&'static str> {
+    let empty = [
+        ("`versions`", spec.versions.is_empty()),
+        ("`suites`", spec.suites.is_empty()),
+        ("`groups`", spec.groups.is_empty()),
+        ("`signatures`", spec.signatures.is_empty()),
+        ("`subject` of its `certificate`", spec.certificate.subject.is_empty()),
+        ("`valid-days` of its `certificate`", spec.certificate.valid_days == 0),
+    ];
+    empty.into_iter().find(|(_, is_empty)| *is_empty).map(|(what, _)| what)
 }
 
 fn fill_in(value: &mut DeValue<'_>, revision: &str) {
