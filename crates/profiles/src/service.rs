@@ -19,6 +19,8 @@ use crate::{
 /// What stands for the package's revision in the texts of a service.
 const REVISION: &str = "{revision}";
 
+const HELP_TIER: &str = "write \"A\" (a recording proves it) or \"B\" (documents say so)";
+
 /// A server.
 #[derive(Clone, Debug)]
 pub(crate) struct Service {
@@ -40,7 +42,7 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn from_document(document: Document<'_>) -> Result<Self, Vec<Problem>> {
-        let Document { source, stem, head, mut entries } = document;
+        let Document { source, stem, head, mut entries, is_shipped } = document;
         let kind = entries.remove("kind");
         let tls = entries.remove("tls");
         let example = entries.remove("example");
@@ -49,9 +51,11 @@ impl Service {
         reader.keys(&table, &["name", "title", "families", "classes", "revisions", "tier", "source", "kind"]);
         let name = reader.name(&table, "name").map_or(stem, |n| n.value);
         reader.text(&table, "source");
+        if is_shipped {
+            reader.missing(&table, "tier", HELP_TIER);
+        }
         if let Some(tier) = reader.text(&table, "tier").filter(|tier| !["A", "B"].contains(&tier.value.as_str())) {
-            let help = "write \"A\" (a recording proves it) or \"B\" (documents say so)";
-            reader.wrong(tier.span, "no such tier", "this one", help);
+            reader.wrong(tier.span, "no such tier", "this one", HELP_TIER);
         }
         let revisions = words(&mut reader, &table, "revisions");
         let examples = example::read(&mut reader, example);
@@ -188,3 +192,6 @@ fn fill_in(value: &mut DeValue<'_>, revision: &str) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;
