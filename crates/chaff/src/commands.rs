@@ -20,6 +20,12 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
     let plan = Plan::read(&args.files)?;
     let secret = run::read_secret(&plan.state_dir).unwrap_or_default();
     let fleet = plan.compile(&secret.unwrap_or_default())?;
+    if secret.is_none() && args.identities {
+        return Err(Failure::Running(format!(
+            "{} holds no secret that can be read, so there are no identities yet. `chaff run` draws the secret once.",
+            plan.state_dir.display()
+        )));
+    }
     if secret.is_none() {
         eprintln!(
             "note: {} holds no secret that can be read, so hardware addresses and drawn names are examples. \
@@ -28,7 +34,9 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
         );
     }
     let mut out = BufWriter::new(stdout().lock());
-    if args.json {
+    if args.identities {
+        chaff_profiles::print_identities(&fleet, &mut out)?;
+    } else if args.json {
         chaff_profiles::roster_json(&fleet, &mut out)?;
     } else {
         chaff_profiles::print_fleet(&fleet, &mut out)?;

@@ -1,5 +1,5 @@
-//! Services of a user's own on running decoys: the documented one in clear and the documented one behind TLS, as a client
-//! meets them and as the defender is told.
+//! Services of a user's own on running decoys: the documented one in clear and the documented one behind TLS, as a
+//! client meets them and as the defender is told.
 
 use std::{
     fs,
