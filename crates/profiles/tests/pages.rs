@@ -52,7 +52,7 @@ impl Pages {
     fn alike(&self, other: &Self) -> usize {
         let [one, two] = [self, other].map(Self::shingles);
         let least = one.len().min(two.len());
-        if least == 0 { 0 } else { one.intersection(&two).count() * 100 / least }
+        (one.intersection(&two).count() * 100).checked_div(least).unwrap_or_default()
     }
 }
 
