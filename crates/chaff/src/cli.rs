@@ -128,6 +128,9 @@ pub(crate) struct CheckArgs {
     /// Print the roster, one JSON object a decoy
     #[arg(long)]
     pub(crate) json: bool,
+    /// Print what `identity` pins a decoy by; secret, as the keys are that derive from it
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) identities: bool,
 }
 
 /// Options of `chaff doctor`.

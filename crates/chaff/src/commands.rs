@@ -20,6 +20,12 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
     let plan = Plan::read(&args.files)?;
     let secret = run::read_secret(&plan.state_dir).unwrap_or_default();
     let fleet = plan.compile(&secret.unwrap_or_default())?;
+    if secret.is_none() && args.identities {
+        return Err(Failure::Running(format!(
+            "{} holds no secret that can be read, so there are no identities yet. `chaff run` draws the secret once.",
+            plan.state_dir.display()
+        )));
+    }
     if secret.is_none() {
         eprintln!(
             "note: {} holds no secret that can be read, so hardware addresses and drawn names are examples. \
@@ -28,7 +34,9 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
         );
     }
     let mut out = BufWriter::new(stdout().lock());
-    if args.json {
+    if args.identities {
+        chaff_profiles::print_identities(&fleet, &mut out)?;
+    } else if args.json {
         chaff_profiles::roster_json(&fleet, &mut out)?;
     } else {
         chaff_profiles::print_fleet(&fleet, &mut out)?;
@@ -54,20 +62,26 @@ pub(crate) fn profiles(command: &ProfilesCommand) -> Result<(), Failure> {
 pub(crate) fn events(args: &EventsArgs) -> Result<(), Failure> {
     let since = args.since.as_deref().map(|text| chaff_hub::since(text, chaff_hub::utc_now()));
     let since = since.transpose().map_err(|error| Failure::Usage(format!("--since: {error}")))?;
-    let options = PrintOptions { json: args.store.json, follow: args.follow, since };
+    let options = PrintOptions { json: args.store.json, follow: args.follow, since, terminal: None };
     print(&args.store, |state| chaff_hub::print::events(state, &options, &mut stdout().lock()))
 }
 
 /// `chaff incidents`.
 pub(crate) fn incidents(args: &IncidentsArgs) -> Result<(), Failure> {
-    let options = PrintOptions { json: args.store.json, follow: args.follow, since: None };
+    let options = PrintOptions { json: args.store.json, follow: args.follow, ..PrintOptions::default() };
     print(&args.store, |state| chaff_hub::print::incidents(state, &options, &mut stdout().lock()))
 }
 
 /// `chaff credentials`.
 pub(crate) fn credentials(args: &CredentialsArgs) -> Result<(), Failure> {
-    let options = PrintOptions { json: args.store.json, follow: false, since: None };
+    let options = PrintOptions { json: args.store.json, terminal: terminal_width(), ..PrintOptions::default() };
     print(&args.store, |state| chaff_hub::print::credentials(state, &options, &mut stdout().lock()))
+}
+
+/// Columns of the terminal that is written to, if it is one.
+fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stdout()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
 fn print(store: &Store, print: impl FnOnce(&Path) -> Result<(), PrintError>) -> Result<(), Failure> {

@@ -49,6 +49,56 @@ fn a_restart_changes_nobodys_identity() {
     });
 }
 
+/// Host keys and certificate of a decoy, as a client is shown them.
+fn keys(network: &Network, ip: &str) -> Vec<String> {
+    let scanned = run(&network.atk, 60, "ssh-keyscan", &["-T", "20", ip]);
+    let lines = scanned.lines().filter(|line| !line.starts_with('#'));
+    let mut keys: Vec<String> =
+        lines.map(|line| line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")).collect();
+    keys.sort_unstable();
+    let fingerprint =
+        format!("openssl s_client -connect {ip}:443 </dev/null | openssl x509 -noout -fingerprint -serial -dates");
+    keys.extend(run(&network.atk, 60, "sh", &["-c", &fingerprint]).lines().map(Into::into));
+    keys
+}
+
+#[test]
+fn an_identity_keeps_keys_and_certificate_of_a_decoy_that_moves_to_another_install() {
+    const PINNED: &str = office!(
+        r#"
+[[network.decoys]]
+profile   = "linux-server"
+hostname  = "gate"
+addresses = ["10.20.0.10"]
+ports     = { "443/tcp" = "nginx-1.22.1-debian12-tls" }
+IDENTITY
+"#
+    );
+    alone("an_identity_keeps_keys_and_certificate_of_a_decoy_that_moves_to_another_install", || {
+        let network = Network::new();
+        let shown = |config: &str, ip: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let chaff = Chaff::start(binary(), &network, folder.path(), config);
+            let command = [binary().to_str().unwrap(), "check", "--identities", "-c"];
+            let [file, state] = ["chaff.toml", "state"].map(|name| folder.path().join(name).display().to_string());
+            let printed = run(&network.dut, 60, command[0], &[&command[1..], &[&file, "--state", &state]].concat());
+            {
+                let keys = keys(&network, ip);
+                drop(chaff);
+                (keys, printed)
+            }
+        };
+        let (first, printed) = shown(&PINNED.replace("IDENTITY", ""), "10.20.0.10");
+        let identity = printed.trim_end().rsplit("  ").next().unwrap().to_owned();
+        let moved = PINNED.replace("10.20.0.10", "10.20.0.77");
+        let (pinned, _) = shown(&moved.replace("IDENTITY", &identity), "10.20.0.77");
+        assert_eq!(first.len(), 7, "three host keys and four lines of a certificate: {first:#?}");
+        assert_eq!(pinned, first);
+        let (drawn, _) = shown(&moved.replace("IDENTITY", ""), "10.20.0.77");
+        assert!(drawn.iter().all(|line| !first.contains(line) || line.starts_with("not")), "{drawn:#?} {first:#?}");
+    });
+}
+
 #[test]
 fn another_install_is_another_fleet() {
     let cards = |secret: u8| {

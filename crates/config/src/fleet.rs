@@ -17,6 +17,7 @@ pub(crate) fn check(reader: &mut Reader, config: &Config, root: &Table<'_>) {
     size(reader, config, root);
     names(reader, config);
     overlaps(reader, config);
+    identities(reader, config);
     macs(reader, config);
     nodes(reader, config);
 }
@@ -73,6 +74,16 @@ fn macs(reader: &mut Reader, config: &Config) {
         if let Some(first) = seen.insert(mac.value, mac.span.clone()) {
             let message = format!("two decoys have the hardware address {}", mac.value);
             reader.wrong_twice(mac.span.clone(), first, message, "give each its own, or leave `mac` out");
+        }
+    }
+}
+
+fn identities(reader: &mut Reader, config: &Config) {
+    let mut seen = HashMap::new();
+    for identity in config.networks.iter().flat_map(|n| &n.decoys).filter_map(|g| g.identity.as_ref()) {
+        if let Some(first) = seen.insert(identity.value, identity.span.clone()) {
+            let message = "two decoys have one identity, and with it the same keys".to_owned();
+            reader.wrong_twice(identity.span.clone(), first, message, "give each its own, or leave `identity` out");
         }
     }
 }

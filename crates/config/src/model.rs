@@ -120,6 +120,9 @@ pub struct Decoys {
     pub ports: Ports,
     /// Hardware address of the group's only decoy.
     pub mac: Option<Located<Mac>>,
+    /// What keys, certificates and serial numbers of the group's only decoy derive from, in place of the install's secret
+    /// and its address.
+    pub identity: Option<Located<[u8; 16]>>,
     /// `false` accepts a combination that the coherence check refuses.
     pub coherent: bool,
     /// Logins that succeed, planted for intruders to find.

@@ -122,8 +122,19 @@ fn no_host(subnet: &Cidr, address: Ipv4Addr) -> Option<&'static str> {
 }
 
 fn group_of_decoys(reader: &mut Reader, table: &Table<'_>, around: &Surroundings) -> Decoys {
-    const KEYS: [&str; 10] =
-        ["profile", "personality", "addresses", "hostname", "ports", "mac", "runtime", "coherent", "accounts", "count"];
+    const KEYS: [&str; 11] = [
+        "profile",
+        "personality",
+        "addresses",
+        "hostname",
+        "ports",
+        "mac",
+        "identity",
+        "runtime",
+        "coherent",
+        "accounts",
+        "count",
+    ];
     reader.keys(table, &KEYS);
     reader.missing(table, "profile", "say what the decoys are: `chaff profiles list` prints the names");
     reader.missing(table, "addresses", "say where they live: addresses = [\"10.20.1.10-10.20.1.29\"]");
@@ -137,12 +148,18 @@ fn group_of_decoys(reader: &mut Reader, table: &Table<'_>, around: &Surroundings
         hostname: reader.name(table, "hostname"),
         ports: ports.map_or_else(Vec::new, |p| port_changes(reader, &p)),
         mac: mac(reader, table),
+        identity: identity(reader, table),
         coherent: reader.flag(table, "coherent").is_none_or(|f| f.value),
         accounts: accounts(reader, table),
         runtime: runtime(reader, table).unwrap_or(around.runtime),
         addresses,
     };
-    one_mac_for_many(reader, &group);
+    let given = [("mac", group.mac.as_ref().map(|m| &m.span)), ("identity", group.identity.as_ref().map(|i| &i.span))];
+    for (key, span) in given {
+        if let Some(span) = span.filter(|_| group.count() > 1) {
+            one_for_many(reader, key, span, group.count());
+        }
+    }
     group
 }
 
@@ -212,13 +229,24 @@ fn mac(reader: &mut Reader, table: &Table<'_>) -> Option<Located<Mac>> {
     Some(Located { value, span: text.span })
 }
 
-fn one_mac_for_many(reader: &mut Reader, group: &Decoys) {
-    let Some(mac) = &group.mac else { return };
-    if group.count() > 1 {
-        let message = format!("one `mac` for {} decoys", group.count());
-        let help = "give the group one address, or leave `mac` out: each decoy then gets its own";
-        reader.wrong(mac.span.clone(), message, "here", help);
+/// 32 hexadecimal digits.
+fn identity(reader: &mut Reader, table: &Table<'_>) -> Option<Located<[u8; 16]>> {
+    let text = reader.text(table, "identity")?;
+    let digits = text.len() == 32 && text.bytes().all(|octet| octet.is_ascii_hexdigit());
+    let number = u128::from_str_radix(&text, 16).ok().filter(|_| digits);
+    if number.is_none() {
+        let message = format!("`{}` is no identity", text.value);
+        let help = "write 32 hexadecimal digits: those that `openssl rand -hex 16` draws, or those that \
+                    `chaff check --identities` prints for a decoy that is to stay as it is";
+        reader.wrong(text.span.clone(), message, "here", help);
     }
+    number.map(|number| Located { value: number.to_be_bytes(), span: text.span })
+}
+
+fn one_for_many(reader: &mut Reader, key: &str, span: &Range<usize>, count: u64) {
+    let message = format!("one `{key}` for {count} decoys");
+    let help = format!("give the group one address, or leave `{key}` out: each decoy then gets its own");
+    reader.wrong(span.clone(), message, "here", help);
 }
 
 fn addresses(reader: &mut Reader, table: &Table<'_>, around: &Surroundings) -> Vec<Located<AddressRange>> {

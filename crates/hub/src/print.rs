@@ -3,6 +3,8 @@
 //! With `json` one object a line, in the shape of [`crate::json`]; else a table for a person. What an attacker sent can
 //! not reach the terminal as control characters.
 
+mod credentials;
+mod fitted;
 mod table;
 
 use std::{
@@ -11,13 +13,13 @@ use std::{
     time::Duration,
 };
 
-use chaff_events::{Detail, UtcNanos};
+use chaff_events::UtcNanos;
 use serde_json::Value;
 use thiserror::Error;
 
 use crate::{
     json,
-    store::{Reader, Selection, StoreError, StoredIncident, StoredObservation, StoredSecret},
+    store::{Reader, Selection, StoreError, StoredIncident, StoredObservation},
     time::timestamp,
 };
 use table::{Column, Table};
@@ -67,6 +69,8 @@ pub struct PrintOptions {
     pub follow: bool,
     /// Nothing older than this (an incident: not touched since).
     pub since: Option<UtcNanos>,
+    /// How wide the terminal is that the credentials' table goes to; none: it is as wide as it needs to be.
+    pub terminal: Option<usize>,
 }
 
 /// What can go wrong.
@@ -100,28 +104,10 @@ pub fn credentials(state_dir: &Path, options: &PrintOptions, out: &mut impl Writ
     if options.json {
         return observations(state_dir, options, true, &EVENT_COLUMNS, event_cells, out);
     }
-    match credential_table(&Reader::open(state_dir)?, out) {
+    match credentials::table(&Reader::open(state_dir)?, options.terminal, out) {
         Err(PrintError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         printed => printed,
     }
-}
-
-fn credential_table(reader: &Reader, out: &mut impl Write) -> Result<(), PrintError> {
-    let table = Table::new(&CREDENTIAL_COLUMNS);
-    let (mut secrets, mut attempts) = (0_u64, 0);
-    table.head(out)?;
-    reader.secrets(|secret| -> Result<(), PrintError> {
-        secrets += u64::from(secret.kind != Detail::NOTHING);
-        attempts += secret.attempts;
-        Ok(table.row(&credential_cells(secret), out)?)
-    })?;
-    match (secrets, attempts) {
-        (_, 0) => writeln!(out, "(none)")?,
-        (_, 1) => writeln!(out, "\n1 attempt")?,
-        (1, _) => writeln!(out, "\n1 secret in {attempts} attempts")?,
-        _ => writeln!(out, "\n{secrets} secrets in {attempts} attempts")?,
-    }
-    Ok(out.flush()?)
 }
 
 /// Incidents, oldest first; when following, an incident again whenever it has changed.
@@ -254,38 +240,6 @@ fn event_cells(stored: &StoredObservation) -> [String; 7] {
         port,
         stored.tool.clone().unwrap_or_default(),
         format!("{}{count}{service}{ports}{}", allowed(stored), detail(&stored.detail)),
-    ]
-}
-
-const CREDENTIAL_COLUMNS: [Column; 9] = [
-    Column::new("FIRST (UTC)", 19),
-    Column::new("LAST", 11),
-    Column::new("SOURCE", 15),
-    Column::new("PRODUCT", 22),
-    Column::new("USERNAME", 16),
-    Column::new("SECRET", 20),
-    Column::new("TIMES", -5),
-    Column::new("DECOYS", 12),
-    Column::new("NOTES", 0),
-];
-
-fn credential_cells(secret: &StoredSecret) -> [String; 9] {
-    let allowed = secret.allowed.as_ref().map(|reason| format!("[allowed: {reason}]"));
-    let accepted = secret.accepted.then(|| "let in (planted account)".to_owned());
-    let kind = (secret.kind != "password").then(|| secret.kind.clone());
-    let client = (!secret.client.is_empty()).then(|| secret.client.clone());
-    let notes: Vec<String> = [allowed, accepted, kind, client].into_iter().flatten().collect();
-    let decoys = if secret.decoys > 1 { format!("{} decoys", secret.decoys) } else { secret.decoy.clone() };
-    [
-        time(secret.first),
-        later(secret.first, secret.last),
-        source(&secret.source_ip, &secret.source_mac),
-        secret.service.clone(),
-        secret.username.clone(),
-        secret.secret.clone(),
-        secret.attempts.to_string(),
-        decoys,
-        notes.join(" "),
     ]
 }
 

@@ -81,6 +81,7 @@ fn one_decoy(source: Arc<SourceFile>, directory: &Path, profile: Located<String>
         hostname: None,
         ports: Vec::new(),
         mac: None,
+        identity: None,
         coherent: true,
         accounts: Vec::new(),
         runtime: chaff_config::Runtime::Shared,

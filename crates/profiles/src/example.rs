@@ -1,10 +1,11 @@
-//! `[[example]]` of a service file: dialogues that `chaff profiles check` plays with the service, as a decoy would.
+//! `[[example]]` of a service file: dialogues that `chaff profiles check` plays with the service, as a decoy would. Where
+//! the service speaks inside TLS, the dialogue is the one inside.
 
 use std::{net::Ipv4Addr, ops::Range, sync::Arc};
 
 use chaff_config::{Problem, Reader, SourceFile, Table};
 use chaff_events::{Detail, Mac};
-use chaff_services::{Account, Around, Context, Form, Identity, Opening, Output, ServiceSpec, Shared, open};
+use chaff_services::{Account, Around, Context, Form, Identity, Opening, Output, ServiceSpec, Shared, open_inside};
 use toml::{Spanned, de::DeValue};
 
 /// Who the decoy of an example is.
@@ -157,7 +158,7 @@ impl Stage {
             accounts: &accounts,
             around: Around::default(),
         };
-        Self { talk: open(spec, &opening), shared: Shared::default(), now: 0, wake: None, closed: false }
+        Self { talk: open_inside(spec, &opening), shared: Shared::default(), now: 0, wake: None, closed: false }
     }
 
     fn step(&mut self, step: &Step) -> Said {

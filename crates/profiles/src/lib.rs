@@ -27,5 +27,5 @@ mod vendors;
 
 pub use catalogue::{Folder, names};
 pub use compile::{compile, load};
-pub use roster::{print_fleet, roster, roster_json};
+pub use roster::{print_fleet, print_identities, roster, roster_json};
 pub use show::{ShowError, check_file, list, show};

@@ -29,6 +29,8 @@ pub(crate) struct Document<'t> {
     /// Where what lacks is told.
     pub(crate) head: Range<usize>,
     pub(crate) entries: DeTable<'t>,
+    /// It is of the catalogue, not of the user.
+    pub(crate) is_shipped: bool,
 }
 
 /// Where a name was written: its file and its place.
@@ -53,7 +55,7 @@ pub(crate) fn open<T>(
     make: impl FnOnce(Document<'_>) -> Result<T, Vec<Problem>>,
 ) -> Result<T, Vec<Problem>> {
     let (source, stem) = find(folder, name, directory, at)?;
-    read(folder, &source, stem, directory, make)
+    read(folder, &source, (stem, !name.starts_with(FILE)), directory, make)
 }
 
 /// Reads a file of the user's that is known by its path.
@@ -64,7 +66,7 @@ pub(crate) fn open_file<T>(
     make: impl FnOnce(Document<'_>) -> Result<T, Vec<Problem>>,
 ) -> Result<T, Vec<Problem>> {
     let source = SourceFile::open(path, MAX_OCTETS).map_err(|p| vec![p])?;
-    read(folder, &source, stem_of(path), directory, make)
+    read(folder, &source, (stem_of(path), false), directory, make)
 }
 
 /// The text of a file as a table, without its base, and where what lacks is told.
@@ -114,7 +116,7 @@ fn find(
 fn read<T>(
     folder: Folder,
     source: &Arc<SourceFile>,
-    stem: String,
+    (stem, is_shipped): (String, bool),
     directory: &Path,
     make: impl FnOnce(Document<'_>) -> Result<T, Vec<Problem>>,
 ) -> Result<T, Vec<Problem>> {
@@ -133,7 +135,7 @@ fn read<T>(
     if let Some(base) = &base {
         lay_over(&mut entries, parse(base)?.0, &named);
     }
-    make(Document { source, stem, head, entries })
+    make(Document { source, stem, head, entries, is_shipped })
 }
 
 /// The file that `base` names; it must not have a base itself.
@@ -158,10 +160,11 @@ fn base_of(
 
 /// Lays a document over its base: what the document has stays, and groups are joined key by key. Values inside a
 /// group are taken whole, so that a rule of one kind never mixes with a rule of another. What comes from the base gets
-/// the place where the base is `named`, so that a complaint about it points into the document at hand.
+/// the place where the base is `named`, so that a complaint about it points into the document at hand. A base's name is
+/// not the document's, and that a recording proves the base says nothing of what was changed.
 pub(crate) fn lay_over<'t>(entries: &mut DeTable<'t>, base: DeTable<'t>, named: &Range<usize>) {
     for (key, below) in base {
-        if key.get_ref() == "name" {
+        if matches!(key.get_ref().as_ref(), "name" | "tier") {
             continue;
         }
         let key = Spanned::new(named.clone(), key.into_inner());

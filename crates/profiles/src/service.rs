@@ -19,6 +19,8 @@ use crate::{
 /// What stands for the package's revision in the texts of a service.
 const REVISION: &str = "{revision}";
 
+const HELP_TIER: &str = "write \"A\" (a recording proves it) or \"B\" (documents say so)";
+
 /// A server.
 #[derive(Clone, Debug)]
 pub(crate) struct Service {
@@ -40,7 +42,7 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn from_document(document: Document<'_>) -> Result<Self, Vec<Problem>> {
-        let Document { source, stem, head, mut entries } = document;
+        let Document { source, stem, head, mut entries, is_shipped } = document;
         let kind = entries.remove("kind");
         let tls = entries.remove("tls");
         let example = entries.remove("example");
@@ -49,9 +51,11 @@ impl Service {
         reader.keys(&table, &["name", "title", "families", "classes", "revisions", "tier", "source", "kind"]);
         let name = reader.name(&table, "name").map_or(stem, |n| n.value);
         reader.text(&table, "source");
+        if is_shipped {
+            reader.missing(&table, "tier", HELP_TIER);
+        }
         if let Some(tier) = reader.text(&table, "tier").filter(|tier| !["A", "B"].contains(&tier.value.as_str())) {
-            let help = "write \"A\" (a recording proves it) or \"B\" (documents say so)";
-            reader.wrong(tier.span, "no such tier", "this one", help);
+            reader.wrong(tier.span, "no such tier", "this one", HELP_TIER);
         }
         let revisions = words(&mut reader, &table, "revisions");
         let examples = example::read(&mut reader, example);
@@ -155,7 +159,29 @@ fn tls_of(source: &Arc<chaff_config::SourceFile>, table: Spanned<DeValue<'_>>) -
             .map_err(|error| at.problem(format!("the base `{name}` does not read: {}", error.message()), "here"))?;
         lay_over(&mut entries, below.into_inner(), &base.span());
     }
-    typed(source, entries, span)
+    let spec = typed(source, entries, span.clone())?;
+    match lacks(&spec) {
+        Some(what) => {
+            let problem =
+                Mention { source, span }.problem(format!("nobody could speak to it: the table has no {what}"), "here");
+            Err(problem
+                .help(format!("begin it with a base, such as base = \"{}\"", tls_names().next().unwrap_or_default())))
+        }
+        None => Ok(spec),
+    }
+}
+
+/// What every handshake needs and the table does not say.
+fn lacks(spec: &TlsSpec) -> Option<&'static str> {
+    let empty = [
+        ("`versions`", spec.versions.is_empty()),
+        ("`suites`", spec.suites.is_empty()),
+        ("`groups`", spec.groups.is_empty()),
+        ("`signatures`", spec.signatures.is_empty()),
+        ("`subject` of its `certificate`", spec.certificate.subject.is_empty()),
+        ("`valid-days` of its `certificate`", spec.certificate.valid_days == 0),
+    ];
+    empty.into_iter().find(|(_, is_empty)| *is_empty).map(|(what, _)| what)
 }
 
 fn fill_in(value: &mut DeValue<'_>, revision: &str) {
@@ -166,3 +192,6 @@ fn fill_in(value: &mut DeValue<'_>, revision: &str) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ const ORIGINS: [&str; 6] = ["measured:", "code:", "rfc:", "vendor:", "published:
 
 /// Reads a personality. One that gives itself no name has its file's.
 pub(crate) fn from_document(document: Document<'_>) -> Result<Personality, Vec<Problem>> {
-    let Document { source, stem, head, mut entries } = document;
+    let Document { source, stem, head, mut entries, .. } = document;
     let problems: Vec<Problem> = entries
         .iter()
         .filter_map(|(_, value)| match value.get_ref() {

@@ -148,6 +148,29 @@ fn code_is_named_by_file_and_line() {
     }
 }
 
+/// `tier = "A"` claims that a recording or a test beside the real server proves it: the file names one that is there.
+#[test]
+fn tiers_are_said_by_the_file_itself_and_the_upper_one_names_its_proof() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut proved = 0;
+    for entry in fs::read_dir(root.join("profiles/services")).unwrap() {
+        let path = entry.unwrap().path();
+        let file: toml::Table = fs::read_to_string(&path).unwrap().parse().unwrap();
+        let text = |key: &str| file.get(key).and_then(toml::Value::as_str).unwrap_or_default();
+        match text("tier") {
+            "A" => {
+                let words = text("source").split([' ', ';', ',', '(', ')', ':']);
+                let places: Vec<&str> = words.filter(|word| word.contains('/')).collect();
+                assert!(places.iter().any(|place| root.join(place).exists()), "{}: {places:?}", path.display());
+                proved += 1;
+            }
+            "B" => {}
+            other => panic!("{} has the tier `{other}`", path.display()),
+        }
+    }
+    assert!(proved >= 20, "{proved}");
+}
+
 #[test]
 fn list_names_everything_and_show_shows_it() {
     let mut out = Vec::new();

@@ -46,6 +46,33 @@ fn word(fleet: &FleetSpec, table: &PortTable, port: u16) -> String {
     }
 }
 
+/// Renamed, moved to another network and address, under another secret: a decoy with an identity has the same keys.
+#[test]
+fn an_identity_outlives_name_address_and_secret() {
+    let pinned = "identity = \"3f9c2b7a51e84d06b1c7a2950f6e83d4\"\nhostname = \"NAME\"";
+    let seeds = |network_name: &str, address: &str, name: &str, secret: u8| {
+        let groups = [
+            group("linux-server", &format!("\"{address}\""), &pinned.replace("NAME", name)),
+            group("linux-server", "\"10.9.7.7\"", ""),
+        ];
+        let text = format!("sensor = \"s\"\n{}{}", network(network_name, "10.9.0.0/16"), groups.concat());
+        let fleet = compile(&text, &[secret; 32]).unwrap_or_else(|e| panic!("{e}"));
+        let mut out = Vec::new();
+        chaff_profiles::print_identities(&fleet, &mut out).unwrap();
+        (fleet.decoys[0].seed, fleet.decoys[1].seed, String::from_utf8(out).unwrap())
+    };
+    let (pinned, drawn, printed) = seeds("office", "10.9.0.4", "gate", 1);
+    let (moved, drawn_anew, _) = seeds("plant", "10.9.3.9", "gate-old", 2);
+    assert_eq!(pinned, moved);
+    assert_eq!(pinned, 0x3f9c_2b7a_51e8_4d06_b1c7_a295_0f6e_83d4_u128.to_be_bytes());
+    assert_ne!(drawn, drawn_anew);
+    // What is printed for a decoy that has none is what pins it as it is.
+    let identity = printed.lines().nth(1).and_then(|line| line.split('"').nth(1)).unwrap();
+    let text = network("plant", "10.9.0.0/16")
+        + &group("linux-server", "\"10.9.200.1\"", &format!("identity = \"{identity}\""));
+    assert_eq!(compile(&text, &[9; 32]).unwrap().decoys[0].seed, drawn);
+}
+
 #[test]
 fn a_whole_network_becomes_decoys_with_their_own_cards() {
     let fleet = office(&[group("linux-server", "\"10.9.0.0/16\"", "")]);

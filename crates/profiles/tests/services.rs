@@ -201,13 +201,38 @@ fn a_camera_and_a_router_answer_with_the_number_of_the_question() {
     assert!(said.starts_with("\0\u{37}\u{12}4") && said.ends_with("\u{c}dnsmasq-2.85"), "{said:?}");
 }
 
-/// The example of the documents, as a reader would try it.
+/// The examples of the documents, as a reader would try them.
 #[test]
-fn the_documented_service_of_ones_own_does_what_its_examples_say() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/examples/plant-terminal.toml");
-    let mut out = Vec::new();
-    chaff_profiles::check_file(&file, &mut out).unwrap();
-    assert!(
-        String::from_utf8(out).unwrap().contains("the service `plant-terminal` is in order, and so are its 2 examples")
-    );
+fn documented_services_of_ones_own_do_what_their_examples_say() {
+    for name in ["plant-terminal", "door-controller"] {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../docs/examples/{name}.toml"));
+        let mut out = Vec::new();
+        chaff_profiles::check_file(&file, &mut out).unwrap();
+        let said = String::from_utf8(out).unwrap();
+        assert!(said.contains(&format!("the service `{name}` is in order, and so are its 2 examples")), "{said}");
+    }
+}
+
+/// What `chaff profiles check` says of the door controller with a line of it changed.
+fn check_changed(from: &str, to: &str) -> Option<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/examples/door-controller.toml");
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.contains(from), "{from}");
+    let folder = tempfile::tempdir().unwrap();
+    let changed = folder.path().join("door-controller.toml");
+    std::fs::write(&changed, text.replace(from, to)).unwrap();
+    chaff_profiles::check_file(&changed, &mut Vec::new()).err().map(|mistakes| mistakes.to_string())
+}
+
+#[test]
+fn examples_inside_tls_are_played_and_its_table_is_checked() {
+    let wrong = check_changed("interlock, planted", "it opens").unwrap();
+    assert!(wrong.contains("`the planted account` does not go like this"), "{wrong}");
+    let wrong = check_changed("base     = \"openssl-3.0\"\n", "").unwrap();
+    assert!(wrong.contains("nobody could speak to it: the table has no `suites`"), "{wrong}");
+    let wrong = check_changed("openssl-3.0", "openssl-3.1").unwrap();
+    assert!(wrong.contains("unknown base `openssl-3.1`") && wrong.contains("did you mean"), "{wrong}");
+    let wrong = check_changed("valid-days       = 7300", "valid-days       = 0").unwrap();
+    assert!(wrong.contains("no `valid-days` of its `certificate`"), "{wrong}");
+    assert_eq!(check_changed("[\"1.2\"]", "[\"1.2\", \"1.3\"]"), None);
 }

@@ -68,14 +68,16 @@ use alloc::boxed::Box;
 /// Starts a conversation over a stream.
 #[must_use]
 pub fn open(spec: &ServiceSpec, opening: &Opening<'_>) -> Box<dyn Conversation> {
-    let inner = open_inner(spec, opening);
+    let inner = open_inside(spec, opening);
     match &spec.tls {
         Some(tls) => Box::new(tls::Tls::new(tls, opening, inner)),
         None => inner,
     }
 }
 
-fn open_inner(spec: &ServiceSpec, opening: &Opening<'_>) -> Box<dyn Conversation> {
+/// The same without the TLS that it is wrapped in, if any: what is said inside of it.
+#[must_use]
+pub fn open_inside(spec: &ServiceSpec, opening: &Opening<'_>) -> Box<dyn Conversation> {
     match &spec.kind {
         ServiceKind::Echo => Box::new(echo::Echo::new(true)),
         ServiceKind::Discard => Box::new(echo::Echo::new(false)),

@@ -132,11 +132,11 @@ fn guessers_of_basic_are_taken_at_their_word() {
 fn guessers_of_forms_are_taken_at_their_word() {
     // Not Signal K's, whose refusal is a 401: hydra takes that for a login of HTTP itself, and gives up.
     for (name, form) in [
-        ("nas-web", "/api/login:account=^USER^&passwd=^PASS^:F=error=1"),
-        ("camera-web", "/web/login:user=^USER^&pwd=^PASS^:F=error=1"),
-        ("router-web", "/cgi-bin/login:username=^USER^&password=^PASS^:F=error=1"),
-        ("printer-web", "/login.htm:user=^USER^&password=^PASS^:F=error=1"),
-        ("management-controller-web", "/json/login_session:user_login=^USER^&password=^PASS^:F=error=1"),
+        ("nas-web", "/api/v1/session:account=^USER^&passwd=^PASS^:F=false"),
+        ("camera-web", "/web/cgi-bin/webauth.cgi:usr=^USER^&usrpw=^PASS^:F=why=1"),
+        ("router-web", "/cgi-bin/gui/sysauth:gui_username=^USER^&gui_password=^PASS^:F=Invalid username"),
+        ("printer-web", "/Admin/SignIn.cgi:AdminName=^USER^&AdminPin=^PASS^:F=not recognized"),
+        ("management-controller-web", "/rest/session:login_name=^USER^&login_secret=^PASS^:F=Denied"),
     ] {
         let lists = Lists::new(&USERS, &SECRETS);
         let [users, secrets] = ["users", "secrets"].map(|name| lists.path(name));
@@ -155,7 +155,7 @@ fn the_planted_account_is_found_and_no_other() {
     let [users, secrets] = ["users", "secrets"].map(|name| lists.path(name));
     for (name, way, what) in [
         ("cisco-ios-http", "http-get", "/"),
-        ("nas-web", "http-post-form", "/api/login:account=^USER^&passwd=^PASS^:F=error=1"),
+        ("nas-web", "http-post-form", "/api/v1/session:account=^USER^&passwd=^PASS^:F=false"),
     ] {
         let server = of_catalogue(name);
         let port = server.port.to_string();

@@ -11,7 +11,7 @@ use crate::{Allow, HubNetwork, HubSpec, Ingest};
 const START: u64 = 1_795_399_800_000_000_000;
 
 /// A hub with one decoy.
-fn hub(dir: &Path) -> Ingest {
+pub(super) fn hub(dir: &Path) -> Ingest {
     hub_that_allows(dir, vec![])
 }
 
@@ -38,7 +38,7 @@ fn hub_that_allows(dir: &Path, allow: Vec<Allow>) -> Ingest {
     hub
 }
 
-fn observe(hub: &mut Ingest, number: u64, change: impl FnOnce(&mut Observation)) {
+pub(super) fn observe(hub: &mut Ingest, number: u64, change: impl FnOnce(&mut Observation)) {
     let mut observation = Observation {
         id: EventId(u128::from(number)),
         time: UtcNanos(START + number * 1_000_000_000),
@@ -73,14 +73,14 @@ fn login(observation: &mut Observation) {
     };
 }
 
-fn shown(print: impl FnOnce(&mut Vec<u8>) -> Result<(), PrintError>) -> String {
+pub(super) fn shown(print: impl FnOnce(&mut Vec<u8>) -> Result<(), PrintError>) -> String {
     let mut out = Vec::new();
     print(&mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
-const TABLE: PrintOptions = PrintOptions { json: false, follow: false, since: None };
-const JSON: PrintOptions = PrintOptions { json: true, follow: false, since: None };
+pub(super) const TABLE: PrintOptions = PrintOptions { json: false, follow: false, since: None, terminal: None };
+pub(super) const JSON: PrintOptions = PrintOptions { json: true, follow: false, since: None, terminal: None };
 
 #[test]
 fn tables_are_for_people() {
@@ -104,8 +104,8 @@ TIME (UTC)           SOURCE           KIND             DECOY                    
     assert_eq!(events, expected);
     let credentials = shown(|out| credentials(dir.path(), &TABLE, out));
     let expected = "\
-FIRST (UTC)          LAST         SOURCE           PRODUCT                 USERNAME          SECRET                TIMES  DECOYS        NOTES
-2026-11-23 02:10:03  02:10:03     10.20.3.9        openssh                 root\\x1b[2J       hunter2\\xff\\n             1  FS-07         SSH-2.0-Go
+FIRST (UTC)          LAST      SOURCE     PRODUCT  USERNAME     SECRET         TIMES  DECOYS  NOTES
+2026-11-23 02:10:03  02:10:03  10.20.3.9  openssh  root\\x1b[2J  hunter2\\xff\\n      1  FS-07   SSH-2.0-Go
 
 1 attempt
 ";
@@ -141,12 +141,12 @@ fn attempts_with_one_secret_are_one_row() {
     try_secret(&mut hub, 5, b"Winter2019", "password", true);
     let credentials = shown(|out| credentials(dir.path(), &TABLE, out));
     let expected = "\
-FIRST (UTC)          LAST         SOURCE           PRODUCT                 USERNAME          SECRET                TIMES  DECOYS        NOTES
-2026-11-23 02:10:01  02:10:03     10.20.3.9        openssh                 admin             123456                    3  FS-07
-2026-11-23 02:10:04  02:10:04     10.20.3.9        openssh                 admin             SHA256:abc                1  FS-07         publickey
-2026-11-23 02:10:05  02:10:05     10.20.3.9        openssh                 admin             Winter2019                1  FS-07         let in (planted account)
+FIRST (UTC)          LAST      SOURCE     PRODUCT  USERNAME  SECRET      TIMES  DECOYS  NOTES
+2026-11-23 02:10:01  02:10:03  10.20.3.9  openssh  admin     123456          3  FS-07
+2026-11-23 02:10:04  02:10:04  10.20.3.9  openssh  admin     SHA256:abc      1  FS-07   publickey
+2026-11-23 02:10:05  02:10:05  10.20.3.9  openssh  admin     Winter2019      1  FS-07   let in (planted account)
 
-3 secrets in 5 attempts
+3 secrets in 5 attempts, 1 let in by a planted account
 ";
     assert_eq!(credentials, expected);
     let incidents = shown(|out| incidents(dir.path(), &TABLE, out));

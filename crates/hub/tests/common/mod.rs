@@ -165,7 +165,8 @@ pub fn events(state_dir: &Path) -> Vec<serde_json::Value> {
     printed(|out| chaff_hub::print::events(state_dir, &JSON, out))
 }
 
-const JSON: chaff_hub::print::PrintOptions = chaff_hub::print::PrintOptions { json: true, follow: false, since: None };
+const JSON: chaff_hub::print::PrintOptions =
+    chaff_hub::print::PrintOptions { json: true, follow: false, since: None, terminal: None };
 
 fn printed(print: impl FnOnce(&mut Vec<u8>) -> Result<(), chaff_hub::print::PrintError>) -> Vec<serde_json::Value> {
     let mut out = Vec::new();

@@ -68,7 +68,7 @@ pub(super) fn append(
             ip: ip.into(),
             network: u16::try_from(index).unwrap_or(u16::MAX),
             profile,
-            seed: secret.derive("seed", &network.name, ip),
+            seed: group.identity.as_ref().map_or_else(|| secret.derive("seed", &network.name, ip), |given| given.value),
         });
     }
 }
