@@ -8,12 +8,14 @@ pub mod ssh;
 pub mod tls;
 
 mod frames;
+mod hub;
 mod node;
 mod parsers;
 mod script;
 mod talk;
 
 pub use frames::run_frames;
+pub use hub::check_hub;
 pub use node::{check_console, check_module};
 pub use parsers::{check_arp, check_frame, check_icmp, check_ipv4, check_ipv6, check_tcp, check_udp};
 pub use script::run_script;

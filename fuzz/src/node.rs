@@ -2,6 +2,7 @@
 //! more than a message, by whatever the other says.
 
 use chaff_unikernel::{
+    build::BUILD,
     console::{FromHost, MAX_BODY, Message, Reader, ToHost, encode},
     module::{BootModule, VERSION},
     report::Reporter,
@@ -16,6 +17,7 @@ pub fn check_module(octets: &[u8]) {
     let mut framed = b"CHAFNODE".to_vec();
     framed.extend(VERSION.to_le_bytes());
     framed.extend([0; 2]);
+    framed.extend(BUILD);
     framed.extend(length(octets));
     framed.extend(checksum(octets).to_le_bytes());
     framed.extend(octets);

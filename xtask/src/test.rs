@@ -61,11 +61,11 @@ pub(crate) fn soak() -> Result<(), String> {
         "-p",
         "chaff",
         "-p",
+        "chaff-sensor",
+        "-p",
         "chaff-services",
         "-p",
         "chaff-testkit",
-        "-p",
-        "chaff-unikernel",
         "--no-fail-fast",
         "--",
     ]);

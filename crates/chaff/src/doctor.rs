@@ -136,6 +136,11 @@ fn nodes(plan: &Option<Plan>) -> [(&'static str, String, &'static str); 4] {
         Ok(path) => path.display().to_string(),
         Err(_) => "not there; `chaff run` says how to get it where a decoy needs it".to_owned(),
     };
+    let image = match run::find_image(settings, directory) {
+        Ok(path) if run::fitting_image(&path).is_ok() => path.display().to_string(),
+        Ok(path) => format!("{}: no image of this build; `chaff run` says how to mend it", path.display()),
+        missing => found(missing),
+    };
     let kvm = match fs::File::options().read(true).write(true).open("/dev/kvm") {
         Ok(_) => "there; `chaff run` says whether a machine boots on it".to_owned(),
         Err(error) => format!("/dev/kvm: {error}; machines run in emulation"),
@@ -146,7 +151,7 @@ fn nodes(plan: &Option<Plan>) -> [(&'static str, String, &'static str); 4] {
     };
     [
         ("QEMU", found(run::find_qemu(settings, directory)), "(decoys with runtime = \"node\" need it)"),
-        ("node image", found(run::find_image(settings, directory)), "(as above)"),
+        ("node image", image, "(as above)"),
         ("KVM", kvm, "(as above, for speed alone)"),
         ("Xen", xen, "(decoys with a machine need it where [node] hypervisor = \"xen\")"),
     ]

@@ -2,6 +2,8 @@
 
 #[path = "nodes/alike.rs"]
 mod alike;
+#[path = "nodes/clients.rs"]
+mod clients;
 #[path = "nodes/storm.rs"]
 mod storm;
 #[path = "../../services/tests/table/mod.rs"]
@@ -27,7 +29,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use storm::Length;
 
-/// Three machines, and three decoys of a worker, which are the same but for who they are.
+/// Four machines, and four decoys of a worker, which are the same but for who they are: servers, and a printer of each.
 fn config() -> String {
     let ports = alike::ports();
     let head = office!(
@@ -45,7 +47,18 @@ accel = \"tcg\"
              coherent = false\nports = {ports}\n"
         )
     };
-    let groups = group("10.20.0.11-10.20.0.13", "shared") + &group("10.20.0.21-10.20.0.23", "node");
+    let printer = |address: &str, runtime: &str| {
+        format!(
+            "[[network.decoys]]\nprofile = \"hp-officejet\"\naddresses = [\"{address}\"]\nruntime = \"{runtime}\"\n"
+        )
+    };
+    let groups = [
+        group("10.20.0.11-10.20.0.13", "shared"),
+        group("10.20.0.21-10.20.0.23", "node"),
+        printer("10.20.0.14", "shared"),
+        printer("10.20.0.24", "node"),
+    ]
+    .concat();
     format!("{head}image = \"{}\"\n{groups}", image::with_holes().display())
 }
 
@@ -75,13 +88,23 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 const SHARED: Ipv4Addr = Ipv4Addr::new(10, 20, 0, 11);
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 20, 0, 22);
 
-/// All six, up.
+/// The same of the printers.
+const PRINTERS: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 20, 0, 14), Ipv4Addr::new(10, 20, 0, 24)];
+
+/// What real clients see of them.
+fn compare_clients(network: &Network, chaff: &Chaff) {
+    let roster = chaff.roster();
+    let pair = |ips: [Ipv4Addr; 2]| ips.map(|ip| roster.iter().find(|decoy| decoy.ip == ip).expect("a decoy"));
+    clients::compare(&network.atk, pair([SHARED, OWN]), pair(PRINTERS));
+}
+
+/// All eight, up.
 fn start(network: &Network, folder: &Path) -> Chaff {
     battery::servers::write_services(folder).unwrap();
     let chaff = Chaff::start(binary(), network, folder, &config());
-    wait_until("the start of three machines", || {
+    wait_until("the start of four machines", || {
         let nodes = nodes(folder);
-        nodes.len() == 3 && nodes.iter().all(|node| node["state"] == "up")
+        nodes.len() == 4 && nodes.iter().all(|node| node["state"] == "up")
     });
     chaff
 }
@@ -94,6 +117,7 @@ fn soak_a_machine_answers_as_a_decoy_of_a_worker_does() {
         let network = Network::new();
         let chaff = start(&network, folder.path());
         chaff.hurry();
+        compare_clients(&network, &chaff);
         alike::compare(&network, SHARED, OWN, alike::Extent::Whole, || begin_anew(folder.path()));
     });
 }
@@ -225,6 +249,7 @@ fn machines_answer_alarm_and_are_mended_beside_decoys_of_a_worker() {
             chaff.incidents().iter().any(|one| one["title"].as_str().is_some_and(|title| title.contains("scan")))
         });
 
+        compare_clients(&network, &chaff);
         alike::compare(&network, SHARED, OWN, alike::Extent::Sample, || begin_anew(folder.path()));
         they_hear_each_other(&network, &chaff);
         what_the_kernel_merged_comes_whole(&network, folder.path());

@@ -1,5 +1,5 @@
 //! The boot module: all that a node is told before it starts (QEMU's `-initrd`, Xen's `ramdisk`). A header with magic,
-//! version, length and checksum, then one postcard value. It holds the decoy's seed, so it is as secret as the fleet.
+//! version, build, length and checksum, then one postcard value. It holds the decoy's seed, so it is as secret as the fleet.
 //!
 //! A node has the face that its decoy has in a shared worker, since all of that comes from [`DecoySpec::seed`] and the
 //! time of day: card, keys, boot time, skew. What differs from run to run comes from `entropy`, here as there.
@@ -13,20 +13,24 @@ use chaff_engine::spec::FleetSpec;
 use chaff_events::UtcNanos;
 use serde::{Deserialize, Serialize};
 
-use crate::console::checksum;
+use crate::{
+    build::{self, BUILD},
+    console::checksum,
+};
 
 mod reader;
 
-/// Version of the module and of the console's messages; a node refuses another.
-pub const VERSION: u16 = 2;
+/// Version of the module's header and of the console's messages; a node refuses another. What is in the module follows
+/// [`BUILD`].
+pub const VERSION: u16 = 3;
 
 /// Longest module. A decoy's pages are a megabyte at most by the limit of the profiles' files, and the machine has
 /// eight in all.
 pub const MAX_OCTETS: usize = 2 << 20;
 
 const MAGIC: [u8; 8] = *b"CHAFNODE";
-/// Magic, version, two octets of zero, length, checksum.
-const HEADER: usize = 20;
+/// Magic, version, two octets of zero, build, length, checksum.
+const HEADER: usize = 20 + build::LENGTH;
 
 /// What a node is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,6 +56,8 @@ pub enum ModuleError {
     NotAModule,
     /// It is of this other version.
     Version(u16),
+    /// It was written by a program of another build.
+    Build,
     /// It is longer than [`MAX_OCTETS`].
     TooLong,
     /// Its checksum is wrong, or it does not decode.
@@ -64,7 +70,10 @@ impl fmt::Display for ModuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAModule => f.write_str("the boot module does not begin as one, or is cut off"),
-            Self::Version(theirs) => write!(f, "the boot module is of version {theirs}, and this node of {VERSION}"),
+            Self::Version(_) | Self::Build => f.write_str(
+                "this image and the program that started it are of different builds: make the image again with \
+                 `cargo xtask image`, or install the image of the same release",
+            ),
             Self::TooLong => write!(f, "the boot module is longer than {MAX_OCTETS} octets"),
             Self::Damaged => f.write_str("the boot module is damaged"),
             Self::NotOneDecoy => f.write_str("the boot module does not hold one decoy on link 0"),
@@ -87,6 +96,7 @@ impl BootModule {
         octets.extend(MAGIC);
         octets.extend(VERSION.to_le_bytes());
         octets.extend([0; 2]);
+        octets.extend(BUILD);
         octets.extend(length.to_le_bytes());
         octets.extend(checksum(&body).to_le_bytes());
         octets.extend(body);
@@ -101,11 +111,15 @@ impl BootModule {
         let rest = octets.strip_prefix(&MAGIC).ok_or(ModuleError::NotAModule)?;
         let (&version, rest) = rest.split_first_chunk().ok_or(ModuleError::NotAModule)?;
         let (_, rest) = rest.split_first_chunk::<2>().ok_or(ModuleError::NotAModule)?;
+        let (build, rest) = rest.split_first_chunk().ok_or(ModuleError::NotAModule)?;
         let (&length, rest) = rest.split_first_chunk().ok_or(ModuleError::NotAModule)?;
         let (&sum, rest) = rest.split_first_chunk().ok_or(ModuleError::NotAModule)?;
         let version = u16::from_le_bytes(version);
         if version != VERSION {
             return Err(ModuleError::Version(version));
+        }
+        if build != BUILD {
+            return Err(ModuleError::Build);
         }
         let length = usize::try_from(u32::from_le_bytes(length)).map_err(|_| ModuleError::TooLong)?;
         if length > MAX_OCTETS - HEADER {

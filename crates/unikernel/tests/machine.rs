@@ -9,16 +9,13 @@ use std::{fs, process::Command, thread, time::Duration};
 
 use chaff_events::{Detail, Kind};
 use chaff_testkit::image::with_holes;
-use chaff_unikernel::{
-    console::{FromHost, ToHost},
-    module::BootModule,
-};
+use chaff_unikernel::console::{FromHost, ToHost};
 
 use linux_loader::loader::{Elf, KernelLoader, elf::PvhBootCapability};
 use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
 
 use host::{arp_reply, arp_request, echo_reply, echo_request, talk};
-use vm::{Board, Console, DECOY, OURS, Vm, counter_khz, module};
+use vm::{Board, Console, DECOY, OURS, Vm, module};
 
 /// What a node may have.
 const MEMORY_MIB: u32 = 8;
@@ -176,31 +173,4 @@ fn what_an_intruder_inside_would_do_ends_the_machine() {
         vm.ended();
         assert!(vm.serial().contains(end), "{hole}: {}", vm.serial());
     }
-}
-
-#[test]
-#[ignore = "soak: twenty starts, for the figure"]
-fn soak_time_to_the_first_answer() {
-    let told = BootModule { counter_khz: counter_khz(), ..module() };
-    let module = told.encode().expect("a module");
-    let mut milliseconds: Vec<u128> = (0..20)
-        .map(|_| {
-            let vm = Vm::start(Board::Microvm, MEMORY_MIB, &module, "");
-            // Asked every millisecond: what a start takes is not to be rounded up to the patience of a client.
-            loop {
-                vm.send(&arp_request());
-                let until = std::time::Instant::now() + Duration::from_millis(1);
-                while std::time::Instant::now() < until {
-                    if vm.receive().is_some_and(|frame| arp_reply(&frame).is_some()) {
-                        return vm.started.elapsed().as_millis();
-                    }
-                }
-            }
-        })
-        .collect();
-    milliseconds.sort_unstable();
-    println!(
-        "exec of QEMU to the first ARP answer, software emulation: median {} ms of {milliseconds:?}",
-        milliseconds[10]
-    );
 }

@@ -27,7 +27,7 @@ use crate::{cli::Files, failure::Failure, privileges, processes, sandbox, signal
 
 use inboxes::Inboxes;
 use links::{Links, Place};
-pub(crate) use nodes::{descriptors, find_image, find_qemu, find_xl};
+pub(crate) use nodes::{descriptors, find_image, find_qemu, find_xl, fitting_image};
 pub(crate) use plan::{Plan, read_hub_spec};
 use state::State;
 pub(crate) use state::read_secret;

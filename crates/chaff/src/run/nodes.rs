@@ -12,7 +12,7 @@ use std::{
 
 use chaff_config::{Hypervisor, NodeSettings};
 use chaff_engine::spec::FleetSpec;
-use chaff_sensor::{interface::Interfaces, relay::Fellows};
+use chaff_sensor::{interface::Interfaces, node::is_of_this_build, relay::Fellows};
 use rustix::net::SocketType;
 
 use super::{
@@ -234,16 +234,26 @@ fn can_make_domains(capabilities: &Path) -> Result<(), Failure> {
 
 /// A copy in memory, which whoever the emulator runs as can read, wherever the file is.
 fn read_image(path: &Path) -> Result<OwnedFd, Failure> {
+    let octets = fitting_image(path)?;
+    memory_file("chaff-node", |mut file| file.write_all(&octets).map_err(Failure::running)).map(OwnedFd::from)
+}
+
+/// An image that understands what this program tells it. Another would end at each start, and be started for ever.
+pub(crate) fn fitting_image(path: &Path) -> Result<Vec<u8>, Failure> {
     let failed = |error: std::io::Error| Failure::Running(format!("{}: {error}", path.display()));
     let mut octets = Vec::new();
     File::open(path).map_err(failed)?.take(LONGEST_IMAGE).read_to_end(&mut octets).map_err(failed)?;
+    let refused = |why: &str| Err(Failure::Running(format!("{}: {why}", path.display())));
     if !octets.starts_with(b"\x7fELF") {
-        return Err(Failure::Running(format!(
-            "{}: this is no image; make it with `cargo xtask image`",
-            path.display()
-        )));
+        return refused("this is no image; make it with `cargo xtask image`");
     }
-    memory_file("chaff-node", |mut file| file.write_all(&octets).map_err(Failure::running)).map(OwnedFd::from)
+    if !is_of_this_build(&octets) {
+        return refused(
+            "image and program are of different builds. Make the image again with `cargo xtask image`, from the sources \
+             of this program, or install the image of the same release",
+        );
+    }
+    Ok(octets)
 }
 
 /// Lets the node host have as many descriptors as it needs; it inherits the limit.

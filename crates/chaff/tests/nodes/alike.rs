@@ -19,7 +19,7 @@ use crate::table::{self, Answer, Step, rows, show, steps};
 pub(crate) fn ports() -> String {
     format!(
         "{{ {}, \"22/tcp\" = \"openssh-9.2-debian12@deb12u10\", \"80/tcp\" = \"nginx-1.22.1-debian12\", \
-         \"default/tcp\" = \"closed\", \"default/udp\" = \"closed\" }}",
+         \"443/tcp\" = \"nginx-1.22.1-debian12-tls\", \"default/tcp\" = \"closed\", \"default/udp\" = \"closed\" }}",
         battery::servers::PORTS
     )
 }
@@ -59,7 +59,7 @@ pub(crate) fn compare(network: &Network, shared: Ipv4Addr, own: Ipv4Addr, extent
                 &["-O", "-p", "22,80,81"][..],
                 &["Device type", "No exact OS matches", "Running", "OS CPE", "OS details", "Network Distance"][..],
             ),
-            (&["-sV", "-p", "22,80"], &["22/tcp", "80/tcp", "Service Info"]),
+            (&["-sV", "-p", "22,80,443"], &["22/tcp", "80/tcp", "443/tcp", "Service Info"]),
         ] {
             let told = |ip: Ipv4Addr| nmap(&network.atk, ip, words, lines);
             let mut last = Vec::new();

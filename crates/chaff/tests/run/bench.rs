@@ -100,7 +100,7 @@ impl Bench {
         (status, begun.elapsed())
     }
 
-    /// The process of `chaff run`'s children that plays `role`.
+    /// The process of `chaff run`'s children that plays `role`: so its command line reads, with a zero behind each word.
     pub(crate) fn child(&self, role: &str) -> Option<u32> {
         let parent = self.program.as_ref().expect("a program").id();
         self::children(parent).into_iter().find(|(_, line)| line.contains(role)).map(|(id, _)| id)

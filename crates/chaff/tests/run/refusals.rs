@@ -34,6 +34,26 @@ fn an_address_that_the_kernel_owns_is_refused() {
 }
 
 #[test]
+fn an_image_of_another_build_is_refused_before_any_machine_starts() {
+    let machine = "[[network.decoys]]\nprofile = \"linux-server\"\naddresses = [\"10.20.0.21\"]\nruntime = \"node\"\n\
+                   [node]\nimage = \"node.elf\"\n";
+    let bench = Bench::with("", machine);
+    let mut image = fs::read(chaff_testkit::image::with_holes()).expect("the image");
+    let mark = b"chaff-node build ";
+    let at = image.windows(mark.len()).position(|octets| octets == mark).expect("it says of which build it is");
+    image[at + mark.len()] ^= 1;
+    fs::write(bench.directory.path().join("node.elf"), &image).expect("written");
+    let (code, text) = bench.refused();
+    assert_eq!(code, Some(1), "{text}");
+    for words in ["node.elf: image and program are of different builds", "cargo xtask image", "of the same release"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let doctor = Command::new(CHAFF).arg("doctor").args(&bench.arguments()[1..]).output().expect("chaff runs");
+    let said = String::from_utf8_lossy(&doctor.stdout);
+    assert!(said.contains("node.elf: no image of this build"), "{said}");
+}
+
+#[test]
 fn a_missing_capability_is_named_with_three_ways_to_grant_it() {
     let bench = Bench::new("");
     let mut command = Command::new("setpriv");

@@ -152,3 +152,6 @@ pub(super) fn in_memory(name: &str, octets: &[u8]) -> io::Result<OwnedFd> {
 pub(super) fn pair(kind: SocketType) -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?)
 }
+
+#[cfg(test)]
+mod tests;

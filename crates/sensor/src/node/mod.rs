@@ -24,6 +24,7 @@ mod segment;
 pub mod switch;
 pub mod xen;
 
+pub use chaff_unikernel::build::is_of_this_build;
 pub use host::run;
 pub use machine::{Hypervisor, Machine};
 pub use qemu::{Accel, Qemu};

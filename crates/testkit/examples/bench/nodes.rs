@@ -1,9 +1,10 @@
 //! Decoys with a machine each: how long until all have answered, what each takes of the host's memory, what they take of
-//! its processors while nobody asks, and whether each alarmed.
+//! its processors while nobody asks, and whether each alarms when it is touched. One that does neither fails the run.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::Ipv4Addr,
+    io::Read,
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -13,8 +14,8 @@ use chaff_lab::PacketSocket;
 use chaff_testkit::{
     load::median,
     neighbour,
-    network::{Network, WATCHER},
-    process::{Chaff, processor_ticks, write_config},
+    network::{ATTACKER, Network, WATCHER},
+    process::{Chaff, RosterLine, processor_ticks, write_config},
 };
 use serde_json::Value;
 
@@ -31,6 +32,12 @@ const PATIENCE_EACH: Duration = Duration::from_secs(2);
 /// How long idle machines are watched, and how long they may take to come to rest before.
 const IDLE: Duration = Duration::from_secs(20);
 const REST: Duration = Duration::from_secs(5);
+/// Clients that touch machines at the same time.
+const INTRUDERS: usize = 8;
+/// How long a client waits for a connection and for the first words on it.
+const TOUCH: Duration = Duration::from_secs(10);
+/// How soon an alarm is told, on a machine that starts none beside it.
+const ALARM: Duration = Duration::from_secs(5);
 /// Ticks of the processor clock in a second, as the kernel counts for everybody (`USER_HZ`).
 const TICKS: f64 = 100.0;
 
@@ -70,16 +77,57 @@ pub(crate) fn measure(binary: &Path, count: u32) {
     let share = (ticks() - before) as f64 / TICKS / since.elapsed().as_secs_f64() * 100.0;
     println!("idle: {share:.2} % of one processor, all of them together");
 
-    let told = || {
-        let events = chaff.events();
-        let alarmed: BTreeSet<_> = events.iter().filter_map(|event| event["decoy"]["ip"].as_str()).collect();
-        targets.iter().filter(|ip| alarmed.contains(ip.to_string().as_str())).count()
+    alarms(&network, &chaff);
+}
+
+/// Touches each machine once: a connection, and the greeting of its SSH server. The intruder's kernel knows all cards and
+/// asks nobody by ARP, which alone is no alarm. So what his incident counts are the machines that told of the touch.
+fn alarms(network: &Network, chaff: &Chaff) {
+    let roster = chaff.roster();
+    let known = roster.iter().map(|decoy| (decoy.ip.into(), decoy.mac.0));
+    network.atk.link("atk0").neighbours(known).unwrap_or_else(|error| panic!("cannot fix neighbours: {error}"));
+    let begun = Instant::now();
+    let silent = network.atk.enter(|| touch(&roster)).unwrap_or_else(|error| panic!("cannot enter: {error}"));
+    assert!(silent.is_empty(), "{} of {} take no connection: {silent:?}", silent.len(), roster.len());
+    println!("all {} have greeted a client within {:.1} s", roster.len(), begun.elapsed().as_secs_f64());
+
+    let intruder = ATTACKER.to_string();
+    let counted = |incidents: &[Value]| {
+        let his = incidents.iter().filter(|incident| incident["source"]["ip"] == *intruder);
+        his.filter_map(|incident| incident["decoys"].as_u64()).max().unwrap_or_default()
     };
     let asked = Instant::now();
-    while told() < targets.len() && asked.elapsed() < PATIENCE_EACH * 10 {
-        std::thread::sleep(Duration::from_millis(200));
+    let mut count = 0;
+    while count < roster.len() as u64 && asked.elapsed() < ALARM {
+        std::thread::sleep(Duration::from_millis(100));
+        count = counted(&chaff.incidents());
     }
-    println!("{} of {count} have alarmed", told());
+    let events = chaff.events();
+    let his = events.iter().filter(|event| event["source"]["ip"] == *intruder && event["kind"] != "arp.request");
+    let told: BTreeSet<_> = his.filter_map(|event| event["decoy"]["ip"].as_str()).collect();
+    let mute: Vec<_> = roster.iter().filter(|decoy| !told.contains(decoy.ip.to_string().as_str())).collect();
+    assert!(mute.is_empty(), "{} of {} have told nothing: {mute:?}", mute.len(), roster.len());
+    assert_eq!(count, roster.len() as u64, "decoys that the intruder's incident counts");
+    println!("all {count} have alarmed, {:.1} s after the first of them was touched", begun.elapsed().as_secs_f64());
+}
+
+/// Asks each for the greeting of its SSH server; those that say none.
+fn touch(roster: &[RosterLine]) -> Vec<Ipv4Addr> {
+    let greets = |ip: Ipv4Addr| {
+        let mut stream = TcpStream::connect_timeout(&SocketAddr::from((ip, 22)), TOUCH).ok()?;
+        stream.set_read_timeout(Some(TOUCH)).ok()?;
+        let mut greeting = [0; 8];
+        stream.read_exact(&mut greeting).ok()?;
+        (greeting == *b"SSH-2.0-").then_some(())
+    };
+    let silent = |share: &[RosterLine]| -> Vec<Ipv4Addr> {
+        share.iter().map(|decoy| decoy.ip).filter(|&ip| greets(ip).is_none()).collect()
+    };
+    std::thread::scope(|scope| {
+        let share = roster.len().div_ceil(INTRUDERS).max(1);
+        let clients: Vec<_> = roster.chunks(share).map(|share| scope.spawn(move || silent(share))).collect();
+        clients.into_iter().flat_map(|client| client.join().expect("a client does not panic")).collect()
+    })
 }
 
 /// Asks each that has not answered, again and again; when each answered.

@@ -55,8 +55,9 @@ fn what_is_wrong_with_it_is_said() {
     assert_eq!(BootModule::decode(&good[..good.len() - 1]), Err(ModuleError::NotAModule));
     assert_eq!(changed(0, b'X'), Err(ModuleError::NotAModule));
     assert_eq!(changed(8, 9), Err(ModuleError::Version(9)));
-    assert_eq!(changed(15, 0xff), Err(ModuleError::TooLong));
-    assert_eq!(changed(16, !good[16]), Err(ModuleError::Damaged));
+    assert_eq!(changed(12, b'x'), Err(ModuleError::Build));
+    assert_eq!(changed(31, 0xff), Err(ModuleError::TooLong));
+    assert_eq!(changed(32, !good[32]), Err(ModuleError::Damaged));
     assert_eq!(changed(HEADER + 3, 0), Err(ModuleError::Damaged));
 }
 
@@ -92,6 +93,7 @@ proptest! {
         let mut octets = MAGIC.to_vec();
         octets.extend(VERSION.to_le_bytes());
         octets.extend([0; 2]);
+        octets.extend(BUILD);
         octets.extend((body.len() as u32).to_le_bytes());
         octets.extend(checksum(&body).to_le_bytes());
         octets.extend(&body);

@@ -25,9 +25,16 @@ mod xen;
 use core::slice;
 
 use chaff_unikernel::{
+    build,
     module::BootModule,
     start::{Memory, Range, StartInfo},
 };
+
+/// By this a host knows before it starts anything whether the image understands it.
+// SAFETY: octets that nobody writes, among other constants; the linker's script keeps them.
+#[used]
+#[unsafe(link_section = ".rodata.build")]
+static MARK: [u8; build::MARK.len()] = build::MARK;
 
 /// The first Rust that runs. `at`: where the hypervisor says what there is.
 extern "C" fn main(at: u64) -> ! {

@@ -53,21 +53,6 @@ pub(crate) fn module() -> BootModule {
     BootModule { entropy: [3; 32], now: 1, utc, counter_khz: None, fleet }
 }
 
-/// How fast this processor's time-stamp counter runs, as the node host tells it; `None` where there is none.
-pub(crate) fn counter_khz() -> Option<u64> {
-    #[cfg(target_arch = "x86_64")]
-    {
-        // SAFETY: every processor of this architecture has the instruction; it reads a register.
-        let ticks = || unsafe { std::arch::x86_64::_rdtsc() };
-        let (before, begun) = (ticks(), Instant::now());
-        std::thread::sleep(Duration::from_millis(100));
-        let (after, took) = (ticks(), begun.elapsed());
-        u64::try_from(u128::from(after - before) * 1_000_000 / took.as_nanos()).ok()
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    None
-}
-
 /// A running machine.
 pub(crate) struct Vm {
     qemu: Child,
