@@ -239,7 +239,8 @@ def authentication(out):
     log = client_log("-o", "NumberOfPasswordPrompts=0")
     with open(os.path.join(out, "ext-info.txt"), "w") as file:
         for line in log.splitlines():
-            if "kex_input_ext_info" in line and "=<" in line:
+            # Of an extension that it does not know, this client tells the name alone.
+            if "kex_input_ext_info: " in line and ("=<" in line or "(unrecognised)" in line):
                 file.write(line.split("kex_input_ext_info: ")[1].replace(" (unrecognised)", "") + "\n")
     askpass = os.path.join(tempfile.mkdtemp(), "askpass")
     with open(askpass, "w") as file:

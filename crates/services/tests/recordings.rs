@@ -298,8 +298,13 @@ fn every_product_answers_nonsense_as_it_was_recorded() {
 fn every_product_authenticates_as_it_was_recorded() {
     for (name, revision, record) in PRODUCTS {
         let ServiceKind::Ssh(spec) = product(name, revision).kind else { panic!("{name} is no SSH server") };
-        let told: String = spec.ext_info.iter().map(|(name, value)| format!("{name}=<{value}>\n")).collect();
-        assert_eq!(told, recording(record, "ext-info.txt"), "{name}");
+        let recorded = recording(record, "ext-info.txt");
+        // The client of the recording tells no value of an extension that it does not know.
+        let told = |(at, (name, value)): (usize, &(String, String))| match recorded.lines().nth(at) {
+            Some(line) if line == name => format!("{name}\n"),
+            _ => format!("{name}=<{value}>\n"),
+        };
+        assert_eq!(spec.ext_info.iter().enumerate().map(told).collect::<String>(), recorded, "{name}");
         let auth = recording(record, "auth.txt");
         assert!(auth.starts_with(&format!("after none: {}\n", spec.auth_methods.join(","))), "{name}");
         assert!(auth.contains(&format!("root: {} passwords\n", spec.max_auth_tries)), "{name}");
