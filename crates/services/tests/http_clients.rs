@@ -11,6 +11,7 @@ use std::{
     fs,
     io::Write,
     process::{Command, Stdio},
+    thread,
 };
 
 use chaff_events::Detail;
@@ -226,16 +227,66 @@ fn digest(words: &[&str], octets: &[u8]) -> String {
     String::from_utf8_lossy(&output.stdout)[..32].to_owned()
 }
 
+/// Starts a real server with a page.
+type Start = fn(&str) -> daemon::Daemon;
+
+/// Our web servers, and how the real ones are started.
+const SERVERS: [(&str, Start); 3] = [
+    ("nginx-1.22.1-debian12", real::nginx),
+    ("apache-2.4.71-debian12", real::apache),
+    ("lighttpd-1.4.69-debian12", real::lighttpd),
+];
+
+/// One of them, ours and the real one, with the same page.
+fn beside(name: &str, real: Start) -> (Server, daemon::Daemon) {
+    let page = table::set_up(name, 80).pages[0].body.clone();
+    let real = real(&page);
+    (Server::with(ServiceSpec::new(name, table::kind(table::set_up(name, real.port))), &[]), real)
+}
+
+#[test]
+fn nmap_prints_of_our_servers_what_it_prints_of_the_real_ones() {
+    thread::scope(|scope| {
+        for (name, start) in SERVERS {
+            scope.spawn(move || {
+                let (ours, real) = beside(name, start);
+                let (own, other) = thread::scope(|scope| {
+                    let own = scope.spawn(|| nmap(ours.port));
+                    (nmap(real.port), own.join().unwrap())
+                });
+                let product =
+                    if name.starts_with("apache") { "Apache httpd " } else { name.split_once('-').unwrap().0 };
+                let found = other.iter().find_map(|line| line.strip_prefix("PORT/tcp open ")).unwrap();
+                let said = found.trim_start().strip_prefix("http ").map(str::trim_start);
+                assert!(said.is_some_and(|said| said.starts_with(product)), "{name}: {found}");
+                assert_eq!(own, other, "{name}");
+            });
+        }
+    });
+}
+
+/// What nmap's version detection and its scripts about HTTP print: those that run by default, and those that look closer
+/// without guessing names. Without the port, line by line: which script is printed first is chance.
+fn nmap(port: u16) -> Vec<String> {
+    let port = port.to_string();
+    let scripts = "(default or http-headers or http-trace or http-enum or http-apache-negotiation or http-comments-displayer \
+                   or http-errors or http-vhosts or http-mobileversion-checker) and http-*";
+    let words = ["-n", "-Pn", "-sV", "--version-all", "-p", &port, "--script", scripts, "127.0.0.1"];
+    let said = run("nmap", &words);
+    let lines = said.lines().skip_while(|line| !line.starts_with("PORT")).skip(1);
+    let lines = lines.take_while(|line| !line.starts_with("Service detection"));
+    let mut lines: Vec<_> = lines
+        .filter(|line| !["Date: ", "ETag: "].iter().any(|moment| line.contains(moment)))
+        .map(|line| sorted_allow(&line.replace(&port, "PORT").replace("|_", "| ")))
+        .collect();
+    lines.sort_unstable();
+    lines
+}
+
 #[test]
 fn curl_prints_of_our_servers_what_it_prints_of_the_real_ones() {
-    for (name, real) in [
-        ("nginx-1.22.1-debian12", real::nginx as fn(&str) -> daemon::Daemon),
-        ("apache-2.4.71-debian12", real::apache),
-        ("lighttpd-1.4.69-debian12", real::lighttpd),
-    ] {
-        let page = table::set_up(name, 80).pages[0].body.clone();
-        let real = real(&page);
-        let ours = Server::with(ServiceSpec::new(name, table::kind(table::set_up(name, real.port))), &[]);
+    for (name, start) in SERVERS {
+        let (ours, real) = beside(name, start);
         let version = |port: u16| curl(port, &["-I", "/"]).lines().find_map(version_of).unwrap();
         let (own, other) = (version(ours.port), version(real.port));
         for words in [
@@ -279,14 +330,20 @@ fn curl_prints_of_our_servers_what_it_prints_of_the_real_ones() {
     }
 }
 
+/// The methods of `Allow`, as they were said or as nmap prints them, in the order of the alphabet.
 fn sorted_allow(said: &str) -> String {
-    let line = |line: &str| match line.split_once("Allow: ") {
-        Some((before, methods)) => {
-            let mut words: Vec<_> = methods.split(',').collect();
-            words.sort_unstable();
-            format!("{before}Allow: {}\n", words.join(","))
+    let sorted = |before: &str, label: &str, methods: &str, between: &str| {
+        let mut words: Vec<_> = methods.split(between).collect();
+        words.sort_unstable();
+        format!("{before}{label}{}\n", words.join(between))
+    };
+    let line = |line: &str| {
+        let labels = [("Allow: ", ","), ("Supported Methods: ", " ")];
+        let found = labels.iter().find_map(|(label, between)| Some((line.split_once(label)?, *label, *between)));
+        match found {
+            Some(((before, methods), label, between)) => sorted(before, label, methods, between),
+            None => format!("{line}\n"),
         }
-        None => format!("{line}\n"),
     };
     said.lines().map(line).collect()
 }
