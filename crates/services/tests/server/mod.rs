@@ -19,6 +19,9 @@ use chaff_wire::Mac;
 
 pub(crate) type Facts = Arc<Mutex<Vec<(Kind, Option<Tool>, Detail)>>>;
 
+/// Longer than any test waits for an end: half a minute of drops, a minute of silence, and some seconds after.
+const LONGEST: Duration = Duration::from_secs(150);
+
 /// Serves `spec` on a free port of the loopback address until it is dropped.
 pub(crate) struct Server {
     /// Where it listens.
@@ -86,7 +89,7 @@ impl Drop for Server {
     }
 }
 
-/// One conversation over one socket, at most for a minute and a half.
+/// One conversation over one socket, at most for so long.
 fn serve(spec: &ServiceSpec, mut stream: &TcpStream, told: &Facts, accounts: &Arc<[Account]>, shared: &Mutex<Shared>) {
     let start = Instant::now();
     let now = || u64::try_from(start.elapsed().as_nanos()).unwrap();
@@ -112,7 +115,7 @@ fn serve(spec: &ServiceSpec, mut stream: &TcpStream, told: &Facts, accounts: &Ar
     let mut talk = open(spec, &opening);
     let (mut wake, mut waiting, mut ended) = (None, Vec::new(), false);
     stream.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
-    while start.elapsed() < Duration::from_secs(90) {
+    while start.elapsed() < LONGEST {
         loop {
             let output = talk.poll(at!(now()), 1460);
             let Some(output) = output else { break };
