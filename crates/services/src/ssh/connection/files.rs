@@ -139,7 +139,7 @@ fn said(shell: &mut Shell, line: &Line<'_>, command: &[u8]) -> (Vec<u8>, Vec<u8>
 }
 
 fn says(errors: &[u8], text: &[u8]) -> bool {
-    errors.windows(text.len()).any(|part| part == text)
+    errors.windows(text.len()).any(|part| part.eq_ignore_ascii_case(text))
 }
 
 /// A command with a path in quotes.
