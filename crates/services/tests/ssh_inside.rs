@@ -360,6 +360,39 @@ fn files_are_shown_to_scp() {
     assert!(door.files().is_empty());
 }
 
+/// `ls -l` of sftp(1) shows the server's lines, which say what `ls -l` of the shell says.
+#[test]
+fn sftp_lists_as_the_shell_does() {
+    for product in
+        ["openssh-9.2-debian12", "openssh-7.5-freebsd11", "openssh-8.1-macos10.15", "openssh-7.5-solaris11.4"]
+    {
+        let door = Door::of(product);
+        let fields = |text: &str, name: &str| -> Vec<String> {
+            let line = text.lines().find(|line| line.ends_with(&format!(" {name}")));
+            let line = line.unwrap_or_else(|| panic!("{product}: {name}: {text}"));
+            line.split_whitespace().map(String::from).collect()
+        };
+        let (said, errors, status) = door.sftp("cd /etc\nls -l\nls -ln passwd\ncd /\nls -la\n");
+        assert_eq!(status, Some(0), "{product}: {errors}");
+        let (etc, root) = (door.exec(USER, "ls -l /etc/").0, door.exec(USER, "ls -la /").0);
+        for (shown, name) in [(&etc, "passwd"), (&etc, "group"), (&etc, "ssh"), (&root, "tmp"), (&root, "..")] {
+            let shown = shown.replace(" -> private/tmp", "");
+            let (listed, mut shown) = (fields(&said, name), fields(&shown, name));
+            // Where a client asks for names by numbers, it writes the line itself and does not know of links.
+            if listed[1] == "?" {
+                shown[1] = "?".into();
+            }
+            assert_eq!(listed, shown, "{product}: {said}");
+        }
+        let passwd = said.lines().find(|line| line.ends_with(" passwd")).unwrap();
+        let links = if product.contains("9.2") { '?' } else { '1' };
+        assert!(passwd.starts_with(&format!("-rw-r--r--    {links} root     ")), "{product}: {passwd}");
+        // With -n the client writes the line, of the attributes alone.
+        let owner = if links == '?' { "root     root " } else { "0        0 " };
+        assert!(said.contains(&format!("-rw-r--r--    ? {owner}")), "{product}: {said}");
+    }
+}
+
 /// Nobody is refused a session once he is in.
 #[test]
 fn every_product_has_something_inside() {

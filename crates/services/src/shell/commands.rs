@@ -23,6 +23,7 @@ use super::{
     files::{Refusal, join, may, parent_of},
     lossy,
 };
+pub(super) use listing::permissions;
 pub(super) use patterns::{fits, matching_paths};
 pub(super) use privilege::answer;
 

@@ -37,8 +37,8 @@ impl Call<'_> {
         let (mut files, mut directories) = (Vec::new(), Vec::new());
         for path in &paths {
             let full = self.full(path);
-            // A link is followed unless its own line is asked for.
-            let found = if letters.contains(['l', 'd']) {
+            // A link is followed unless its own line is asked for; with a slash behind it, it is what it leads to.
+            let found = if letters.contains(['l', 'd']) && !path.ends_with('/') {
                 self.shell.files.find_link(&full, asker)
             } else {
                 self.shell.files.find(&full, asker)
@@ -132,7 +132,11 @@ impl Call<'_> {
                     self.shell.files.links(path, node).to_string(),
                     host.name_of(node.uid).into_owned(),
                     host.group_of(node.gid).into_owned(),
-                    if human { human_size(self.size_of(path, node)) } else { self.size_of(path, node).to_string() },
+                    if human {
+                        human_size(self.shell.size_of(path, node))
+                    } else {
+                        self.shell.size_of(path, node).to_string()
+                    },
                     short_date(node.modified, self.now),
                     shown,
                 ]
@@ -310,7 +314,7 @@ impl Call<'_> {
         let host = &self.shell.host;
         if self.shell.spec.system != crate::shell::ShellSystem::Linux {
             let date = moment.format("%b %e %H:%M:%S %Y");
-            let (links, size) = (self.shell.files.links(real, node), self.size_of(real, node));
+            let (links, size) = (self.shell.files.links(real, node), self.shell.size_of(real, node));
             let (inode, mode) = (131_072 + hash % 900_000, permissions(node));
             let (owner, group) = (host.name_of(node.uid), host.group_of(node.gid));
             return format!(
@@ -335,7 +339,7 @@ impl Call<'_> {
 }
 
 /// `-rw-r--r--`
-fn permissions(node: &Node) -> String {
+pub(in crate::shell) fn permissions(node: &Node) -> String {
     let mut text = String::from(match node.what {
         What::Directory => "d",
         What::Link(_) => "l",

@@ -4,10 +4,7 @@ use alloc::{format, string::String};
 use core::fmt::Write;
 
 use super::{Call, applets::BUILTINS};
-use crate::shell::{
-    ShellKind, ShellSystem,
-    files::{Node, Refusal, What},
-};
+use crate::shell::{ShellKind, ShellSystem, files::Refusal};
 
 /// Columns between two stops of the tabulator, by which BSD's ls sets its own.
 const STOP: usize = 8;
@@ -58,17 +55,6 @@ impl Call<'_> {
             (_, "cp", Refusal::IsADirectory) => format!("cp: {path} is a directory (not copied)."),
             (_, "mv", Refusal::NotFound) => format!("mv: rename {path}: {reason}"),
             _ => format!("{name}: {path}: {reason}"),
-        }
-    }
-
-    /// Octets of an entry: systems count those of a folder in their own ways.
-    pub(super) fn size_of(&self, path: &str, node: &Node) -> u64 {
-        let entries = || u64::try_from(self.shell.files.children(path).count()).unwrap_or(0) + 2;
-        match (&node.what, self.shell.spec.system) {
-            (What::Directory, ShellSystem::FreeBsd) => 512,
-            (What::Directory, ShellSystem::MacOs) => 32 * entries(),
-            (What::Directory, ShellSystem::Solaris) => entries(),
-            _ => node.size(),
         }
     }
 

@@ -1,12 +1,12 @@
 //! The files that `scp` and SFTP show and take: those of the shell, or the folders that the profile of a command line
 //! names.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 
 use super::{Line, console, shell};
 use crate::{
     console::{Folders, folder_of},
-    shell::{Interpreter, Shell},
+    shell::{Interpreter, Look, Shell},
 };
 
 /// Octets of a path that are kept (PATH_MAX).
@@ -104,6 +104,22 @@ impl Files {
                 names.split(|octet| *octet == b'\n').filter(|name| !name.is_empty()).map(<[u8]>::to_vec).collect()
             }
             Self::Console(folders) => folders.names(path),
+        }
+    }
+
+    /// What the system tells of an entry, a link itself unless it is followed; `None`: no more than what it is.
+    pub(super) fn look(&self, path: &[u8], follows: bool) -> Option<Look> {
+        match self {
+            Self::Shell(shell) => shell.look(&String::from_utf8_lossy(path), follows),
+            Self::Console(_) => None,
+        }
+    }
+
+    /// The names of a user and of a group.
+    pub(super) fn names_of(&self, uid: u32, gid: u32) -> (String, String) {
+        match self {
+            Self::Shell(shell) => shell.names_of(uid, gid),
+            Self::Console(_) => (String::new(), String::new()),
         }
     }
 
