@@ -7,6 +7,21 @@ const SECONDS_OF_DAY: u64 = 86_400;
 const NANOS: u64 = 1_000_000_000;
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const DAYS: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
+const LONG_MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
 
 /// A moment, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +90,7 @@ impl Moment {
             }
             let _ = match letters.next() {
                 Some('Y') => write!(text, "{:04}", self.year),
+                Some('y') => write!(text, "{:02}", self.year % 100),
                 Some('m') => write!(text, "{:02}", self.month),
                 Some('d') => write!(text, "{:02}", self.day),
                 Some('e') => write!(text, "{:>2}", self.day),
@@ -84,7 +100,9 @@ impl Moment {
                 }
                 Some('H') => write!(text, "{:02}", self.hour),
                 Some('I') => write!(text, "{:02}", (self.hour + 11) % 12 + 1),
+                Some('l') => write!(text, "{:>2}", (self.hour + 11) % 12 + 1),
                 Some('p') => write!(text, "{}", if self.hour < 12 { "AM" } else { "PM" }),
+                Some('P') => write!(text, "{}", if self.hour < 12 { "am" } else { "pm" }),
                 Some('M') => write!(text, "{:02}", self.minute),
                 Some('S') => write!(text, "{:02}", self.second),
                 Some('F') => write!(text, "{}", self.iso_day()),
@@ -96,6 +114,8 @@ impl Moment {
                 Some('L') => write!(text, "{:03}", self.nanos / 1_000_000),
                 Some('Z') => write!(text, "UTC"),
                 Some('a') => write!(text, "{}", self.weekday()),
+                Some('A') => write!(text, "{}", name(&DAYS, self.days % 7)),
+                Some('B') => write!(text, "{}", name(&LONG_MONTHS, self.month.saturating_sub(1))),
                 Some('b') => write!(text, "{}", self.month_name()),
                 Some('%') | None => write!(text, "%"),
                 Some(other) => write!(text, "%{other}"),

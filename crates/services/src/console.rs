@@ -26,7 +26,7 @@ use crate::{
     shell::{Flow, Interpreter, MAX_OUTPUT, Surroundings},
     text::{Who, fill_with},
 };
-use facts::Facts;
+pub(crate) use facts::{Facts, link_local, peer_mac, width_of, write_wide};
 pub(crate) use folders::{Folders, folder_of};
 use grammar::{Meaning, Token, following, meaning, tokens};
 
@@ -239,10 +239,6 @@ impl Console {
 impl Interpreter for Console {
     fn greeting(&self) -> Vec<u8> {
         self.fill(&self.spec.greeting, self.facts.logged_in()).into_bytes()
-    }
-
-    fn closed(&self) -> Option<u8> {
-        self.spec.closed
     }
 
     fn prompt(&self) -> Vec<u8> {

@@ -57,7 +57,10 @@ pub use script::{
     Form, Framing, MAX_CAPTURES, Pattern, PatternError, Reply, ScriptRule, ScriptSpec, ScriptState, SecretSpec, is_fact,
 };
 pub use shared::Shared;
-pub use shell::{ShellFile, ShellKind, ShellMount, ShellProcess, ShellPrograms, ShellSpec, ShellUser};
+pub use shell::{
+    ShellAnswer, ShellAsk, ShellFile, ShellKind, ShellMount, ShellProcess, ShellPrograms, ShellSpec, ShellSystem,
+    ShellUser,
+};
 pub use spec::{BannerSpec, FeedSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
 pub use ssh::spec::{SshAnswers, SshCurve, SshHostKey, SshPenalties, SshSpec, SshStartups};
 pub use tls::TlsSpec;

@@ -11,12 +11,16 @@ mod expansion;
 mod files;
 mod host;
 mod interpreter;
+mod look;
 mod spec;
 mod syntax;
 mod terminal;
 mod written;
 
-pub use spec::{ShellFile, ShellKind, ShellMount, ShellProcess, ShellPrograms, ShellSpec, ShellUser};
+pub use spec::{
+    ShellAnswer, ShellAsk, ShellFile, ShellKind, ShellMount, ShellProcess, ShellPrograms, ShellSpec, ShellSystem,
+    ShellUser,
+};
 
 use alloc::{
     collections::BTreeMap,
@@ -31,6 +35,7 @@ use expansion::assignment;
 use files::{Asker, Files, Refusal};
 use host::Host;
 pub(crate) use interpreter::{Flow, Interpreter, Surroundings};
+pub(crate) use look::Look;
 use syntax::{Channel, Fault, Redirection, Simple, Step, When, parse};
 pub(crate) use terminal::{Lines, MAX_LINE, Terminal, Typed, cooked, cut};
 use written::{Written, lossy};
@@ -102,7 +107,7 @@ impl Shell {
             exit: None,
             host,
         };
-        for (name, value) in shell.host.environment(terminal) {
+        for (name, value) in shell.host.environment(spec, terminal) {
             shell.variables.insert(name, value.into_bytes());
         }
         shell
@@ -147,10 +152,17 @@ impl Shell {
             }
             (Fault::Unexpected(sign), ShellKind::Ash) => format!("syntax error: unexpected \"{sign}\""),
             (Fault::Open(_), ShellKind::Ash) => "syntax error: unterminated quoted string".to_string(),
+            (Fault::Unexpected(sign), ShellKind::Zsh) => format!("parse error near `{sign}'"),
+            (Fault::Open(quote), ShellKind::Zsh) => format!("unmatched {quote}"),
             (Fault::Unexpected(sign), _) => format!("Syntax error: \"{sign}\" unexpected"),
             (Fault::Open(_), _) => "Syntax error: Unterminated quoted string".to_string(),
         };
-        written.errors(format!("{}{what}\n", self.error_prefix()).as_bytes());
+        let before = match (self.spec.shell, self.terminal) {
+            (ShellKind::Sh, true) => "-sh: ",
+            (ShellKind::Sh, false) => "sh: ",
+            _ => self.error_prefix(),
+        };
+        written.errors(format!("{before}{what}\n").as_bytes());
         if self.spec.shell == ShellKind::Bash && !self.terminal && matches!(fault, Fault::Unexpected(_)) {
             written.errors(b"bash: -c: line 1: `");
             written.errors(line);
@@ -167,6 +179,9 @@ impl Shell {
             (ShellKind::Dash, false) => "sh: 1: ",
             (ShellKind::Ash, true) => "-sh: ",
             (ShellKind::Ash, false) => "sh: ",
+            (ShellKind::Sh, _) => "",
+            (ShellKind::Zsh, true) => "zsh: ",
+            (ShellKind::Zsh, false) => "zsh:1: ",
         }
     }
 
@@ -273,6 +288,13 @@ impl Shell {
     /// A file that cannot be read or written as a redirection wants it.
     fn refuse(&mut self, path: &[u8], refusal: Refusal, writes: bool, written: &mut Written) {
         let (before, reason) = match (self.spec.shell, refusal, writes) {
+            (ShellKind::Sh, _, true) => ("cannot create ", refusal.text()),
+            (ShellKind::Sh, _, false) => ("cannot open ", refusal.text()),
+            (ShellKind::Zsh, ..) => {
+                written.errors(self.zsh_refusal(&lossy(path), refusal).as_bytes());
+                self.status = 1;
+                return;
+            }
             (ShellKind::Bash, _, _) => ("", refusal.text()),
             (ShellKind::Dash, Refusal::NotFound, true) => ("cannot create ", "Directory nonexistent"),
             (ShellKind::Dash, Refusal::NotFound, false) => ("cannot open ", "No such file"),
@@ -286,7 +308,25 @@ impl Shell {
         written.errors(format!("{}{before}", self.error_prefix()).as_bytes());
         written.errors(path);
         written.errors(format!(": {reason}\n").as_bytes());
-        self.status = if self.spec.shell == ShellKind::Dash { 2 } else { 1 };
+        self.status = if matches!(self.spec.shell, ShellKind::Dash | ShellKind::Sh) { 2 } else { 1 };
+    }
+
+    /// A refusal in zsh's words: `zsh: no such file or directory: x`.
+    fn zsh_refusal(&self, path: &str, refusal: Refusal) -> String {
+        format!("{}{}: {path}\n", self.error_prefix(), refusal.text().to_lowercase())
+    }
+
+    /// How the product's program asks for a password, if not as Linux's.
+    fn ask(&self, asking: Asking) -> Option<ShellAsk> {
+        let program = match asking {
+            Asking::Sudo => "sudo",
+            Asking::Su => "su",
+            Asking::Passwd => "passwd",
+        };
+        let ask = self.spec.asks.get(program)?;
+        let [text, prompt, refusal] =
+            [&ask.text, &ask.prompt, &ask.refusal].map(|text| self.host.fill(text).into_owned());
+        Some(ShellAsk { text, prompt, refusal })
     }
 
     fn assign(&mut self, name: &str, mut value: Vec<u8>) {
@@ -307,6 +347,9 @@ impl Interpreter for Shell {
     }
 
     fn prompt(&self) -> Vec<u8> {
+        if let Some(ask) = self.asking.and_then(|asking| self.ask(asking)) {
+            return ask.prompt.into_bytes();
+        }
         match self.asking {
             Some(Asking::Sudo) => return format!("[sudo] password for {}: ", self.host.user.name).into_bytes(),
             Some(Asking::Su) => return b"Password: ".to_vec(),

@@ -226,17 +226,31 @@ fn routers_have_their_command_lines() {
     assert!(shown.contains("^\r\nunknown command.\r\n"), "{shown}");
 }
 
-/// Where there is no command line to show, the account is one without a shell.
+/// Systems that are no Linux have shells of their own, with what they say after a login, and take files.
 #[test]
-fn an_account_may_be_closed() {
-    let door = Door::of("openssh-7.5-freebsd11");
-    let closed = "This account is currently not available.";
-    assert_eq!(door.session(USER, "id\n"), (format!("{closed}\r\n"), Some(1)));
-    let (said, _, status) = door.exec(USER, "id");
-    assert_eq!((said, status), (format!("{closed}\n"), Some(1)));
-    assert_eq!(door.lines(), ["id"]);
-    let door = Door::of("openssh-7.5-solaris11.4");
-    assert_eq!(door.session(USER, ""), (String::new(), Some(1)));
+fn other_systems_have_their_shells() {
+    for (product, greeting, prompt, system, missing) in [
+        ("openssh-7.5-freebsd11", "\r\nFreeBSD 11.2-RELEASE (GENERIC) ", "\r\n$ ", "FreeBSD", "foo: not found"),
+        ("openssh-8.1-macos10.15", "Last login: ", " ~ % ", "Darwin", "zsh: command not found: foo"),
+        ("openssh-7.5-solaris11.4", "\r\nOracle Corporation ", ":~$ ", "SunOS", "-bash: foo: command not found"),
+    ] {
+        let door = Door::of(product);
+        let (shown, status) = door.session(USER, "uname\nfoo\nsu -\nguess\ncat /etc/passwd | grep -c root:\nexit 4\n");
+        assert_eq!(status, Some(4), "{product}: {shown}");
+        assert!(shown.starts_with("Last login: ") && shown.contains(greeting), "{product}: {shown}");
+        assert!(shown.contains(&format!("{prompt}uname\r\n{system}\r\n")), "{product}: {shown}");
+        assert!(shown.contains(&format!("\r\n{missing}\r\n")), "{product}: {shown}");
+        assert!(shown.contains("su: Sorry\r\n") && !shown.contains("guess"), "{product}: {shown}");
+        assert_eq!(door.lines(), ["uname", "foo", "su -", "guess", "cat /etc/passwd | grep -c root:", "exit 4"]);
+        let (said, errors, status) = door.exec(USER, "whoami; cat /nope");
+        assert_eq!((said.as_str(), status), ("backup\n", Some(1)), "{product}");
+        assert!(errors.contains("/nope: No such file or directory\n"), "{product}: {errors}");
+        uploads(&door, USER, "/tmp/x");
+        let (said, errors, _) = door.sftp("pwd\nls /etc\nput dropper /etc/x\n");
+        let home = door.exec(USER, "pwd").0;
+        assert!(said.contains(&format!("Remote working directory: {home}")), "{product}: {said}");
+        assert!(said.contains("passwd") && errors.contains("Permission denied"), "{product}: {said}{errors}");
+    }
 }
 
 impl Door {
@@ -344,6 +358,39 @@ fn files_are_shown_to_scp() {
     assert_eq!(door.scp("/etc/x"), ("scp: /etc/x: Permission denied\n".into(), Some(1)));
     assert!(door.sftp("put got /etc/x\n").1.contains("Permission denied"));
     assert!(door.files().is_empty());
+}
+
+/// `ls -l` of sftp(1) shows the server's lines, which say what `ls -l` of the shell says.
+#[test]
+fn sftp_lists_as_the_shell_does() {
+    for product in
+        ["openssh-9.2-debian12", "openssh-7.5-freebsd11", "openssh-8.1-macos10.15", "openssh-7.5-solaris11.4"]
+    {
+        let door = Door::of(product);
+        let fields = |text: &str, name: &str| -> Vec<String> {
+            let line = text.lines().find(|line| line.ends_with(&format!(" {name}")));
+            let line = line.unwrap_or_else(|| panic!("{product}: {name}: {text}"));
+            line.split_whitespace().map(String::from).collect()
+        };
+        let (said, errors, status) = door.sftp("cd /etc\nls -l\nls -ln passwd\ncd /\nls -la\n");
+        assert_eq!(status, Some(0), "{product}: {errors}");
+        let (etc, root) = (door.exec(USER, "ls -l /etc/").0, door.exec(USER, "ls -la /").0);
+        for (shown, name) in [(&etc, "passwd"), (&etc, "group"), (&etc, "ssh"), (&root, "tmp"), (&root, "..")] {
+            let shown = shown.replace(" -> private/tmp", "");
+            let (listed, mut shown) = (fields(&said, name), fields(&shown, name));
+            // Where a client asks for names by numbers, it writes the line itself and does not know of links.
+            if listed[1] == "?" {
+                shown[1] = "?".into();
+            }
+            assert_eq!(listed, shown, "{product}: {said}");
+        }
+        let passwd = said.lines().find(|line| line.ends_with(" passwd")).unwrap();
+        let links = if product.contains("9.2") { '?' } else { '1' };
+        assert!(passwd.starts_with(&format!("-rw-r--r--    {links} root     ")), "{product}: {passwd}");
+        // With -n the client writes the line, of the attributes alone.
+        let owner = if links == '?' { "root     root " } else { "0        0 " };
+        assert!(said.contains(&format!("-rw-r--r--    ? {owner}")), "{product}: {said}");
+    }
 }
 
 /// Nobody is refused a session once he is in.

@@ -12,6 +12,7 @@
 //! One type describes a packet in both directions: what is left unsaid has an ordinary value when it is sent and is
 //! not compared when it is expected. The scripted host answers ARP by itself, as a kernel would, unless told not to.
 
+mod option;
 mod packet;
 mod read;
 
@@ -20,9 +21,10 @@ use std::net::Ipv4Addr;
 use chaff_engine::spec::FleetSpec;
 use chaff_wire::Mac;
 
+pub use option::{Option, eol, mss, nop, raw, sack, sack_permitted, timestamps, timestamps_any, window_scale};
 pub use packet::{
-    ACK, CWR, ECE, FIN, NONE, Option, PSH, Packet, RST, SYN, URG, arp_reply, arp_request, echo, echo_reply, eol, icmp,
-    ip_protocol, mss, nop, raw, sack, sack_permitted, tcp, timestamps, timestamps_any, udp, window_scale,
+    ACK, CWR, ECE, FIN, NONE, PSH, Packet, RST, SYN, URG, arp_reply, arp_request, echo, echo_reply, icmp, ip_protocol,
+    tcp, udp,
 };
 pub use read::Seen;
 

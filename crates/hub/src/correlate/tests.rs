@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::*;
 use chaff_events::{DecoyId, Detail, Mac, Roster, RosterDecoy, RosterNetwork, Source, Tool};
 
+mod bounds;
+mod pace;
 mod processes;
 mod properties;
 mod workers;
@@ -449,71 +451,6 @@ fn a_quiet_incident_is_closed_and_the_next_touch_opens_another() {
 }
 
 #[test]
-fn a_flood_from_many_sources_is_one_incident_and_hides_nobody_who_connects() {
-    let mut script = Script::new();
-    for n in 0..20_000_u32 {
-        script.wait(SECOND / 100);
-        let [_, a, b, c] = (n + 1).to_be_bytes();
-        script.syn([100 + a, b, c, 1], n % 900, 80);
-    }
-    let connected = script.see(INTRUDER, 3, Kind::TcpConnect, |connect| connect.port = 80);
-    assert_eq!(change(connected), Some(Change::Opened));
-    let (floods, others): (Vec<_>, Vec<_>) =
-        script.incidents().into_iter().partition(|incident| incident.title.starts_with("flood from many sources"));
-    let [flood] = floods.as_slice() else { panic!("{floods:#?}") };
-    // 200 seconds touch four minutes: one at the full figure, the others at that of a flood.
-    let alone = others.len() as u64 - 1;
-    assert!(alone <= u64::from(NEW_PER_MINUTE + 4 * NEW_PER_MINUTE_IN_FLOOD), "{alone}");
-    assert_eq!(flood.observations + alone, 20_000);
-    assert_eq!((flood.decoys, flood.ports), (900, 1));
-    assert!(flood.source.ip.is_unspecified());
-}
-
-#[test]
-fn after_a_flood_new_sources_have_incidents_of_their_own_again() {
-    let mut script = Script::new();
-    for n in 0..200 {
-        script.syn([192, 0, 2, n], 0, 80);
-    }
-    script.wait(120 * SECOND);
-    assert_eq!(change(script.syn(INTRUDER, 0, 80)), Some(Change::Opened));
-    assert_eq!(script.incidents().last().unwrap().source.ip, IpAddr::from(INTRUDER));
-}
-
-#[test]
-fn open_incidents_are_bounded_and_the_worst_stay() {
-    let mut script = Script::new();
-    script.see(INTRUDER, 0, Kind::Credential, |_| {});
-    for n in 0..2 * OPEN_INCIDENTS as u32 {
-        script.wait(1_000_000);
-        let [_, _, a, b] = n.to_be_bytes();
-        script.see([100, 64, a, b], 1, Kind::TcpConnect, |_| {});
-    }
-    assert_eq!(script.incidents().len(), OPEN_INCIDENTS);
-    assert_eq!(script.incidents()[0].severity, Severity::Critical, "the oldest is kept, for it is the worst");
-    let mut closed = 0;
-    while script.correlator.poll(UtcNanos(script.now)).is_some() {
-        closed += 1;
-    }
-    assert_eq!(closed, OPEN_INCIDENTS + 1, "every one that had to go is handed out");
-}
-
-#[test]
-fn watched_sources_are_bounded() {
-    let mut script = Script::new();
-    for n in 0..50_000_u32 {
-        let [_, a, b, c] = n.to_be_bytes();
-        script.arp([100 + a, b, c, 1], 0);
-        script.wait(1_000);
-    }
-    assert!(script.correlator.watches.len() <= WATCHED_SOURCES);
-    for decoy in 0..5 {
-        script.arp(INTRUDER, decoy);
-    }
-    assert_eq!(script.only().source.ip, IpAddr::from(INTRUDER), "a sweep is still seen");
-}
-
-#[test]
 fn a_sensor_whose_clock_runs_ahead_keeps_no_incident_open_for_ever() {
     let mut script = Script::new();
     script.see(INTRUDER, 0, Kind::TcpSyn, |syn| syn.time = UtcNanos(u64::MAX));
@@ -539,53 +476,6 @@ fn an_incident_goes_on_after_a_restart() {
     let incident = after.only();
     assert_eq!(incident.id, id);
     assert_eq!((incident.decoys, incident.ports, incident.observations), (15, 2, 20));
-}
-
-/// Times of requests as a tool sends them, taken from captures of the real ones.
-fn sweep(script: &mut Script, gaps: impl Iterator<Item = u64>) -> Vec<Tool> {
-    for (decoy, gap) in gaps.take(60).enumerate() {
-        script.arp(INTRUDER, decoy as u32);
-        script.wait(gap);
-    }
-    script.only().tools.clone()
-}
-
-#[test]
-fn the_pace_of_a_sweep_names_the_tool() {
-    let arp_scan = [2_200_000, 2_000_000, 1_800_000, 1_800_000, 2_000_000, 2_200_000, 2_100_000, 2_100_000];
-    assert_eq!(sweep(&mut Script::new(), arp_scan.into_iter().cycle()), [Tool::ArpScan]);
-    let nmap = [5_000, 4_000, 6_000, 4_000, 5_000, 4_000, 3_000, 4_000, 5_000, 2_300_000];
-    assert_eq!(sweep(&mut Script::new(), nmap.into_iter().cycle()), [Tool::Nmap]);
-    let netdiscover = [1_100_000];
-    assert_eq!(sweep(&mut Script::new(), netdiscover.into_iter().cycle()), [], "a single packet names that one");
-    let kernel = [10_400_000];
-    assert_eq!(sweep(&mut Script::new(), kernel.into_iter().cycle()), [], "a ping sweep seen by its ARP requests");
-}
-
-#[test]
-fn a_sweep_is_named_by_its_pace_also_after_another_tool_but_not_where_the_kernel_asks() {
-    let arp_scan = || [2_200_000, 2_000_000, 1_800_000, 1_800_000, 2_000_000, 2_200_000].into_iter().cycle();
-    let mut script = Script::new();
-    script.see(INTRUDER, 9, Kind::TcpSyn, |syn| syn.tool = Some(Tool::Hping3));
-    assert_eq!(sweep(&mut script, arp_scan()), [Tool::Hping3, Tool::ArpScan]);
-
-    let mut script = Script::new();
-    for (decoy, gap) in arp_scan().take(60).enumerate() {
-        script.arp(INTRUDER, decoy as u32);
-        script.syn(INTRUDER, decoy as u32, 22);
-        script.wait(gap);
-    }
-    assert_eq!(script.only().tools, [], "something that connects at that pace");
-}
-
-#[test]
-fn what_a_packet_gives_away_is_believed_before_the_pace() {
-    let mut script = Script::new();
-    for decoy in 0..60 {
-        script.see(INTRUDER, decoy, Kind::ArpRequest, |arp| arp.tool = Some(Tool::Netdiscover));
-        script.wait(2_000_000);
-    }
-    assert_eq!(script.only().tools, [Tool::Netdiscover]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use alloc::{
 };
 use core::{
     fmt::Write,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
 use chaff_wire::Mac;
@@ -31,7 +31,7 @@ const MAX_LETTERS: usize = 128;
 
 /// The decoy and who has logged in.
 #[derive(Clone, Debug)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     pub(super) who: Who,
     pub(super) user: String,
     around: Surroundings,
@@ -41,7 +41,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    pub(super) fn new(who: &Who, user: &str, utc: u64, around: &Surroundings) -> Self {
+    pub(crate) fn new(who: &Who, user: &str, utc: u64, around: &Surroundings) -> Self {
         let seed = who.seed();
         let period = (9 + mix(seed, BOOT) % 181) * DAY * NANOS;
         let uptime = around.uptime.unwrap_or_else(|| (utc % period + scramble(mix(seed, BOOT)) % period) % period);
@@ -59,12 +59,11 @@ impl Facts {
     }
 
     /// Puts the placeholders in, first those within others.
-    pub(super) fn fill(&self, text: &str, utc: u64) -> String {
+    pub(crate) fn fill(&self, text: &str, utc: u64) -> String {
         let once = |text: &str| {
             fill_with(text, |name, out| {
-                let (name, width) = name.rsplit_once('<').unwrap_or((name, ""));
-                let width = width.parse::<usize>().unwrap_or(0).min(MAX_LETTERS);
-                self.value(name, utc).is_some_and(|value| write!(out, "{value:<width$}").is_ok())
+                let (name, width) = width_of(name);
+                self.value(name, utc).is_some_and(|value| write_wide(out, &value, width))
             })
             .into_owned()
         };
@@ -83,11 +82,17 @@ impl Facts {
             "hostname-lower" => self.short_name().to_lowercase(),
             "user" => self.user.clone(),
             "mac" if !rest.is_empty() => hardware(self.who.identity().mac, rest)?,
+            "text" => rest.into(),
             "mask" => Ipv4Addr::from(self.mask()).to_string(),
             "prefix" => format!("{}", self.prefix()),
             "network" => self.network()?.to_string(),
             "cidr" => format!("{}/{}", self.who.identity().ip, self.prefix()),
             "netcidr" => format!("{}/{}", self.network()?, self.prefix()),
+            "broadcast" => Ipv4Addr::from(self.network()?.to_bits() | !self.mask()).to_string(),
+            "hexmask" => format!("{:08x}", self.mask()),
+            "link-local" => link_local(self.who.identity().mac),
+            "peer-mac" => peer_mac(self.around.peer.map(|(ip, _)| ip)),
+            "peer-port" => format!("{}", self.around.peer?.1),
             "peer" => format!("{}", self.around.peer?.0),
             "now" => Moment::at(utc).format(rest),
             "booted" => Moment::at(self.booted).format(rest),
@@ -169,6 +174,37 @@ impl Facts {
         }
         Some(letters)
     }
+}
+
+/// fe80:: and the modified EUI-64 (RFC 4291, appendix A).
+pub(crate) fn link_local(mac: Mac) -> String {
+    let [a, b, c, d, e, f] = mac.0;
+    let pair = |high: u8, low: u8| u16::from(high) << 8 | u16::from(low);
+    Ipv6Addr::new(0xfe80, 0, 0, 0, pair(a ^ 2, b), pair(c, 0xff), pair(0xfe, d), pair(e, f)).to_string()
+}
+
+/// What answers for the visitor's address: unknown here, so some card of a common virtual machine.
+pub(crate) fn peer_mac(peer: Option<IpAddr>) -> String {
+    let peer = peer.map_or(0, |ip| match ip {
+        IpAddr::V4(ip) => u64::from(ip.to_bits()),
+        IpAddr::V6(ip) => u64::try_from(ip.to_bits() & u128::from(u64::MAX)).unwrap_or(0),
+    });
+    let [_, _, _, _, _, a, b, c] = scramble(peer).to_be_bytes();
+    format!("52:54:00:{a:02x}:{b:02x}:{c:02x}")
+}
+
+/// A name and how wide its value is: `name<16` to the left, `name>7` to the right.
+pub(crate) fn width_of(whole: &str) -> (&str, i16) {
+    let Some(place) = whole.rfind(['<', '>']) else { return (whole, 0) };
+    let (name, width) = whole.split_at(place);
+    let columns = width.get(1..).and_then(|width| width.parse::<u8>().ok()).map_or(0, i16::from);
+    (name, if width.starts_with('<') { columns } else { -columns })
+}
+
+/// A value as wide as [`width_of`] says.
+pub(crate) fn write_wide(out: &mut String, value: &str, width: i16) -> bool {
+    let columns = usize::from(width.unsigned_abs()).min(MAX_LETTERS);
+    if width < 0 { write!(out, "{value:>columns$}") } else { write!(out, "{value:<columns$}") }.is_ok()
 }
 
 /// `dotted`: `0011.2233.4455`; `dashed`: `00-11-22-33-44-55`; `capitals`: `00:1B:…`; with `+n`, that of the n-th card

@@ -11,8 +11,6 @@ use serde::{Deserialize, Serialize};
 pub struct ConsoleSpec {
     /// Said after a login at a terminal.
     pub greeting: String,
-    /// The session ends with this status after the greeting, as that of an account without a shell does.
-    pub closed: Option<u8>,
     /// Said to control-D on an empty line, which ends the session; empty: it does nothing.
     pub farewell: String,
     /// Where a session can be; the first is where a login leads to.

@@ -1,10 +1,12 @@
 //! The commands: each reads what the session sees and writes what the real program would, to its status.
 
+mod answers;
 mod applets;
 mod changing;
 mod filters;
 mod listing;
 mod machine;
+mod native;
 mod network;
 mod patterns;
 mod privilege;
@@ -17,10 +19,11 @@ use alloc::{
 };
 
 use super::{
-    NANOS, Shell, ShellKind, Written,
+    NANOS, Shell, ShellKind, ShellSystem, Written,
     files::{Refusal, join, may, parent_of},
     lossy,
 };
+pub(super) use listing::permissions;
 pub(super) use patterns::{fits, matching_paths};
 pub(super) use privilege::answer;
 
@@ -69,22 +72,27 @@ pub(super) fn run(
                     (_, Refusal::NotFound) => "not found",
                     _ => Refusal::Denied.text(),
                 };
-                written.errors(format!("{}{name}: {text}\n", shell.error_prefix()).as_bytes());
+                let line = if shell.spec.shell == ShellKind::Zsh {
+                    shell.zsh_refusal(&name, reason)
+                } else {
+                    format!("{}{name}: {text}\n", shell.error_prefix())
+                };
+                written.errors(line.as_bytes());
                 return status;
             }
         },
         None => &name,
     };
     // /usr/sbin is not in the path of an ordinary user.
-    let bash = shell.spec.shell == ShellKind::Bash;
-    let hidden = bash && base == name && SUPERUSER.contains(&base) && shell.host.user.uid != 0;
+    let debian = shell.spec.shell == ShellKind::Bash && shell.spec.system == ShellSystem::Linux;
+    let hidden = debian && base == name && SUPERUSER.contains(&base) && shell.host.user.uid != 0;
     let mut call = Call { shell, utc, now: utc / NANOS, name: base, args, input, written, terminal };
     if hidden { call.not_found() } else { call.dispatch() }
 }
 
 impl Call<'_> {
     fn dispatch(&mut self) -> u8 {
-        if let Some(status) = self.applet() {
+        if let Some(status) = self.applet().or_else(|| self.native()) {
             return status;
         }
         match self.name {
@@ -168,13 +176,17 @@ impl Call<'_> {
         1
     }
 
-    /// An error that is about a file, in the words of GNU's program, or in those of BusyBox.
+    /// An error that is about a file, in the words of GNU's program, or in those of the system's own.
     fn fail_at(&mut self, path: &str, refusal: Refusal, gnu: &str) -> u8 {
-        if self.is_applet() {
+        if self.is_gnu() {
+            self.fail(gnu)
+        } else if self.is_applet() {
             let text = applets::refusal(self.name, path, refusal);
             self.fail(&text)
         } else {
-            self.fail(gnu)
+            let line = format!("{}\n", self.native_refusal(path, refusal));
+            self.written.errors(line.as_bytes());
+            1
         }
     }
 
@@ -203,6 +215,7 @@ impl Call<'_> {
         let prefix = self.shell.error_prefix();
         let text = match self.shell.spec.shell {
             ShellKind::Bash => format!("{prefix}{name}: command not found\n"),
+            ShellKind::Zsh => format!("{prefix}command not found: {name}\n"),
             _ => format!("{prefix}{name}: not found\n"),
         };
         self.written.errors(text.as_bytes());
@@ -258,7 +271,13 @@ impl Call<'_> {
                 self.shell.previous_directory = core::mem::replace(&mut self.shell.directory, full);
                 0
             }
-            Err(refusal) if self.shell.spec.shell == ShellKind::Bash => {
+            Err(refusal) if self.shell.spec.shell == ShellKind::Zsh => {
+                let before = if self.shell.terminal { "cd: " } else { "zsh:cd:1: " };
+                let line = format!("{before}{}: {target}\n", refusal.text().to_lowercase());
+                self.written.errors(line.as_bytes());
+                1
+            }
+            Err(refusal) if matches!(self.shell.spec.shell, ShellKind::Bash | ShellKind::Sh) => {
                 self.fail_builtin(&format!("{target}: {}", refusal.text()))
             }
             Err(refusal) if self.is_applet() => {
@@ -377,16 +396,7 @@ impl Call<'_> {
         let (_, names) = self.options();
         let mut status = 0;
         for name in names {
-            let places: &[&str] = match (self.is_applet(), self.shell.host.user.uid) {
-                (true, 0) => &applets::PLACES,
-                (true, _) => &["/usr/bin", "/bin"],
-                (false, 0) => &["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin"],
-                _ => &["/usr/local/bin", "/usr/bin", "/bin"],
-            };
-            let path = places
-                .iter()
-                .map(|place| format!("{place}/{name}"))
-                .find(|path| self.shell.files.find(path, self.shell.asker()).is_ok());
+            let path = self.place_of(&name);
             match (self.name, path) {
                 ("type", _)
                     if matches!(
@@ -407,7 +417,12 @@ impl Call<'_> {
                 (_, Some(path)) => {
                     self.line(&path);
                 }
-                (_, None) => status = 1,
+                (_, None) => {
+                    if self.shell.spec.shell == ShellKind::Zsh {
+                        self.line(&format!("{name} not found"));
+                    }
+                    status = 1;
+                }
             }
         }
         status

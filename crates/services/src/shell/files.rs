@@ -8,6 +8,8 @@ use alloc::{
     vec::Vec,
 };
 
+use super::ShellSystem;
+
 /// Files that a session may make, and their octets in all: enough for a script and its output.
 const MAX_OWN_FILES: usize = 64;
 const MAX_OWN_OCTETS: usize = 128 * 1024;
@@ -69,6 +71,7 @@ pub(super) struct Files {
     own_files: usize,
     own_octets: usize,
     machine: String,
+    system: ShellSystem,
 }
 
 impl Files {
@@ -84,9 +87,10 @@ impl Files {
         self.nodes.insert(path, node);
     }
 
-    /// The machine that programs are for, as `uname -m` says it.
-    pub(super) fn machine(&mut self, name: &str) {
+    /// The machine that programs are for, as `uname -m` says it, and its system.
+    pub(super) fn machine(&mut self, name: &str, system: ShellSystem) {
         self.machine = name.into();
+        self.system = system;
     }
 
     /// The node, links followed, and where it really is.
@@ -145,7 +149,7 @@ impl Files {
             What::Text(text) => Ok(text.clone()),
             What::Directory => Err(Refusal::IsADirectory),
             What::Link(_) => Err(Refusal::NotFound),
-            What::Program(_) => Ok(elf_header(&self.machine)),
+            What::Program(_) => Ok(header(&self.machine, self.system)),
         }
     }
 
@@ -286,17 +290,23 @@ impl Node {
     }
 }
 
-/// An ELF header (System V ABI, figure 4-3) of a program for a machine, and nothing of the program.
-fn elf_header(machine: &str) -> Vec<u8> {
+/// An ELF header (System V ABI, figure 4-3) of a program for a machine, or that of a Mac, and nothing of the program.
+fn header(machine: &str, system: ShellSystem) -> Vec<u8> {
+    if system == ShellSystem::MacOs {
+        // mach-o/loader.h: MH_MAGIC_64, CPU_TYPE_X86_64, CPU_SUBTYPE_X86_64_ALL of 64 bits, MH_EXECUTE.
+        let fields = [0xfeed_facf_u32, 0x0100_0007, 0x8000_0003, 2];
+        return fields.iter().flat_map(|field| field.to_le_bytes()).collect();
+    }
     // Class, order of octets, kind (2: at a fixed place, 3: anywhere) and number of the machine.
     let (class, order, kind, number) = match machine {
         "mips" => (1, 2, 2, 8),
         "armv7l" => (1, 1, 2, 40),
         "aarch64" => (2, 1, 3, 183),
-        _ => (2, 1, 3, 62),
+        _ => (2, 1, if system == ShellSystem::Linux { 3 } else { 2 }, 62),
     };
+    let abi = if system == ShellSystem::FreeBsd { 9 } else { 0 };
     let mut header = Vec::from(*b"\x7fELF");
-    header.extend([class, order, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    header.extend([class, order, 1, abi, 0, 0, 0, 0, 0, 0, 0, 0]);
     for field in [kind, number, 1] {
         let field: u16 = field;
         header.extend(if order == 1 { field.to_le_bytes() } else { field.to_be_bytes() });

@@ -8,11 +8,12 @@ use core::{fmt::Write, net::IpAddr};
 
 use chaff_wire::Mac;
 
-use super::{NANOS, ShellKind, ShellProcess, ShellSpec, ShellUser, Surroundings};
+use super::{NANOS, ShellKind, ShellProcess, ShellSpec, ShellSystem, ShellUser, Surroundings};
 use crate::{
     Identity,
     calendar::Moment,
-    text::{fill_with, mix, scramble},
+    console::{Facts, width_of, write_wide},
+    text::{Who, fill_with, mix, scramble},
 };
 
 const DAY: u64 = 86_400;
@@ -46,6 +47,10 @@ pub(super) struct Host {
     pub(super) disk_kib: u64,
     pub(super) swap_kib: u64,
     kind: ShellKind,
+    pub(super) system: ShellSystem,
+    /// Numbers, names and members of groups that are no user's.
+    pub(super) groups: Vec<(u32, String, String)>,
+    facts: Facts,
     pub(super) processes: Vec<Process>,
     pub(super) shell_pid: u32,
     pub(super) terminal: String,
@@ -86,12 +91,34 @@ impl Host {
             users.insert(0, account("root", 0, "/root", shell));
         }
         if !users.iter().any(|u| u.name == user) {
+            let (least, model) = spec.account.as_ref().map_or((1000, None), |account| (account.uid, Some(account)));
             let uid =
-                users.iter().map(|u| u.uid).filter(|uid| (1000..60_000).contains(uid)).max().map_or(1000, |u| u + 1);
-            users.push(account(user, uid, &format!("/home/{user}"), shell));
+                users.iter().map(|u| u.uid).filter(|uid| (least..60_000).contains(uid)).max().map_or(least, |u| u + 1);
+            users.push(match model {
+                Some(model) => ShellUser {
+                    name: user.into(),
+                    uid,
+                    gid: if model.gid == 0 { uid } else { model.gid },
+                    home: model.home.replace("{user}", user),
+                    gecos: model.gecos.replace("{user}", user),
+                    shell: model.shell.clone(),
+                },
+                None => account(user, uid, &format!("/home/{user}"), shell),
+            });
         }
         let user = users.iter().find(|u| u.name == user).cloned().unwrap_or_default();
         let booted = now.saturating_sub(uptime);
+        let facts_around = Surroundings { uptime: Some(uptime * NANOS), ..around.clone() };
+        let facts = Facts::new(&Who::new(identity), &user.name, utc, &facts_around);
+        let groups: Vec<_> = spec
+            .groups
+            .iter()
+            .filter_map(|group| {
+                let mut parts = group.splitn(3, ':');
+                let (name, gid) = (parts.next()?, parts.next()?.parse().ok()?);
+                Some((gid, name.into(), parts.next().unwrap_or("").replace("{user}", &user.name)))
+            })
+            .collect();
         let mut host = Self {
             hostname: identity.hostname.into(),
             ip: identity.ip,
@@ -109,29 +136,38 @@ impl Host {
             disk_kib: u64::from(drawn(&spec.disk_gib, &seed, DISK).unwrap_or(20)) * 1024 * 1024,
             swap_kib: spec.swap_kib.unwrap_or(SWAP_KIB),
             kind: spec.shell,
+            system: spec.system,
+            groups,
+            facts,
             processes: Vec::new(),
             shell_pid: 0,
-            terminal: "pts/0".into(),
+            terminal: if spec.terminal.is_empty() { "pts/0".into() } else { spec.terminal.clone() },
         };
         host.ports.sort_unstable();
         // The kernel keeps some of the memory that the machine has.
         let memory = u64::from(drawn(&spec.memory_mib, &seed, MEMORY).unwrap_or(2048)) * 1024;
         host.memory_kib = (memory - memory / 32).saturating_sub(mix(&seed, MEMORY) % 4096);
-        host.start(&spec.processes, now);
+        host.start(spec, now);
         host
     }
 
     /// Processes: those of the product, with numbers that grow as they do on a system that starts, and the session's.
-    fn start(&mut self, programs: &[ShellProcess], now: u64) {
+    fn start(&mut self, spec: &ShellSpec, now: u64) {
+        let programs = &spec.processes;
+        let linux = self.system == ShellSystem::Linux;
         let mut chance = mix(&self.seed, PIDS);
         let mut pid = 0;
         let mut sshd = 1;
-        for program in programs {
+        // A server that the decoy does not have open is not running.
+        let runs = |program: &&ShellProcess| program.ports.is_empty() || program.ports.contains(&22);
+        let open = self.ports.clone();
+        let runs = |program: &&ShellProcess| runs(program) || program.ports.iter().any(|port| open.contains(port));
+        for program in programs.iter().filter(runs) {
             chance = scramble(chance);
             let kernel = program.command.starts_with('[');
             let gap = if kernel || pid == 0 { 1 } else { 1 + small(chance % 23) };
-            pid += gap;
-            if !kernel && pid > 1 && pid < 200 && self.kind != ShellKind::Ash {
+            pid = program.pid.unwrap_or(pid + gap);
+            if !kernel && pid > 1 && pid < 200 && self.kind != ShellKind::Ash && linux {
                 pid = 230 + small(chance % 60);
             }
             if program.ports.contains(&22) {
@@ -140,9 +176,9 @@ impl Host {
             let uptime = now.saturating_sub(self.booted);
             self.processes.push(Process {
                 pid,
-                parent: if kernel && pid > 2 { 2 } else { u32::from(pid > 2) },
-                user: if program.user.is_empty() { "root".into() } else { program.user.clone() },
-                command: program.command.clone(),
+                parent: if kernel && pid > 2 && linux { 2 } else { u32::from(pid > 2 && !kernel) },
+                user: if program.user.is_empty() { "root".into() } else { self.fill(&program.user).into_owned() },
+                command: self.fill(&program.command).into_owned(),
                 vsz: u64::from(program.vsz),
                 rss: u64::from(program.rss),
                 state: if program.state.is_empty() { "Ss".into() } else { program.state.clone() },
@@ -152,8 +188,10 @@ impl Host {
                 ports: program.ports.clone(),
             });
         }
+        // Numbers begin anew long before on the others.
+        let most = if linux { 3_000_000 } else { 25_000 };
         // A system starts a process every few minutes by itself: timers, logins, cron.
-        let first = pid + 400 + small(now.saturating_sub(self.booted) / (97 + mix(&self.seed, PIDS) % 160) % 3_000_000);
+        let first = pid + 400 + small(now.saturating_sub(self.booted) / (97 + mix(&self.seed, PIDS) % 160) % most);
         let (name, tty) = (self.user.name.clone(), self.terminal.clone());
         if self.kind == ShellKind::Ash {
             // Dropbear starts a process for each connection, which starts the shell.
@@ -164,6 +202,9 @@ impl Host {
             self.shell_pid = first + 1;
             return;
         }
+        if !spec.session.is_empty() {
+            return self.start_session(&spec.session, first, sshd);
+        }
         let home_user = name != "root";
         let (privileged, own, shell) = (first, first + 14, first + 15);
         self.session_process(privileged, sshd, "root", format!("sshd: {name} [priv]"), (17_868, 11_040), "Ss", "?");
@@ -173,6 +214,20 @@ impl Host {
         let parent = if home_user { own } else { privileged };
         self.session_process(shell, parent, &name, "-bash".into(), (8_108, 5_120), "Ss", &tty);
         self.shell_pid = shell;
+    }
+
+    /// The product's own processes of a session, each the next one's parent, the shell last.
+    fn start_session(&mut self, programs: &[ShellProcess], first: u32, sshd: u32) {
+        let (mut pid, mut parent) = (first, sshd);
+        let count = programs.len();
+        for (place, program) in programs.iter().enumerate() {
+            let [command, user] = [&program.command, &program.user].map(|text| self.fill(text).into_owned());
+            let user = if user.is_empty() { "root" } else { &user };
+            let tty = if place + 1 == count { self.terminal.clone() } else { "?".into() };
+            let sizes = (u64::from(program.vsz), u64::from(program.rss));
+            self.session_process(pid, parent, user, command, sizes, &program.state, &tty);
+            (self.shell_pid, parent, pid) = (pid, pid, pid + 2);
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "a line of a table")]
@@ -216,6 +271,9 @@ impl Host {
     }
 
     pub(super) fn group_of(&self, gid: u32) -> Cow<'_, str> {
+        if let Some((_, name, _)) = self.groups.iter().find(|(number, ..)| *number == gid) {
+            return name.as_str().into();
+        }
         match gid {
             42 => "shadow".into(),
             4 => "adm".into(),
@@ -269,7 +327,7 @@ impl Host {
         logins
     }
 
-    pub(super) fn environment(&self, terminal: bool) -> Vec<(String, String)> {
+    pub(super) fn environment(&self, spec: &ShellSpec, terminal: bool) -> Vec<(String, String)> {
         let user = &self.user;
         let ash = self.kind == ShellKind::Ash;
         let path = match (user.uid, ash) {
@@ -281,12 +339,14 @@ impl Host {
         let mut all = Vec::from([
             ("HOME", user.home.clone()),
             ("LOGNAME", user.name.clone()),
-            ("PATH", path.into()),
+            ("PATH", if spec.path.is_empty() { path.into() } else { spec.path.clone() }),
             ("SHELL", user.shell.clone()),
-            ("SHLVL", String::from(if terminal { "1" } else { "0" })),
             ("USER", user.name.clone()),
         ]);
-        if !ash {
+        if self.kind != ShellKind::Sh {
+            all.push(("SHLVL", String::from(if terminal { "1" } else { "0" })));
+        }
+        if self.system == ShellSystem::Linux && !ash {
             all.push(("LANG", "en_US.UTF-8".into()));
             all.push(("XDG_RUNTIME_DIR", format!("/run/user/{}", user.uid)));
             all.push(("XDG_SESSION_TYPE", "tty".into()));
@@ -300,23 +360,43 @@ impl Host {
             all.push(("SSH_TTY", format!("/dev/{}", self.terminal)));
             all.push(("TERM", "xterm-256color".into()));
         }
-        all.into_iter().map(|(name, value)| (name.into(), value)).collect()
+        let own = spec.environment.iter().map(|(name, value)| (name.clone(), self.fill(value).into_owned()));
+        all.into_iter().map(|(name, value)| (name.into(), value)).chain(own).collect()
     }
 
-    /// Puts the placeholders of [`ShellSpec`] in.
+    /// Puts the placeholders of [`ShellSpec`] in, as they are when the session begins.
     pub(super) fn fill<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        fill_with(text, |name, out| {
-            match name {
-                "hostname" => out.push_str(&self.hostname),
-                "ip" => drop(write!(out, "{}", self.ip)),
-                "mac" => drop(write!(out, "{}", self.mac)),
-                "user" => out.push_str(&self.user.name),
-                "home" => out.push_str(&self.user.home),
-                "uid" => drop(write!(out, "{}", self.user.uid)),
+        if text.contains('{') { self.fill_at(text, self.logged_in * NANOS).into() } else { text.into() }
+    }
+
+    /// Puts them in as they are now.
+    pub(super) fn fill_at(&self, text: &str, utc: u64) -> String {
+        let own = fill_with(text, |whole, filled| {
+            let (whole, width) = width_of(whole);
+            let mut value = String::new();
+            let out = &mut value;
+            match whole.split_once(':').unwrap_or((whole, "")) {
+                ("hostname", "") => out.push_str(&self.hostname),
+                ("hostname", "short") => out.push_str(self.short_name()),
+                ("user", _) => out.push_str(&self.user.name),
+                ("home", _) => out.push_str(&self.user.home),
+                ("uid", _) => drop(write!(out, "{}", self.user.uid)),
+                ("gid", _) => drop(write!(out, "{}", self.user.gid)),
+                ("tty", _) => out.push_str(&self.terminal),
+                ("memory", "bytes") => drop(write!(out, "{}", self.memory_kib.div_ceil(1 << 20) << 30)),
+                ("memory", "mib") => drop(write!(out, "{}", self.memory_kib.div_ceil(1 << 20) << 10)),
+                ("memory", "gib") => drop(write!(out, "{}", self.memory_kib.div_ceil(1 << 20))),
+                ("disk", "gib") => drop(write!(out, "{}", self.disk_kib >> 20)),
+                // When somebody was here last.
+                ("last", form) => {
+                    let at = self.earlier_logins().first().map_or(self.booted + 600, |(at, _)| *at);
+                    out.push_str(&Moment::at(at.min(self.logged_in) * NANOS).format(form));
+                }
                 _ => return false,
             }
-            true
-        })
+            write_wide(filled, &value, width)
+        });
+        if own.contains('{') { self.facts.fill(&own, utc) } else { own.into_owned() }
     }
 }
 

@@ -30,11 +30,6 @@ pub(crate) trait Interpreter: core::fmt::Debug + Send {
     /// What is said after a login at a terminal.
     fn greeting(&self) -> Vec<u8>;
 
-    /// The session ends after the greeting, with this status.
-    fn closed(&self) -> Option<u8> {
-        None
-    }
-
     /// What is shown before the next line.
     fn prompt(&self) -> Vec<u8>;
 

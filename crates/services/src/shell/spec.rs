@@ -1,6 +1,6 @@
 //! What a shell shows of the product behind it: data, to be written in a TOML file.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct ShellSpec {
+    /// Whose programs they are: how they word what `answers` does not hold.
+    pub system: ShellSystem,
     /// The shell: its name begins its error messages.
     pub shell: ShellKind,
     /// The prompt, with `\u`, `\h`, `\w`, `\$`. Left out: `\u@\h:\w\$ `.
@@ -41,6 +43,65 @@ pub struct ShellSpec {
     pub memory_mib: Vec<u32>,
     /// Sizes of the disk to draw from, GiB; 20 if left out.
     pub disk_gib: Vec<u32>,
+    /// What commands say that are not programmed here; the first that fits is it.
+    pub answers: Vec<ShellAnswer>,
+    /// How `sudo`, `su` and `passwd` ask, where it is not as on Linux.
+    pub asks: BTreeMap<String, ShellAsk>,
+    /// Who logs in and is not among the users, with `{user}` in his home; his number is one that is free from this on.
+    pub account: Option<ShellUser>,
+    /// Groups beside those that bear a user's name: `wheel:0`.
+    pub groups: Vec<String>,
+    /// Where programs are looked for, with colons between; left out: as on Linux.
+    pub path: String,
+    /// Variables of the session, in place of those of a Linux.
+    pub environment: BTreeMap<String, String>,
+    /// The processes of a session, the shell last; none: as on Linux.
+    pub session: Vec<ShellProcess>,
+    /// Its terminal; `pts/0` if left out.
+    pub terminal: String,
+}
+
+/// Whose programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShellSystem {
+    /// GNU's, or BusyBox's where the shell is.
+    #[default]
+    Linux,
+    /// FreeBSD's.
+    FreeBsd,
+    /// Those of macOS.
+    MacOs,
+    /// Those of Solaris.
+    Solaris,
+}
+
+/// What a command says. Its texts may hold what those of a command line may (`{ip}`, `{mac:dotted}`, `{now:%H:%M}`,
+/// `{counter:name:900}` …), `{arg}` (the last word), `{name}`, `{up}`, `{users}`, `{load:0}`, and rows between `{each:…}`
+/// and `{end}`: `processes`, `own-processes`, `listening`, `mounts`, `disks`, `ports`, `session`, `logins`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ShellAnswer {
+    /// The commands with their words, one blank between; `*` is anything.
+    pub to: Vec<String>,
+    /// What is said.
+    pub text: String,
+    /// What is said on the channel of errors.
+    pub errors: String,
+    /// The status.
+    pub status: u8,
+}
+
+/// How a program asks for a password.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ShellAsk {
+    /// What is said first.
+    pub text: String,
+    /// What stands before the secret.
+    pub prompt: String,
+    /// What is said to any secret.
+    pub refusal: String,
 }
 
 /// Which shell.
@@ -54,6 +115,10 @@ pub enum ShellKind {
     Dash,
     /// The shell of BusyBox.
     Ash,
+    /// The shell of FreeBSD.
+    Sh,
+    /// zsh.
+    Zsh,
 }
 
 /// A line of `/etc/passwd`.
@@ -106,6 +171,8 @@ pub struct ShellProcess {
     pub state: String,
     /// The TCP ports that it listens on, if the decoy has them open.
     pub ports: Vec<u16>,
+    /// Its number; left out: one after the last.
+    pub pid: Option<u32>,
 }
 
 /// Programs in one folder.
@@ -132,6 +199,8 @@ pub struct ShellMount {
     pub options: String,
     /// Its size; 0: `df` does not show it.
     pub kib: u64,
+    /// In place of both sizes: it is on the disk, and of what is taken there so many hundredths are on it.
+    pub of_disk: Option<u8>,
     /// How much of it is taken.
     pub used_kib: u64,
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod ash;
+mod native;
 
 /// 2026-11-27 02:40:11 UTC, a Friday.
 const NOW: u64 = 1_795_747_211 * NANOS;

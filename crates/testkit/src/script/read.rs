@@ -8,7 +8,7 @@ use chaff_wire::{
     udp,
 };
 
-use super::packet::Option;
+use super::option::Option;
 
 /// A frame that a decoy sent, taken apart. Fields that it does not have are zero or empty.
 #[derive(Clone, Debug)]

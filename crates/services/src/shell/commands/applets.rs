@@ -15,9 +15,9 @@ use crate::{
 };
 
 /// Where programs are looked for.
-pub(super) const PLACES: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+const PLACES: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 /// What is part of the shell, as its `help` lists it.
-const BUILTINS: &str = ". : [ [[ alias bg break cd chdir command continue echo eval exec exit export false fg getopts \
+pub(super) const BUILTINS: &str = ". : [ [[ alias bg break cd chdir command continue echo eval exec exit export false fg getopts \
                         hash help history jobs kill let local printf pwd read readonly return set shift source test \
                         times trap true type ulimit umask unalias unset wait";
 /// Octets that `dd` reads at most.

@@ -1,17 +1,24 @@
 //! Programs that change files: for this session alone.
 
-use alloc::format;
+use alloc::{format, string::String};
 
 use super::{Call, name_of};
-use crate::shell::files::{Refusal, join};
+use crate::shell::{
+    ShellSystem,
+    files::{Refusal, join},
+};
 
 impl Call<'_> {
-    /// How `mkdir` tells of what is there already.
-    fn making(&self) -> (&'static str, char, char) {
-        if self.is_applet() {
-            ("can't create directory", '\'', '\'')
+    /// What `mkdir` says of what is there already.
+    fn making(&self, path: &str) -> String {
+        if self.is_gnu() {
+            format!("cannot create directory ‘{path}’: File exists")
+        } else if self.is_applet() {
+            format!("can't create directory '{path}': File exists")
+        } else if self.shell.spec.system == ShellSystem::Solaris {
+            format!("Failed to make directory \"{path}\"; File exists")
         } else {
-            ("cannot create directory", '‘', '’')
+            format!("{path}: File exists")
         }
     }
 
@@ -50,6 +57,9 @@ impl Call<'_> {
                         if let Err(refusal) = self.shell.files.write(&target, asker, self.now, &text, false) {
                             let what = if self.name == "cp" { "cannot create regular file" } else { "cannot move" };
                             let what = if self.is_applet() { "can't create" } else { what };
+                            if !self.is_gnu() && !self.is_applet() {
+                                return self.fail_at(to, refusal, "");
+                            }
                             return self.fail(&format!("{what} '{to}': {}", refusal.text()));
                         }
                         if self.name == "mv"
@@ -74,7 +84,7 @@ impl Call<'_> {
                     });
                     status = match result {
                         Ok(()) => status,
-                        Err(Refusal::Denied) if self.is_applet() => {
+                        Err(Refusal::Denied) if !self.is_gnu() => {
                             self.fail(&format!("{path}: Operation not permitted"))
                         }
                         Err(Refusal::Denied) => {
@@ -94,8 +104,7 @@ impl Call<'_> {
                         "touch" => (files.write(&full, asker, self.now, b"", true), "cannot touch"),
                         "mkdir" if files.find(&full, asker).is_ok() => {
                             if !letters.contains('p') {
-                                let (what, open, close) = self.making();
-                                status = self.fail(&format!("{what} {open}{path}{close}: File exists"));
+                                status = self.fail(&self.making(path));
                             }
                             continue;
                         }

@@ -18,7 +18,7 @@ impl Call<'_> {
                 Ok(text) => texts.push((path.clone(), text)),
                 Err(refusal) => {
                     status = match (self.name, refusal) {
-                        _ if self.is_applet() => self.fail_at(path, refusal, ""),
+                        _ if !self.is_gnu() => self.fail_at(path, refusal, ""),
                         ("head" | "tail", Refusal::IsADirectory) => {
                             self.fail(&format!("error reading '{path}': Is a directory"))
                         }

@@ -9,12 +9,13 @@ use core::fmt::Write;
 
 use super::{Call, lossy, name_of};
 use crate::shell::{
+    ShellSystem,
     files::{Node, Refusal, What, join, parent_of},
     host::short_date,
 };
 
 /// Columns of a terminal that has not said how wide it is.
-const WIDTH: usize = 80;
+pub(super) const WIDTH: usize = 80;
 /// Files that a walk through the tree tells of.
 const MAX_FOUND: usize = 2048;
 
@@ -36,8 +37,8 @@ impl Call<'_> {
         let (mut files, mut directories) = (Vec::new(), Vec::new());
         for path in &paths {
             let full = self.full(path);
-            // A link is followed unless its own line is asked for.
-            let found = if letters.contains(['l', 'd']) {
+            // A link is followed unless its own line is asked for; with a slash behind it, it is what it leads to.
+            let found = if letters.contains(['l', 'd']) && !path.ends_with('/') {
                 self.shell.files.find_link(&full, asker)
             } else {
                 self.shell.files.find(&full, asker)
@@ -49,7 +50,7 @@ impl Call<'_> {
                 Ok((real, node)) => files.push(Entry { name: path.clone(), path: real, node: node.clone() }),
                 Err(refusal) => {
                     self.fail_at(path, refusal, &format!("cannot access '{path}': {}", refusal.text()));
-                    status = if self.is_applet() { 1 } else { 2 };
+                    status = if self.is_gnu() { 2 } else { 1 };
                 }
             }
         }
@@ -65,7 +66,7 @@ impl Call<'_> {
                 Ok(entries) => self.list_entries(entries, &letters, true),
                 Err(refusal) => {
                     self.fail_at(&path, refusal, &format!("cannot open directory '{path}': {}", refusal.text()));
-                    status = if self.is_applet() { 1 } else { 2 };
+                    status = if self.is_gnu() { 2 } else { 1 };
                 }
             }
         }
@@ -89,8 +90,8 @@ impl Call<'_> {
             .filter(|(name, _)| !name.starts_with('.') || letters.contains(['a', 'A']))
             .map(|(name, node)| Entry { path: join(directory, &name), name, node: node.clone() })
             .collect();
-        // As strcoll does in most locales: letters first, case and dots after. BusyBox has no locale.
-        if !self.is_applet() {
+        // As strcoll does in most locales: letters first, case and dots after. BusyBox has no locale, others none here.
+        if self.is_gnu() {
             rest.sort_by_key(|entry| (entry.name.trim_start_matches('.').to_lowercase(), entry.name.clone()));
         }
         if letters.contains('t') {
@@ -112,7 +113,8 @@ impl Call<'_> {
             }
         } else if !entries.is_empty() {
             let names: Vec<String> = entries.into_iter().map(|entry| entry.name).collect();
-            self.say(&columns(&names));
+            let native = self.shell.spec.system != ShellSystem::Linux;
+            self.say(&if native { self.native_columns(&names) } else { columns(&names) });
         }
     }
 
@@ -130,7 +132,11 @@ impl Call<'_> {
                     self.shell.files.links(path, node).to_string(),
                     host.name_of(node.uid).into_owned(),
                     host.group_of(node.gid).into_owned(),
-                    if human { human_size(node.size()) } else { node.size().to_string() },
+                    if human {
+                        human_size(self.shell.size_of(path, node))
+                    } else {
+                        self.shell.size_of(path, node).to_string()
+                    },
                     short_date(node.modified, self.now),
                     shown,
                 ]
@@ -139,7 +145,16 @@ impl Call<'_> {
         let mut text = String::new();
         if total {
             let blocks: u64 = entries.iter().map(|entry| blocks(&entry.node)).sum();
+            // POSIX counts by 512 octets, GNU and who sets BLOCKSIZE as FreeBSD does by 1024.
+            let halves = matches!(self.shell.spec.system, ShellSystem::MacOs | ShellSystem::Solaris);
+            let blocks = if halves { blocks * 2 } else { blocks };
             let _ = writeln!(text, "total {}", if human { human_size(blocks * 1024) } else { blocks.to_string() });
+        }
+        if self.shell.spec.system != ShellSystem::Linux {
+            let modes = entries.iter().map(|entry| permissions(&entry.node));
+            text.push_str(&self.native_rows(&modes.zip(rows).collect::<Vec<_>>()));
+            self.say(&text);
+            return;
         }
         let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or(0);
         let (links, owner, group, size) =
@@ -258,7 +273,7 @@ impl Call<'_> {
                 }
             };
             let text = match self.name {
-                "file" => format!("{path}: {}", describe(&node)),
+                "file" => format!("{path}: {}", describe(&node).unwrap_or_else(|| self.kind_of_program())),
                 "du" => {
                     let below = self.files_below(&path);
                     let files = &self.shell.files;
@@ -297,6 +312,16 @@ impl Call<'_> {
             hash % 1_000_000_000
         );
         let host = &self.shell.host;
+        if self.shell.spec.system != crate::shell::ShellSystem::Linux {
+            let date = moment.format("%b %e %H:%M:%S %Y");
+            let (links, size) = (self.shell.files.links(real, node), self.shell.size_of(real, node));
+            let (inode, mode) = (131_072 + hash % 900_000, permissions(node));
+            let (owner, group) = (host.name_of(node.uid), host.group_of(node.gid));
+            return format!(
+                "93 {inode} {mode} {links} {owner} {group} 4294967295 {size} \"{date}\" \"{date}\" \"{date}\" \"{date}\" 32768 {} 0 {path}",
+                blocks(node) * 2
+            );
+        }
         format!(
             "  File: {path}\n  Size: {:<10}\tBlocks: {:<10} IO Block: 4096   {kind}\nDevice: 8,1\tInode: {:<11} Links: {}\nAccess: ({:04o}/{})  Uid: ({:>5}/{:>8})   Gid: ({:>5}/{:>8})\nAccess: {date}\nModify: {date}\nChange: {date}\n Birth: {date}",
             node.size(),
@@ -314,7 +339,7 @@ impl Call<'_> {
 }
 
 /// `-rw-r--r--`
-fn permissions(node: &Node) -> String {
+pub(in crate::shell) fn permissions(node: &Node) -> String {
     let mut text = String::from(match node.what {
         What::Directory => "d",
         What::Link(_) => "l",
@@ -363,15 +388,16 @@ pub(super) fn human_size(octets: u64) -> String {
     String::new()
 }
 
-fn describe(node: &Node) -> &'static str {
-    match &node.what {
+/// What `file` says; `None`: it is a program.
+fn describe(node: &Node) -> Option<&'static str> {
+    Some(match &node.what {
         What::Directory => "directory",
         What::Link(_) => "symbolic link",
-        What::Program(_) => "ELF 64-bit LSB pie executable, x86-64, version 1 (SYSV), dynamically linked, stripped",
+        What::Program(_) => return None,
         What::Text(text) if text.is_empty() => "empty",
         What::Text(text) if text.starts_with(b"#!/bin/sh") => "POSIX shell script, ASCII text executable",
         What::Text(_) => "ASCII text",
-    }
+    })
 }
 
 /// Names in as many columns as fit, filled downwards, as GNU ls does on a terminal.

@@ -130,7 +130,7 @@ impl Call<'_> {
     /// What is mounted: the product's, or what Debian mounts.
     pub(super) fn mounts(&self) -> Vec<ShellMount> {
         if !self.shell.spec.mounts.is_empty() {
-            return self.shell.spec.mounts.clone();
+            return self.shell.spec.mounts.iter().map(|mount| self.sized(mount)).collect();
         }
         let host = &self.shell.host;
         let (total, used) = host.disk();
@@ -142,6 +142,7 @@ impl Call<'_> {
             kind: kind.into(),
             options,
             kib,
+            of_disk: None,
             used_kib,
         };
         let plain = |options: &str| options.to_string();
@@ -156,6 +157,14 @@ impl Call<'_> {
             mount("/dev/sda1", "/", "ext4", plain("rw,relatime,errors=remount-ro"), total, used),
             mount("tmpfs", "/dev/shm", "tmpfs", plain("rw,nosuid,nodev,inode64"), half, 0),
         ])
+    }
+
+    /// A mount of the product with its sizes.
+    fn sized(&self, mount: &ShellMount) -> ShellMount {
+        let (total, used) = self.shell.host.disk();
+        let share = |of_disk: u8| (total, used * u64::from(of_disk) / 100);
+        let (kib, used_kib) = mount.of_disk.map_or((mount.kib, mount.used_kib), share);
+        ShellMount { kib, used_kib, ..mount.clone() }
     }
 
     /// Device, size, taken, left, in hundredths and place of each that has a size.

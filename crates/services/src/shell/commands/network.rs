@@ -11,8 +11,9 @@ use core::{fmt::Write, net::IpAddr};
 use super::{Call, lossy};
 use crate::{
     calendar::Moment,
+    console::{link_local, peer_mac},
     shell::NANOS,
-    text::{mix, scramble},
+    text::mix,
 };
 
 /// What the interface has carried, each under a number of its own.
@@ -32,11 +33,8 @@ impl Call<'_> {
         (network.to_string(), broadcast.to_string(), core::net::Ipv4Addr::from(mask).to_string())
     }
 
-    /// fe80:: and the modified EUI-64 (RFC 4291, appendix A).
     pub(super) fn link_local(&self) -> String {
-        let [a, b, c, d, e, f] = self.shell.host.mac.0;
-        let pair = |high: u8, low: u8| u16::from(high) << 8 | u16::from(low);
-        core::net::Ipv6Addr::new(0xfe80, 0, 0, 0, pair(a ^ 2, b), pair(c, 0xff), pair(0xfe, d), pair(e, f)).to_string()
+        link_local(self.shell.host.mac)
     }
 
     pub(super) fn ip(&mut self) -> u8 {
@@ -116,14 +114,8 @@ impl Call<'_> {
         0
     }
 
-    /// What answers for the visitor's address: unknown here, so some card of a common virtual machine.
     fn peer_mac(&self) -> String {
-        let peer = self.shell.host.peer.map_or(0, |(ip, _)| match ip {
-            IpAddr::V4(ip) => u64::from(ip.to_bits()),
-            IpAddr::V6(ip) => u64::try_from(ip.to_bits() & u128::from(u64::MAX)).unwrap_or(0),
-        });
-        let [_, _, _, _, _, a, b, c] = scramble(peer).to_be_bytes();
-        format!("52:54:00:{a:02x}:{b:02x}:{c:02x}")
+        peer_mac(self.shell.host.peer.map(|(ip, _)| ip))
     }
 
     /// Packets received and sent by the interface, and octets.

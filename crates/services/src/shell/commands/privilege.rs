@@ -23,7 +23,7 @@ impl Call<'_> {
             self.fail("a terminal is required to read the password; either use the -S option to read from standard input or configure an askpass helper");
             return self.fail("a password is required");
         }
-        self.shell.asking = Some(Asking::Sudo);
+        self.ask(Asking::Sudo);
         1
     }
 
@@ -32,7 +32,10 @@ impl Call<'_> {
             return 0;
         }
         if self.shell.terminal {
-            self.shell.asking = Some(Asking::Su);
+            self.ask(Asking::Su);
+        } else if let Some(ask) = self.shell.ask(Asking::Su) {
+            let text = format!("{}{}", ask.prompt, ask.refusal);
+            self.written.errors(text.as_bytes());
         } else {
             self.written.errors(b"Password: su: Authentication failure\n");
         }
@@ -45,9 +48,11 @@ impl Call<'_> {
             let text = format!("You may not view or modify password information for {}.", lossy(other));
             return self.fail(&text);
         }
-        self.line(&format!("Changing password for {name}."));
+        if self.shell.ask(Asking::Passwd).is_none() {
+            self.line(&format!("Changing password for {name}."));
+        }
         if self.shell.terminal {
-            self.shell.asking = Some(Asking::Passwd);
+            self.ask(Asking::Passwd);
         } else {
             self.written.errors(
                 b"Current password: passwd: Authentication token manipulation error\npasswd: password unchanged\n",
@@ -55,15 +60,24 @@ impl Call<'_> {
         }
         10
     }
+
+    /// Waits for a password, after what the product's program says first.
+    fn ask(&mut self, asking: Asking) {
+        if let Some(ask) = self.shell.ask(asking) {
+            self.say(&ask.text);
+        }
+        self.shell.asking = Some(asking);
+    }
 }
 
 /// The line that a program had asked for has come.
 pub(in crate::shell) fn answer(shell: &mut Shell, asking: Asking, written: &mut Written) {
-    let text = match asking {
+    let own = shell.ask(asking).map(|ask| ask.refusal);
+    let text = own.unwrap_or_else(|| match asking {
         Asking::Sudo => format!("{} is not in the sudoers file.\n", shell.host.user.name),
         Asking::Su => "su: Authentication failure\n".to_string(),
         Asking::Passwd => "passwd: Authentication token manipulation error\npasswd: password unchanged\n".to_string(),
-    };
+    });
     written.errors(text.as_bytes());
     shell.status = if asking == Asking::Passwd { 10 } else { 1 };
 }

@@ -8,7 +8,10 @@ use alloc::{
 use core::fmt::Write;
 
 use super::{Call, lossy};
-use crate::{calendar::Moment, shell::NANOS};
+use crate::{
+    calendar::Moment,
+    shell::{NANOS, ShellSystem},
+};
 
 impl Call<'_> {
     fn moment(seconds: u64) -> Moment {
@@ -69,8 +72,12 @@ impl Call<'_> {
             Some(name) => match host.users.iter().find(|u| u.name == *name) {
                 Some(user) => user.clone(),
                 None => {
-                    let gnu = !self.is_applet();
-                    let text = if gnu { format!("‘{name}’: no such user") } else { format!("unknown user {name}") };
+                    let text = match self.shell.spec.system {
+                        ShellSystem::Linux if self.is_gnu() => format!("‘{name}’: no such user"),
+                        ShellSystem::Linux => format!("unknown user {name}"),
+                        ShellSystem::Solaris => format!("invalid user name: \"{name}\""),
+                        _ => format!("{name}: no such user"),
+                    };
                     return self.fail(&text);
                 }
             },
@@ -81,7 +88,18 @@ impl Call<'_> {
             (true, _, false) => user.uid.to_string(),
             (_, true, true) => group.into_owned(),
             (_, true, false) => user.gid.to_string(),
-            _ => format!("uid={}({}) gid={}({group}) groups={}({group})", user.uid, user.name, user.gid, user.gid),
+            _ => {
+                let mut text = format!("uid={}({}) gid={}({group})", user.uid, user.name, user.gid);
+                if self.shell.spec.system != ShellSystem::Solaris || letters.contains('a') {
+                    let _ = write!(text, " groups={}({group})", user.gid);
+                    for (gid, name, members) in &host.groups {
+                        if *gid != user.gid && members.split(',').any(|member| member == user.name) {
+                            let _ = write!(text, ",{gid}({name})");
+                        }
+                    }
+                }
+                text
+            }
         };
         self.line(&text)
     }

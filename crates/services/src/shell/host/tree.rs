@@ -6,7 +6,7 @@ use core::fmt::Write;
 use super::{DAY, Host, INSTALLED, MACHINE_ID};
 use crate::{
     shell::{
-        ShellKind, ShellMount, ShellSpec, ShellUser,
+        ShellKind, ShellMount, ShellSpec, ShellSystem, ShellUser,
         files::{Asker, Files, Node, What},
     },
     text::{mix, scramble},
@@ -58,12 +58,21 @@ impl Host {
         let directory = |mode, owner, at| Node::new(What::Directory, mode, owner, at);
         files.plant("/", directory(0o755, root, installed));
         let own = !spec.programs.is_empty();
-        for path in if own { DEVICE_FOLDERS } else { SERVER_FOLDERS } {
+        let linux = self.system == ShellSystem::Linux;
+        let folders = match (linux, own) {
+            (true, true) => DEVICE_FOLDERS,
+            (true, false) => SERVER_FOLDERS,
+            (false, _) => &["/dev", "/usr", "/var"],
+        };
+        for path in folders {
             let at = if matches!(*path, "/dev" | "/proc" | "/run" | "/sys") { self.booted } else { installed };
             files.plant(path, directory(0o755, root, at));
         }
-        files.plant("/root", directory(0o700, root, installed + 900));
-        files.plant("/tmp", directory(0o1777, root, self.logged_in - self.logged_in % 3600));
+        if self.system != ShellSystem::MacOs {
+            files.plant("/root", directory(0o700, root, installed + 900));
+        }
+        let tmp = if self.system == ShellSystem::MacOs { "/private/tmp" } else { "/tmp" };
+        files.plant(tmp, directory(0o1777, root, self.logged_in - self.logged_in % 3600));
         if !own {
             files.plant("/var/tmp", directory(0o1777, root, self.booted));
             files.plant("/dev/shm", directory(0o1777, root, self.booted));
@@ -88,25 +97,31 @@ impl Host {
         for (name, mode) in [("null", 0o666), ("zero", 0o666), ("random", 0o666), ("urandom", 0o666), ("tty", 0o666)] {
             files.plant(&format!("/dev/{name}"), Node::new(What::Text(Vec::new()), mode, root, self.booted));
         }
-        self.plant_texts(&mut files, installed);
-        if !spec.mounts.is_empty() {
+        self.plant_accounts(&mut files, installed);
+        if linux {
+            self.plant_texts(&mut files, installed);
+        }
+        if linux && !spec.mounts.is_empty() {
             let mut text = String::new();
             for ShellMount { device, place, kind, options, .. } in &spec.mounts {
                 let _ = writeln!(text, "{device} {place} {kind} {options} 0 0");
             }
             files.plant("/proc/mounts", Node::new(What::Text(text.into_bytes()), 0o444, root, self.booted));
         }
-        files.machine(&spec.machine);
+        files.machine(&spec.machine, spec.system);
+        // BSD's links have permissions as files have, and the mask takes from them.
+        let bsd = matches!(self.system, ShellSystem::FreeBsd | ShellSystem::MacOs);
+        let link_mode = if bsd { 0o755 } else { 0o777 };
         for file in &spec.files {
             let mode = u16::from_str_radix(&file.mode, 8).ok();
-            let owner =
-                self.users.iter().find(|u| u.name == file.owner).map_or(root, |u| Asker { uid: u.uid, gid: u.gid });
+            let owner = self.fill(&file.owner);
+            let owner = self.users.iter().find(|u| u.name == owner).map_or(root, |u| Asker { uid: u.uid, gid: u.gid });
             let path = self.fill(&file.path);
             let chance = path.bytes().fold(mix(&self.seed, INSTALLED), |h, o| scramble(h ^ u64::from(o)));
             let at = installed + chance % (self.booted.saturating_sub(installed) + 1);
             let node = match (path.ends_with('/'), file.link.is_empty()) {
                 (true, _) => directory(mode.unwrap_or(0o755), owner, at),
-                (_, false) => Node::new(What::Link(self.fill(&file.link).into_owned()), 0o777, owner, at),
+                (_, false) => Node::new(What::Link(self.fill(&file.link).into_owned()), link_mode, owner, at),
                 _ => Node::new(
                     What::Text(self.fill(&file.text).into_owned().into_bytes()),
                     mode.unwrap_or(0o644),
@@ -119,28 +134,61 @@ impl Host {
         files
     }
 
+    /// Who has an account.
+    fn plant_accounts(&self, files: &mut Files, installed: u64) {
+        let root = Asker { uid: 0, gid: 0 };
+        let mut text = |path: &str, mode: u16, owner: Asker, text: String| {
+            files.plant(path, Node::new(What::Text(text.into_bytes()), mode, owner, installed + 700));
+        };
+        let bsd = matches!(self.system, ShellSystem::FreeBsd | ShellSystem::MacOs);
+        let (etc, secret) = match self.system {
+            ShellSystem::MacOs => ("/private/etc", '*'),
+            ShellSystem::FreeBsd => ("/etc", '*'),
+            _ => ("/etc", 'x'),
+        };
+        let mut passwd = String::new();
+        let mut group = String::new();
+        if self.system == ShellSystem::Linux {
+            group.push_str("root:x:0:\ndaemon:x:1:\nbin:x:2:\nsys:x:3:\nadm:x:4:\ntty:x:5:\ndisk:x:6:\nshadow:x:42:\n");
+        }
+        for (gid, name, members) in &self.groups {
+            let _ = writeln!(group, "{name}:{}:{gid}:{members}", if bsd { "*" } else { "" });
+        }
+        let mut shadow = String::new();
+        let changed = installed / DAY;
+        for user in &self.users {
+            let ShellUser { name, uid, gid, gecos, home, shell } = user;
+            // A Mac's people are in its directory, not in its file.
+            if self.system != ShellSystem::MacOs || !home.starts_with("/Users/") {
+                let _ = writeln!(passwd, "{name}:{secret}:{uid}:{gid}:{gecos}:{home}:{shell}");
+            }
+            let named = self.groups.iter().any(|(number, ..)| number == gid);
+            if *gid > 6 && *gid != 42 && !named {
+                let _ = writeln!(group, "{name}:{}:{gid}:", if bsd { '*' } else { 'x' });
+            }
+            let _ =
+                writeln!(shadow, "{name}:{}:{changed}:0:99999:7:::", if *uid < 1000 && *uid > 0 { "*" } else { "!" });
+        }
+        text(&format!("{etc}/passwd"), 0o644, root, passwd);
+        text(&format!("{etc}/group"), 0o644, root, group);
+        match self.system {
+            ShellSystem::Linux => text("/etc/shadow", 0o640, Asker { uid: 0, gid: 42 }, shadow),
+            ShellSystem::Solaris => text("/etc/shadow", 0o400, Asker { uid: 0, gid: 3 }, shadow),
+            ShellSystem::FreeBsd | ShellSystem::MacOs => {}
+        }
+        let user = &self.user;
+        if user.uid != 0 {
+            let owner = Asker { uid: user.uid, gid: user.gid };
+            let mode = if self.system == ShellSystem::Linux { 0o700 } else { 0o755 };
+            files.plant(&user.home, Node::new(What::Directory, mode, owner, self.logged_in.saturating_sub(DAY)));
+        }
+    }
+
     fn plant_texts(&self, files: &mut Files, installed: u64) {
         let root = Asker { uid: 0, gid: 0 };
         let mut text = |path: &str, mode: u16, owner: Asker, at: u64, text: String| {
             files.plant(path, Node::new(What::Text(text.into_bytes()), mode, owner, at));
         };
-        let mut passwd = String::new();
-        let mut group =
-            String::from("root:x:0:\ndaemon:x:1:\nbin:x:2:\nsys:x:3:\nadm:x:4:\ntty:x:5:\ndisk:x:6:\nshadow:x:42:\n");
-        let mut shadow = String::new();
-        let changed = installed / DAY;
-        for user in &self.users {
-            let ShellUser { name, uid, gid, gecos, home, shell } = user;
-            let _ = writeln!(passwd, "{name}:x:{uid}:{gid}:{gecos}:{home}:{shell}");
-            if *gid > 6 && *gid != 42 {
-                let _ = writeln!(group, "{name}:x:{gid}:");
-            }
-            let _ =
-                writeln!(shadow, "{name}:{}:{changed}:0:99999:7:::", if *uid < 1000 && *uid > 0 { "*" } else { "!" });
-        }
-        text("/etc/passwd", 0o644, root, installed + 700, passwd);
-        text("/etc/group", 0o644, root, installed + 700, group);
-        text("/etc/shadow", 0o640, Asker { uid: 0, gid: 42 }, installed + 700, shadow);
         text("/etc/hostname", 0o644, root, installed, format!("{}\n", self.short_name()));
         if self.kind == ShellKind::Ash {
             text("/etc/hosts", 0o644, root, installed, "127.0.0.1 localhost\n".into());
@@ -189,10 +237,5 @@ impl Host {
             self.logged_in,
             format!("{} 1/{} {}\n", self.load(self.logged_in).join(" "), self.processes.len() * 2, self.shell_pid + 3),
         );
-        let home = &self.user;
-        if home.uid != 0 {
-            let owner = Asker { uid: home.uid, gid: home.gid };
-            files.plant(&home.home, Node::new(What::Directory, 0o700, owner, self.logged_in.saturating_sub(DAY)));
-        }
     }
 }

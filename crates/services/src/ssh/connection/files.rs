@@ -1,12 +1,12 @@
 //! The files that `scp` and SFTP show and take: those of the shell, or the folders that the profile of a command line
 //! names.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 
 use super::{Line, console, shell};
 use crate::{
     console::{Folders, folder_of},
-    shell::{Interpreter, Shell},
+    shell::{Interpreter, Look, Shell},
 };
 
 /// Octets of a path that are kept (PATH_MAX).
@@ -107,6 +107,22 @@ impl Files {
         }
     }
 
+    /// What the system tells of an entry, a link itself unless it is followed; `None`: no more than what it is.
+    pub(super) fn look(&self, path: &[u8], follows: bool) -> Option<Look> {
+        match self {
+            Self::Shell(shell) => shell.look(&String::from_utf8_lossy(path), follows),
+            Self::Console(_) => None,
+        }
+    }
+
+    /// The names of a user and of a group.
+    pub(super) fn names_of(&self, uid: u32, gid: u32) -> (String, String) {
+        match self {
+            Self::Shell(shell) => shell.names_of(uid, gid),
+            Self::Console(_) => (String::new(), String::new()),
+        }
+    }
+
     /// Whether a file may be written there.
     pub(super) fn create(&mut self, line: &Line<'_>, path: &[u8]) -> Result<(), Refused> {
         let shell = match self {
@@ -139,7 +155,7 @@ fn said(shell: &mut Shell, line: &Line<'_>, command: &[u8]) -> (Vec<u8>, Vec<u8>
 }
 
 fn says(errors: &[u8], text: &[u8]) -> bool {
-    errors.windows(text.len()).any(|part| part == text)
+    errors.windows(text.len()).any(|part| part.eq_ignore_ascii_case(text))
 }
 
 /// A command with a path in quotes.

@@ -44,20 +44,13 @@ impl Session {
 
     pub(super) fn start_shell(&mut self, line: &Line<'_>) -> bool {
         let Some(shell) = interpreter(line, self.has_terminal) else { return false };
-        self.program = Some(match shell.closed() {
-            Some(status) => self.said(shell.greeting(), Vec::new(), status),
-            None => Program::Shell(Box::new(Typing::new(shell, self.has_terminal))),
-        });
+        self.program = Some(Program::Shell(Box::new(Typing::new(shell, self.has_terminal))));
         true
     }
 
     pub(super) fn start_command(&mut self, line: &mut Line<'_>, command: &[u8]) -> bool {
         let Some(mut shell) = interpreter(line, self.has_terminal) else { return false };
         told(line, command);
-        if let Some(status) = shell.closed() {
-            self.program = Some(self.said(shell.greeting(), Vec::new(), status));
-            return true;
-        }
         let console = line.spec.console.as_deref();
         let refusal = console.and_then(|console| console.scp_refusal.as_ref());
         self.program = Some(match (scp::parse(command), Files::of(line), refusal) {
@@ -79,13 +72,7 @@ impl Session {
     }
 
     pub(super) fn start_sftp(&mut self, line: &Line<'_>) -> bool {
-        let closed = interpreter(line, false).and_then(|shell| Some((shell.closed()?, shell.greeting())));
-        self.program = match (closed, Files::of(line)) {
-            // The server of SFTP is a command of the account's shell.
-            (Some((status, greeting)), _) => Some(self.said(greeting, Vec::new(), status)),
-            (None, Some(files)) => Some(Program::Sftp(Box::new(Sftp::new(files)))),
-            (None, None) => None,
-        };
+        self.program = Files::of(line).map(|files| Program::Sftp(Box::new(Sftp::new(files))));
         self.program.is_some()
     }
 

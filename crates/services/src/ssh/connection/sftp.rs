@@ -11,6 +11,7 @@ use super::{
     files::{Files, Found, Refused},
     input::Input,
 };
+use crate::shell::Look;
 
 /// Octets of a message at most, as OpenSSH has it (SFTP_MAX_MSG_LENGTH).
 const MAX_MESSAGE: usize = 256 * 1024;
@@ -33,11 +34,15 @@ const OPENDIR: u8 = 11;
 const READDIR: u8 = 12;
 const REALPATH: u8 = 16;
 const STAT: u8 = 17;
+const EXTENDED: u8 = 200;
 const STATUS: u8 = 101;
 const HANDLE: u8 = 102;
 const DATA: u8 = 103;
 const NAME: u8 = 104;
 const ATTRS: u8 = 105;
+const EXTENDED_REPLY: u8 = 201;
+/// By which a client asks for the names of what attributes hold as numbers.
+const NAMES_BY_ID: &[u8] = b"users-groups-by-id@openssh.com";
 
 /// Statuses and the texts that OpenSSH has for them.
 const OK: (u32, &str) = (0, "Success");
@@ -48,11 +53,18 @@ const FAILURE: (u32, &str) = (4, "Failure");
 const BAD_MESSAGE: (u32, &str) = (5, "Bad message");
 const UNSUPPORTED: (u32, &str) = (8, "Operation unsupported");
 
+const NANOS: u64 = 1_000_000_000;
 /// SSH_FXF_WRITE.
 const FOR_WRITING: u32 = 2;
-/// Attributes with permissions only, and with a size before them.
-const WITH_MODE: u32 = 4;
+/// Users or groups whose names are told in one answer: a folder has few.
+const MAX_IDS: usize = 1024;
+/// Entries of a folder that are told in one answer, as OpenSSH has it.
+const MAX_NAMES: usize = 100;
+/// What attributes there are: a size, owner and group, permissions, times.
 const WITH_SIZE: u32 = 1;
+const WITH_OWNER: u32 = 2;
+const WITH_MODE: u32 = 4;
+const WITH_TIMES: u32 = 8;
 const DIRECTORY: u32 = 0o40_755;
 const REGULAR: u32 = 0o100_644;
 
@@ -65,10 +77,10 @@ pub(super) struct Sftp {
 enum Open {
     /// A file that comes in, hashed as far as it came in order.
     Upload { path: Vec<u8>, length: u64, hash: Box<Sha256> },
-    /// A file that is read.
-    Text(Vec<u8>),
-    /// A folder, and the names that are still to be told.
-    Folder(Vec<Vec<u8>>),
+    /// A file that is read, and where it is.
+    Text { path: Vec<u8>, text: Vec<u8> },
+    /// A folder, where it is, and the names that are still to be told.
+    Folder { path: Vec<u8>, names: Vec<Vec<u8>> },
 }
 
 impl Sftp {
@@ -129,7 +141,7 @@ impl Sftp {
                     Some(Found::Folder) => {
                         let mut names = self.files.names(line, &path);
                         names.reverse();
-                        self.put_handle(reply, number, Open::Folder(names));
+                        self.put_handle(reply, number, Open::Folder { path, names });
                     }
                     Some(Found::File(_)) => put_status(reply, number, FAILURE),
                     Some(Found::Hidden) => put_status(reply, number, DENIED),
@@ -165,7 +177,7 @@ impl Sftp {
                 let from = usize::try_from(offset).unwrap_or(usize::MAX);
                 let count = usize::try_from(count).unwrap_or(usize::MAX).min(MAX_READ);
                 match self.opened(handle) {
-                    Some(Open::Text(text)) => match text.get(from..).filter(|rest| !rest.is_empty()) {
+                    Some(Open::Text { text, .. }) => match text.get(from..).filter(|rest| !rest.is_empty()) {
                         Some(rest) => {
                             reply.push(DATA);
                             reply.put_u32(number);
@@ -177,17 +189,12 @@ impl Sftp {
                 }
             }
             READDIR => match self.opened(reader.string()?) {
-                Some(Open::Folder(names)) if !names.is_empty() => {
-                    reply.push(NAME);
-                    reply.put_u32(number);
-                    reply.put_u32(u32::try_from(names.len()).unwrap_or(0));
-                    while let Some(name) = names.pop() {
-                        reply.put_string(&name);
-                        reply.put_string(&name);
-                        reply.put_u32(0);
-                    }
+                Some(Open::Folder { path, names }) if !names.is_empty() => {
+                    let path = path.clone();
+                    let told = names.split_off(names.len().saturating_sub(MAX_NAMES));
+                    self.put_names(line, reply, number, &path, &told);
                 }
-                Some(Open::Folder(_)) => put_status(reply, number, EOF),
+                Some(Open::Folder { .. }) => put_status(reply, number, EOF),
                 _ => put_status(reply, number, FAILURE),
             },
             REALPATH => {
@@ -202,24 +209,28 @@ impl Sftp {
             STAT | LSTAT => {
                 let path = self.files.full(line, reader.string()?);
                 match self.files.find(line, &path) {
-                    Some(found) => put_attributes(reply, number, &found),
+                    Some(found) => put_attributes(reply, number, &found, self.files.look(&path, kind == STAT).as_ref()),
                     None => put_status(reply, number, NO_SUCH_FILE),
                 }
             }
             FSTAT => {
                 let found = match self.opened(reader.string()?) {
-                    Some(Open::Upload { .. }) => Some(Found::File(Vec::new())),
-                    Some(Open::Text(text)) => Some(Found::File(text.clone())),
-                    Some(Open::Folder(_)) => Some(Found::Folder),
+                    Some(Open::Upload { path, .. }) => Some((path.clone(), Found::File(Vec::new()))),
+                    Some(Open::Text { path, text }) => Some((path.clone(), Found::File(text.clone()))),
+                    Some(Open::Folder { path, .. }) => Some((path.clone(), Found::Folder)),
                     None => None,
                 };
                 match found {
-                    Some(found) => put_attributes(reply, number, &found),
+                    Some((path, found)) => put_attributes(reply, number, &found, self.files.look(&path, true).as_ref()),
                     None => put_status(reply, number, FAILURE),
                 }
             }
             SETSTAT | FSETSTAT => put_status(reply, number, OK),
             13..=15 | 18..=20 => put_status(reply, number, DENIED),
+            EXTENDED if reader.string()? == NAMES_BY_ID && offers(line, NAMES_BY_ID) => {
+                let (users, groups) = (reader.string()?, reader.string()?);
+                self.put_names_by_id(reply, number, users, groups)?;
+            }
             _ => put_status(reply, number, UNSUPPORTED),
         }
         Some(())
@@ -241,11 +252,49 @@ impl Sftp {
             };
         }
         match found {
-            Some(Found::File(text)) => Ok(Open::Text(text)),
+            Some(Found::File(text)) => Ok(Open::Text { path, text }),
             Some(Found::Folder) => Err(FAILURE),
             Some(Found::Hidden) => Err(DENIED),
             None => Err(NO_SUCH_FILE),
         }
+    }
+
+    /// Entries of a folder, each with the line that `ls -l` of sftp(1) shows.
+    fn put_names(&self, line: &Line<'_>, reply: &mut Vec<u8>, number: u32, path: &[u8], names: &[Vec<u8>]) {
+        reply.push(NAME);
+        reply.put_u32(number);
+        reply.put_u32(u32::try_from(names.len()).unwrap_or(0));
+        for name in names.iter().rev() {
+            let look = self.files.look(&[path, b"/", name].concat(), false);
+            reply.put_string(name);
+            match look {
+                Some(look) => {
+                    reply.put_string(look.line(name, line.utc / NANOS).as_bytes());
+                    put_look(reply, &look);
+                }
+                None => {
+                    reply.put_string(name);
+                    reply.put_u32(0);
+                }
+            }
+        }
+    }
+
+    /// Names of users and of groups, whose numbers are four octets each.
+    fn put_names_by_id(&self, reply: &mut Vec<u8>, number: u32, users: &[u8], groups: &[u8]) -> Option<()> {
+        if users.len().max(groups.len()) > 4 * MAX_IDS {
+            put_status(reply, number, FAILURE);
+            return Some(());
+        }
+        let ids = |octets: &[u8]| octets.chunks(4).map(|id| Reader::new(id).u32()).collect::<Option<Vec<u32>>>();
+        let (mut user_names, mut group_names) = (Vec::new(), Vec::new());
+        ids(users)?.into_iter().for_each(|id| user_names.put_string(self.files.names_of(id, 0).0.as_bytes()));
+        ids(groups)?.into_iter().for_each(|id| group_names.put_string(self.files.names_of(0, id).1.as_bytes()));
+        reply.push(EXTENDED_REPLY);
+        reply.put_u32(number);
+        reply.put_string(&user_names);
+        reply.put_string(&group_names);
+        Some(())
     }
 
     fn put_handle(&mut self, reply: &mut Vec<u8>, number: u32, open: Open) {
@@ -280,9 +329,27 @@ fn put_status(reply: &mut Vec<u8>, number: u32, (code, text): (u32, &str)) {
     reply.put_string(b"");
 }
 
-fn put_attributes(reply: &mut Vec<u8>, number: u32, found: &Found) {
+/// Whether the product names an extension.
+fn offers(line: &Line<'_>, extension: &[u8]) -> bool {
+    line.spec.sftp_extensions.iter().any(|(name, _)| name.as_bytes() == extension)
+}
+
+/// What stat(2) tells of an entry.
+fn put_look(reply: &mut Vec<u8>, look: &Look) {
+    reply.put_u32(WITH_SIZE | WITH_OWNER | WITH_MODE | WITH_TIMES);
+    reply.extend_from_slice(&look.size.to_be_bytes());
+    let modified = u32::try_from(look.modified).unwrap_or(u32::MAX);
+    for field in [look.uid, look.gid, look.mode, modified, modified] {
+        reply.put_u32(field);
+    }
+}
+
+fn put_attributes(reply: &mut Vec<u8>, number: u32, found: &Found, look: Option<&Look>) {
     reply.push(ATTRS);
     reply.put_u32(number);
+    if let Some(look) = look {
+        return put_look(reply, look);
+    }
     match found {
         Found::Folder => {
             reply.put_u32(WITH_MODE);

@@ -8,13 +8,24 @@ mod link;
 mod odd;
 mod send;
 mod syn;
+mod window;
 
 use super::Probe;
 
 /// All of them.
 pub(super) fn all() -> Vec<Probe> {
-    [syn::PROBES, odd::PROBES, data::PROBES, send::PROBES, close::PROBES, icmp::PROBES, ip::PROBES, link::PROBES]
-        .concat()
+    [
+        syn::PROBES,
+        odd::PROBES,
+        data::PROBES,
+        window::PROBES,
+        send::PROBES,
+        close::PROBES,
+        icmp::PROBES,
+        ip::PROBES,
+        link::PROBES,
+    ]
+    .concat()
 }
 
 /// Makes a list of probes from functions, each named by what it asks.
