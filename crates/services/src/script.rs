@@ -282,7 +282,8 @@ impl Conversation for Script {
 /// Whether a decoy has a fact of this name, such as `hostname` or `serial`, for answers to name.
 #[must_use]
 pub fn is_fact(name: &str) -> bool {
-    let identity = Identity { hostname: "", ip: Ipv4Addr::UNSPECIFIED.into(), mac: Mac::ZERO, seed: [0; 16] };
+    let identity =
+        Identity { hostname: "", ip: Ipv4Addr::UNSPECIFIED.into(), mac: Mac::ZERO, seed: [0; 16], serial: None };
     let text = format!("{{{name}}}");
     Who::new(&identity).fill(&text) != text
 }
