@@ -23,7 +23,8 @@ use core::fmt::Write;
 
 use crate::{
     Account,
-    shell::{Flow, Interpreter, MAX_OUTPUT, Surroundings},
+    limits::shell::MAX_OUTPUT,
+    shell::{Flow, Interpreter, Surroundings},
     text::{Who, fill_with},
 };
 use facts::Facts;

@@ -29,6 +29,7 @@ mod echo;
 mod feed;
 mod http;
 mod keys;
+mod limits;
 mod message;
 mod outbox;
 mod primes;

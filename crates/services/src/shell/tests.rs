@@ -3,6 +3,7 @@ use alloc::{format, string::String, sync::Arc, vec, vec::Vec};
 use proptest::prelude::*;
 
 use super::*;
+use crate::limits::shell::MAX_LINE;
 
 mod ash;
 

@@ -5,7 +5,10 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 pub use super::hostkey::{SshCurve, SshHostKey};
-use crate::{ConsoleSpec, ShellSpec};
+use crate::{
+    ConsoleSpec, ShellSpec,
+    limits::ssh::{LOGIN_GRACE_S, MAX_AUTH_TRIES},
+};
 
 /// A server of SSH. Lists of names are sent as they stand, in their order; every name must be one that the server can
 /// do, since a client may choose it.
@@ -202,11 +205,11 @@ impl SshSpec {
     }
 
     pub(crate) fn max_auth_tries(&self) -> u32 {
-        if self.max_auth_tries == 0 { 6 } else { self.max_auth_tries }
+        if self.max_auth_tries == 0 { MAX_AUTH_TRIES } else { self.max_auth_tries }
     }
 
     pub(crate) fn login_grace_s(&self) -> u32 {
-        if self.login_grace_s == 0 { 120 } else { self.login_grace_s }
+        if self.login_grace_s == 0 { LOGIN_GRACE_S } else { self.login_grace_s }
     }
 
     pub(crate) fn rekey_octets(&self) -> u64 {

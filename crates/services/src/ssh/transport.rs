@@ -15,13 +15,10 @@ use super::{
     spec::SshSpec,
     wire::{Put, Reader, message},
 };
-use crate::{Context, outbox::Outbox};
+use crate::{Context, limits::ssh::MAX_HELD, outbox::Outbox};
 
 /// Octets of the text in a DISCONNECT at most: the buffer that OpenSSH formats it in.
 const MAX_TEXT: usize = 1023;
-/// Messages that wait for the end of a key exchange at most. The server asks for new keys only when it has much to say,
-/// and channels hold back what their windows have no room for.
-const MAX_HELD: usize = 64;
 /// Numbers of the transport layer (RFC 4250 §4.1.1), of which `kex` handles all.
 const TRANSPORT: core::ops::RangeInclusive<u8> = 1..=49;
 /// Numbers of the exchange itself.

@@ -14,16 +14,18 @@ use super::{
     spec::Version::{self, Tls13},
     suite::Group,
 };
-use crate::{Context, message, tool::tool_of_payload};
+use crate::{
+    Context,
+    limits::tls::{MAX_MESSAGE, MAX_PROTOCOLS, MAX_TOLD},
+    message,
+    tool::tool_of_payload,
+};
 
 const CLIENT_HELLO: u8 = 1;
 const CLIENT_KEY_EXCHANGE: u8 = 16;
 const FINISHED: u8 = 20;
 /// Octets that a hello may say it has, as in OpenSSL (`CLIENT_HELLO_MAX_LENGTH`).
 const MAX_SAID: usize = 131_396;
-/// Octets of messages that are kept. A hello with a post-quantum key share has some 2 KiB; a thousand clients that send
-/// all but the last octet of the longest would fill 128 MiB.
-const MAX_MESSAGE: usize = 32 * 1024;
 
 impl Tls {
     /// Takes whole messages off what has come.
@@ -215,7 +217,3 @@ fn told_of(hello: &ClientHello) -> Detail {
         ja4: ja::ja4(hello),
     }
 }
-
-/// Octets that are told of a name, and protocols that are: DNS has no longer names, no client offers as many.
-const MAX_TOLD: usize = 255;
-const MAX_PROTOCOLS: usize = 16;

@@ -31,7 +31,7 @@ pub use suite::{Group, Scheme, Suite};
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
-use crate::{Context, Conversation, Opening, Output, text::Who};
+use crate::{Context, Conversation, Opening, Output, limits::tls::HANDSHAKE_TIMEOUT_S, text::Who};
 use alert::{Alert, Fault};
 use choice::Choice;
 use line::Line;
@@ -45,8 +45,6 @@ use spec::Version::Tls13;
 const MAX_EMPTY: u8 = 32;
 /// Warnings in a row, as OpenSSL counts them (`MAX_WARN_ALERT_COUNT`).
 const MAX_WARNINGS: u8 = 5;
-/// Seconds for a handshake where the product does not say: nginx's `client_header_timeout`.
-const HANDSHAKE_TIMEOUT_S: u32 = 60;
 /// What the inner conversation is offered at least, whatever the stack has room for: the rest waits here.
 const MIN_ROOM: usize = 1024;
 const SECOND: u64 = 1_000_000_000;

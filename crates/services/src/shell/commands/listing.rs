@@ -13,10 +13,10 @@ use crate::shell::{
     host::short_date,
 };
 
+use crate::limits::shell::MAX_FOUND;
+
 /// Columns of a terminal that has not said how wide it is.
 const WIDTH: usize = 80;
-/// Files that a walk through the tree tells of.
-const MAX_FOUND: usize = 2048;
 
 /// One entry to be listed.
 struct Entry {
