@@ -60,7 +60,7 @@ pub use script::{
 pub use shared::Shared;
 pub use shell::{ShellFile, ShellKind, ShellMount, ShellProcess, ShellPrograms, ShellSpec, ShellUser};
 pub use spec::{BannerSpec, FeedSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
-pub use ssh::spec::{SshAnswers, SshCurve, SshHostKey, SshPenalties, SshSpec, SshStartups};
+pub use ssh::spec::{SshAnswers, SshCurve, SshGroup, SshHostKey, SshPenalties, SshSpec, SshStartups};
 pub use tls::TlsSpec;
 pub use tool::{tool_of_payload, tool_of_user_agent};
 

@@ -1,6 +1,7 @@
 //! The negotiation of algorithms (RFC 4253 §7.1), keys from secrets (§7.2), and the lists that identify a client.
 
 pub(crate) mod exchange;
+pub(crate) mod group;
 
 use alloc::{string::String, vec::Vec};
 use core::fmt::Write;

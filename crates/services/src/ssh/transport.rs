@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;
 
 use super::{
-    kex::{self, COOKIE, Choice, ClientInit, Secrets, exchange::Agreed, exchange::GroupExchange, exchange::Method},
+    kex::{self, COOKIE, Choice, ClientInit, Secrets, exchange::Agreed, exchange::Method, group::GroupExchange},
     packet::{Corrupt, Keys, Packet, Receiver, Sender},
     spec::SshSpec,
     wire::{Put, Reader, message},
@@ -330,7 +330,8 @@ impl Transport {
         let state = core::mem::replace(&mut self.state, State::Idle);
         let (choice, agreed) = match state {
             State::Chosen(choice) if choice.method == Method::Chosen => {
-                let (group, reply) = GroupExchange::begin(&self.spec, &packet.payload).ok_or(End::Quietly)?;
+                let (group, reply) =
+                    GroupExchange::begin(&self.spec, &packet.payload, &mut self.chance).ok_or(End::Quietly)?;
                 self.put(outbox, &reply);
                 self.state = State::Grouped(choice, group);
                 return Ok(());
