@@ -46,6 +46,7 @@ pub fn fleet() -> FleetSpec {
         network: u16::from(n == 2),
         profile: u16::from(n == 1),
         seed: [n + 1; 16],
+        serial: (n == 2).then(|| "CNB7K3X02Q".into()),
     });
     FleetSpec {
         sensor: "fuzz".into(),

@@ -26,6 +26,7 @@ pub fn opening() -> Opening<'static> {
             ip: IpAddr::V4(Ipv4Addr::new(10, 20, 1, 16)),
             mac: Mac([0, 0x50, 0x56, 0x9a, 0x10, 7]),
             seed: [7; 16],
+            serial: None,
         },
         now: SECOND,
         utc: 1_795_399_800 * SECOND,

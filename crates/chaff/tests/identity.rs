@@ -101,6 +101,35 @@ IDENTITY
 }
 
 #[test]
+fn a_printer_shows_the_serial_number_that_was_chosen_for_it() {
+    const PRINTERS: &str = office!(
+        r#"
+[[network.decoys]]
+profile   = "print-server"
+addresses = ["10.20.0.10"]
+serial    = "CNB7K3X02Q"
+
+[[network.decoys]]
+profile   = "print-server"
+addresses = ["10.20.0.11"]
+"#
+    );
+    alone("a_printer_shows_the_serial_number_that_was_chosen_for_it", || {
+        let folder = tempfile::tempdir().unwrap();
+        let network = Network::new();
+        let _chaff = Chaff::start(binary(), &network, folder.path(), PRINTERS);
+        let serial = |ip: &str| {
+            let page = run(&network.atk, 60, "curl", &["-s", &format!("http://{ip}/")]);
+            let line = page.lines().find_map(|line| line.trim().strip_prefix("Serial Number:"));
+            line.unwrap_or_else(|| panic!("{page}")).trim().to_owned()
+        };
+        assert_eq!(serial("10.20.0.10"), "CNB7K3X02Q");
+        let drawn = serial("10.20.0.11");
+        assert!(drawn.len() == 10 && drawn != "CNB7K3X02Q", "{drawn}");
+    });
+}
+
+#[test]
 fn another_install_is_another_fleet() {
     let cards = |secret: u8| {
         let folder = tempfile::tempdir().unwrap();

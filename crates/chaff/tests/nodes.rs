@@ -49,7 +49,8 @@ accel = \"tcg\"
     };
     let printer = |address: &str, runtime: &str| {
         format!(
-            "[[network.decoys]]\nprofile = \"hp-officejet\"\naddresses = [\"{address}\"]\nruntime = \"{runtime}\"\n"
+            "[[network.decoys]]\nprofile = \"hp-officejet\"\naddresses = [\"{address}\"]\nruntime = \"{runtime}\"\n\
+             ports = {{ \"8081/tcp\" = \"jetdirect-web\" }}\nserial = \"CN{runtime}\"\n"
         )
     };
     let groups = [
@@ -96,6 +97,10 @@ fn compare_clients(network: &Network, chaff: &Chaff) {
     let roster = chaff.roster();
     let pair = |ips: [Ipv4Addr; 2]| ips.map(|ip| roster.iter().find(|decoy| decoy.ip == ip).expect("a decoy"));
     clients::compare(&network.atk, pair([SHARED, OWN]), pair(PRINTERS));
+    for (ip, serial) in PRINTERS.into_iter().zip(["CNshared", "CNnode"]) {
+        let page = run(&network.atk, 60, "curl", &["-s", "-m", "30", &format!("http://{ip}:8081/")]);
+        assert!(page.contains(&format!("Serial Number:         {serial}\n")), "{page}");
+    }
 }
 
 /// All eight, up.

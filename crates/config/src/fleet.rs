@@ -18,6 +18,7 @@ pub(crate) fn check(reader: &mut Reader, config: &Config, root: &Table<'_>) {
     names(reader, config);
     overlaps(reader, config);
     identities(reader, config);
+    serials(reader, config);
     macs(reader, config);
     nodes(reader, config);
 }
@@ -84,6 +85,17 @@ fn identities(reader: &mut Reader, config: &Config) {
         if let Some(first) = seen.insert(identity.value, identity.span.clone()) {
             let message = "two decoys have one identity, and with it the same keys".to_owned();
             reader.wrong_twice(identity.span.clone(), first, message, "give each its own, or leave `identity` out");
+        }
+    }
+}
+
+/// No vendor gives a number twice, and who finds one in two places knows that both are false.
+fn serials(reader: &mut Reader, config: &Config) {
+    let mut seen = HashMap::new();
+    for serial in config.networks.iter().flat_map(|n| &n.decoys).filter_map(|g| g.serial.as_ref()) {
+        if let Some(first) = seen.insert(serial.as_str(), serial.span.clone()) {
+            let message = format!("two decoys have the serial number `{}`", serial.value);
+            reader.wrong_twice(serial.span.clone(), first, message, "give each its own, or leave `serial` out");
         }
     }
 }

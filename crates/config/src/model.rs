@@ -123,6 +123,8 @@ pub struct Decoys {
     /// What keys, certificates and serial numbers of the group's only decoy derive from, in place of the install's secret
     /// and its address.
     pub identity: Option<Located<[u8; 16]>>,
+    /// Serial number that the group's only decoy tells.
+    pub serial: Option<Located<String>>,
     /// `false` accepts a combination that the coherence check refuses.
     pub coherent: bool,
     /// Logins that succeed, planted for intruders to find.

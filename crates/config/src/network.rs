@@ -20,6 +20,8 @@ const MAX_INTERFACE: usize = 15;
 const MAX_ACCOUNTS: usize = 16;
 /// Characters of a planted name or password at most: what login forms take.
 const MAX_ACCOUNT_WORD: usize = 64;
+/// Characters of a serial number at most (`entPhysicalSerialNum`, RFC 6933 §3).
+const MAX_SERIAL: usize = 32;
 
 /// What a network is, whose groups of decoys are being read.
 struct Surroundings {
@@ -122,7 +124,7 @@ fn no_host(subnet: &Cidr, address: Ipv4Addr) -> Option<&'static str> {
 }
 
 fn group_of_decoys(reader: &mut Reader, table: &Table<'_>, around: &Surroundings) -> Decoys {
-    const KEYS: [&str; 11] = [
+    const KEYS: [&str; 12] = [
         "profile",
         "personality",
         "addresses",
@@ -130,6 +132,7 @@ fn group_of_decoys(reader: &mut Reader, table: &Table<'_>, around: &Surroundings
         "ports",
         "mac",
         "identity",
+        "serial",
         "runtime",
         "coherent",
         "accounts",
@@ -149,12 +152,17 @@ fn group_of_decoys(reader: &mut Reader, table: &Table<'_>, around: &Surroundings
         ports: ports.map_or_else(Vec::new, |p| port_changes(reader, &p)),
         mac: mac(reader, table),
         identity: identity(reader, table),
+        serial: serial(reader, table),
         coherent: reader.flag(table, "coherent").is_none_or(|f| f.value),
         accounts: accounts(reader, table),
         runtime: runtime(reader, table).unwrap_or(around.runtime),
         addresses,
     };
-    let given = [("mac", group.mac.as_ref().map(|m| &m.span)), ("identity", group.identity.as_ref().map(|i| &i.span))];
+    let given = [
+        ("mac", group.mac.as_ref().map(|m| &m.span)),
+        ("identity", group.identity.as_ref().map(|i| &i.span)),
+        ("serial", group.serial.as_ref().map(|s| &s.span)),
+    ];
     for (key, span) in given {
         if let Some(span) = span.filter(|_| group.count() > 1) {
             one_for_many(reader, key, span, group.count());
@@ -241,6 +249,26 @@ fn identity(reader: &mut Reader, table: &Table<'_>) -> Option<Located<[u8; 16]>>
         reader.wrong(text.span.clone(), message, "here", help);
     }
     number.map(|number| Located { value: number.to_be_bytes(), span: text.span })
+}
+
+/// Letters, digits and what vendors put between them: nothing that a page, a script, PJL or a certificate would have to
+/// escape.
+fn serial(reader: &mut Reader, table: &Table<'_>) -> Option<Located<String>> {
+    let serial = reader.name(table, "serial")?;
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-./".contains(letter);
+    if let Some(odd) = serial.chars().find(|&letter| !allowed(letter)) {
+        let message = format!("`{}` in a serial number", odd.escape_debug());
+        let help = "write letters (A to Z, a to z), digits, `-`, `.` and `/`: \"CNB7K3X02Q\"";
+        reader.wrong(serial.span.clone(), message, "here", help);
+        return None;
+    }
+    if serial.len() > MAX_SERIAL {
+        let message = format!("a serial number of {} characters", serial.len());
+        let help = format!("write at most {MAX_SERIAL}: management tools know no longer ones");
+        reader.wrong(serial.span.clone(), message, "here", help);
+        return None;
+    }
+    Some(serial)
 }
 
 fn one_for_many(reader: &mut Reader, key: &str, span: &Range<usize>, count: u64) {

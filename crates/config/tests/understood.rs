@@ -31,6 +31,7 @@ personality = "file:personalities/linux-5.4.toml"
 addresses   = ["10.20.2.7"]
 ports       = { "22/tcp" = "openssh-9.2-debian12", "80/tcp" = "open", "8000-8010/tcp" = "closed", "default/udp" = "filtered" }
 mac         = "00:50:56:9a:10:07"
+serial      = "VMware-56/4d.1A"
 runtime     = "shared"
 coherent    = false
 
@@ -107,6 +108,8 @@ fn its_groups() {
     assert_eq!(ranges, ["10.20.1.10-10.20.1.29", "10.20.1.40"]);
     assert!(servers.coherent && !single.coherent);
     assert_eq!(single.mac.as_ref().map(|m| m.to_string()).as_deref(), Some("00:50:56:9a:10:07"));
+    assert_eq!(single.serial.as_ref().map(|s| s.as_str()), Some("VMware-56/4d.1A"));
+    assert!(servers.serial.is_none());
     assert_eq!(single.personality.as_ref().map(|p| p.as_str()), Some("file:personalities/linux-5.4.toml"));
     let ports: Vec<_> = single.ports.iter().map(|c| (c.key.value, c.value.value.clone())).collect();
     let key = |transport, range| PortKey { transport, range };

@@ -1,6 +1,6 @@
 //! The compiled fleet: plain data, complete (no file is read after it), the only thing that an engine is made from.
 
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use core::net::IpAddr;
 
 use chaff_services::{Account, ServiceSpec};
@@ -140,6 +140,8 @@ pub struct DecoySpec {
     pub profile: u16,
     /// The decoy's own seed, derived from the install's secret: keys, serials, boot time and skew come from it.
     pub seed: [u8; 16],
+    /// The serial number that its services tell, where it is chosen; else it comes from the seed.
+    pub serial: Option<Box<str>>,
 }
 
 /// Traffic that the fleet makes of itself.

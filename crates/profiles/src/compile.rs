@@ -82,6 +82,7 @@ fn one_decoy(source: Arc<SourceFile>, directory: &Path, profile: Located<String>
         ports: Vec::new(),
         mac: None,
         identity: None,
+        serial: None,
         coherent: true,
         accounts: Vec::new(),
         runtime: chaff_config::Runtime::Shared,

@@ -14,6 +14,7 @@ const IDENTITY: Identity<'_> = Identity {
     ip: std::net::IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
     mac: Mac([0x00, 0x50, 0x56, 0x9a, 0x10, 0x07]),
     seed: [7; 16],
+    serial: None,
 };
 /// Its planted account, name and password.
 const PLANTED: &str = "planted";

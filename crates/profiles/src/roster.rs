@@ -56,15 +56,19 @@ pub fn roster_json(fleet: &FleetSpec, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Prints what `identity` in `chaff.toml` pins: address, name and identity of each decoy, a line each. These are secrets: a
-/// decoy's keys derive from them.
+/// Prints what `identity` in `chaff.toml` pins: address, name and identity of each decoy, and its serial number if one
+/// was chosen, a line each. Identities are secrets: a decoy's keys derive from them.
 ///
 /// # Errors
 /// What the writer says.
 pub fn print_identities(fleet: &FleetSpec, out: &mut impl Write) -> io::Result<()> {
     for decoy in &fleet.decoys {
         let identity = u128::from_be_bytes(decoy.seed);
-        writeln!(out, "{:<15}  {:<20}  identity = \"{identity:032x}\"", decoy.ip.to_string(), decoy.name)?;
+        write!(out, "{:<15}  {:<20}  identity = \"{identity:032x}\"", decoy.ip.to_string(), decoy.name)?;
+        if let Some(serial) = &decoy.serial {
+            write!(out, "  serial = \"{serial}\"")?;
+        }
+        writeln!(out)?;
     }
     Ok(())
 }

@@ -74,6 +74,19 @@ fn an_identity_outlives_name_address_and_secret() {
 }
 
 #[test]
+fn a_serial_that_was_chosen_goes_into_the_fleet_and_the_list_of_identities() {
+    let chosen = group("hp-printer", "\"10.9.0.4\"", "serial = \"CNB7K3X02Q\"");
+    let fleet = office(&[chosen, group("hp-printer", "\"10.9.0.5\"", "")]);
+    let serials: Vec<_> = fleet.decoys.iter().map(|d| d.serial.as_deref()).collect();
+    assert_eq!(serials, [Some("CNB7K3X02Q"), None]);
+    let mut out = Vec::new();
+    chaff_profiles::print_identities(&fleet, &mut out).unwrap();
+    let printed = String::from_utf8(out).unwrap();
+    let told: Vec<_> = printed.lines().map(|line| line.ends_with("  serial = \"CNB7K3X02Q\"")).collect();
+    assert_eq!(told, [true, false], "{printed}");
+}
+
+#[test]
 fn a_whole_network_becomes_decoys_with_their_own_cards() {
     let fleet = office(&[group("linux-server", "\"10.9.0.0/16\"", "")]);
     assert_eq!(fleet.decoys.len(), 65_534);

@@ -21,7 +21,7 @@ fn talk(profile: &str, service: &str, request: &[u8]) -> (String, bool) {
     let services = services(profile);
     let spec = services.iter().find(|s| s.name.split('@').next() == Some(service)).unwrap();
     let mac = "00:50:56:9a:10:07".parse().unwrap();
-    let identity = Identity { hostname: "decoy", ip: [10, 9, 0, 7].into(), mac, seed: [3; 16] };
+    let identity = Identity { hostname: "decoy", ip: [10, 9, 0, 7].into(), mac, seed: [3; 16], serial: None };
     let (accounts, mut shared) = ([].into(), Shared::default());
     let opening = Opening {
         identity,

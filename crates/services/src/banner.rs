@@ -9,6 +9,7 @@ use chaff_events::Kind;
 
 use crate::{
     BannerSpec, Context, Conversation, MatchRule, Opening, Output,
+    limits::banner::MAX_LINE,
     message::{Seen, credential, payload},
     outbox::Outbox,
     text::{Who, unescape},
@@ -16,8 +17,6 @@ use crate::{
 };
 use login::{Login, Took};
 
-/// Octets of a line that are kept; RFC 5321 §4.5.3.1 allows 512 for a command, and what is longer answers nothing.
-const MAX_LINE: usize = 1024;
 const NANOS_OF_MS: u64 = 1_000_000;
 const NANOS_OF_S: u64 = 1_000_000_000;
 

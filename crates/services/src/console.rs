@@ -23,7 +23,8 @@ use core::fmt::Write;
 
 use crate::{
     Account,
-    shell::{Flow, Interpreter, MAX_OUTPUT, Surroundings},
+    limits::shell::MAX_OUTPUT,
+    shell::{Flow, Interpreter, Surroundings},
     text::{Who, fill_with},
 };
 pub(crate) use facts::{Facts, link_local, peer_mac, width_of, write_wide};

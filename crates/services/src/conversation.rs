@@ -18,6 +18,8 @@ pub struct Identity<'a> {
     pub mac: chaff_wire::Mac,
     /// The decoy's own seed: serial numbers and the like derive from it.
     pub seed: [u8; 16],
+    /// The device's serial number, where it is chosen and not drawn.
+    pub serial: Option<&'a str>,
 }
 
 /// What a conversation is born with.

@@ -1,9 +1,6 @@
 //! Echo (RFC 862) and discard (RFC 863).
 
-use crate::{Context, Conversation, Output, outbox::Outbox};
-
-/// Octets that wait to be echoed at most; more leaves the client's window to close.
-const MAX_PENDING: usize = 16 * 1024;
+use crate::{Context, Conversation, Output, limits::echo::MAX_PENDING, outbox::Outbox};
 
 pub(crate) struct Echo {
     outbox: Outbox,

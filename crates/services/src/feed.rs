@@ -9,6 +9,7 @@ use chaff_events::Kind;
 
 use crate::{
     Context, Conversation, FeedSpec, Opening, Output,
+    limits::feed::MAX_BACKLOG,
     message::{Seen, payload},
     outbox::Outbox,
     text::fill_with,
@@ -18,8 +19,6 @@ use voyage::{State, Voyage};
 
 /// Milliseconds between two rounds if the specification names none; also the rate of most instruments.
 const INTERVAL_MS: u32 = 1000;
-/// Unsent octets above which a round is left out: a client that does not read gets gaps, not history.
-const MAX_BACKLOG: usize = 8 * 1024;
 const NANOS_OF_MS: u64 = 1_000_000;
 
 pub(crate) struct Feed {

@@ -11,12 +11,8 @@ use sha2::{Digest, Sha256};
 
 use prime::PrimeSearch;
 
-/// Keys that are kept; the one that was used longest ago goes first, and is found again in a third of a second. One
-/// takes some 2 KiB.
-const MAX_KEYS: usize = 2048;
-/// Searches that go on at the same time; the one that was asked for longest ago is given up, and begins anew when it is
-/// asked for again.
-const MAX_SEARCHES: usize = 256;
+use crate::limits::keys::{MAX_KEYS, MAX_SEARCHES};
+
 /// The public exponent that every current key generator uses (F4).
 const EXPONENT: u64 = 65_537;
 

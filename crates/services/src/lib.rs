@@ -29,6 +29,7 @@ mod echo;
 mod feed;
 mod http;
 mod keys;
+mod limits;
 mod message;
 mod outbox;
 mod primes;
@@ -62,7 +63,7 @@ pub use shell::{
     ShellUser,
 };
 pub use spec::{BannerSpec, FeedSpec, LoginSpec, MatchRule, ServiceKind, ServiceSpec};
-pub use ssh::spec::{SshAnswers, SshCurve, SshHostKey, SshPenalties, SshSpec, SshStartups};
+pub use ssh::spec::{SshAnswers, SshCurve, SshGroup, SshHostKey, SshPenalties, SshSpec, SshStartups};
 pub use tls::TlsSpec;
 pub use tool::{tool_of_payload, tool_of_user_agent};
 

@@ -4,14 +4,7 @@ use alloc::vec::Vec;
 
 use chaff_events::Detail;
 
-/// Different messages that one conversation tells of; a fuzzer at the other end must not fill the store.
-const MAX_DISTINCT: usize = 32;
-/// Octets kept of each part of a request, and of what a client calls itself: RFC 2617 names no limit, tools stay far below.
-const MAX_PART: usize = 512;
-
-/// Octets kept of a name or a secret that was offered: no server takes passwords of more than some kilobytes, and name,
-/// secret and client together must fit the datagram that carries an observation to the hub.
-const MAX_CREDENTIAL: usize = 16 * 1024;
+use crate::limits::message::{MAX_CREDENTIAL, MAX_DISTINCT, MAX_PART};
 
 /// Messages that were told of already.
 #[derive(Debug, Default)]

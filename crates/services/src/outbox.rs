@@ -4,13 +4,11 @@ use alloc::{collections::VecDeque, vec::Vec};
 
 use chaff_events::{Detail, Kind, Tool};
 
-use crate::Output;
+use crate::{
+    Output,
+    limits::outbox::{MAX_FACTS, MAX_PENDING},
+};
 
-/// Unsent octets above which a conversation takes no more input: an answer to a pipelined request is at most a page,
-/// and a client that does not read must not make the server store.
-const MAX_PENDING: usize = 64 * 1024;
-/// Observations that wait at most; a stack fetches them after every call, so more means that it is behind.
-const MAX_FACTS: usize = 32;
 /// Sent octets that are kept at the front until they are worth a move of the rest.
 const COMPACT_AT: usize = 16 * 1024;
 

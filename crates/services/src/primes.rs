@@ -25,10 +25,14 @@ pub(crate) struct Prime {
 /// A prime that is computed with.
 pub(crate) struct Modulus {
     prime: BoxedUint,
+    generator: u8,
     params: BoxedMontyParams,
 }
 
 impl Prime {
+    /// Of all of them.
+    pub(crate) const GENERATOR: u8 = 2;
+
     /// Most significant octet first.
     pub(crate) fn octets(&self) -> Vec<u8> {
         let length = usize::try_from(self.bits / 4).unwrap_or(0).saturating_sub(END);
@@ -39,16 +43,21 @@ impl Prime {
 
     /// `None` for no prime of this file.
     pub(crate) fn modulus(&self) -> Option<Modulus> {
-        let prime = BoxedUint::from_be_slice(&self.octets(), self.bits).ok()?;
-        let params = BoxedMontyParams::new_vartime(Odd::new(prime.clone()).into_option()?);
-        Some(Modulus { prime, params })
+        Modulus::of(&self.octets(), Self::GENERATOR)
     }
 }
 
 impl Modulus {
+    /// A prime, most significant octet first, and what generates its group; `None` for an even number.
+    pub(crate) fn of(prime: &[u8], generator: u8) -> Option<Self> {
+        let prime = BoxedUint::from_be_slice(prime, u32::try_from(prime.len()).ok()?.checked_mul(8)?).ok()?;
+        let params = BoxedMontyParams::new_vartime(Odd::new(prime.clone()).into_option()?);
+        Some(Self { prime, generator, params })
+    }
+
     /// Our half for a secret exponent, as long as the prime.
     pub(crate) fn public(&self, exponent: &[u8]) -> Option<Vec<u8>> {
-        self.power(BoxedUint::from_be_slice(&[2], self.prime.bits_precision()).ok()?, exponent)
+        self.power(BoxedUint::from_be_slice(&[self.generator], self.prime.bits_precision()).ok()?, exponent)
     }
 
     /// What both sides have in common, as long as the prime; `None` if the other half is none (RFC 4253 §8, RFC 7919

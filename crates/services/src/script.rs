@@ -12,24 +12,17 @@ use chaff_wire::Mac;
 
 use crate::{
     Account, Context, Conversation, Identity, Opening, Output,
+    limits::script::{IDLE_S, MAX_ANSWER, MAX_CAPTURED, MAX_LIFE_NS, MAX_REQUESTS},
     message::{Seen, payload, secret_of},
     outbox::Outbox,
     text::Who,
     tool_of_payload,
 };
-use pattern::MAX_CAPTURED;
 
-pub use pattern::{Form, MAX_CAPTURES, Pattern, PatternError};
+pub use crate::limits::script::MAX_CAPTURES;
+pub use pattern::{Form, Pattern, PatternError};
 pub use spec::{Framing, Reply, ScriptRule, ScriptSpec, ScriptState, SecretSpec};
 
-/// Octets of one answer: a page of text. What captures would make longer is cut.
-const MAX_ANSWER: usize = 16 * 1024;
-/// Requests of one connection; then it is closed, as a server that counts would.
-const MAX_REQUESTS: u32 = 10_000;
-/// Longest life of a connection, whatever the client does: a slow drip is not kept for ever.
-const MAX_LIFE_NS: u64 = 3_600_000_000_000;
-/// Seconds that a silent client is kept if the service does not say.
-const IDLE_S: u32 = 300;
 const NANOS_OF_MS: u64 = 1_000_000;
 const NANOS_OF_S: u64 = 1_000_000_000;
 
@@ -282,7 +275,8 @@ impl Conversation for Script {
 /// Whether a decoy has a fact of this name, such as `hostname` or `serial`, for answers to name.
 #[must_use]
 pub fn is_fact(name: &str) -> bool {
-    let identity = Identity { hostname: "", ip: Ipv4Addr::UNSPECIFIED.into(), mac: Mac::ZERO, seed: [0; 16] };
+    let identity =
+        Identity { hostname: "", ip: Ipv4Addr::UNSPECIFIED.into(), mac: Mac::ZERO, seed: [0; 16], serial: None };
     let text = format!("{{{name}}}");
     Who::new(&identity).fill(&text) != text
 }

@@ -30,27 +30,18 @@ use alloc::{
     vec::Vec,
 };
 
-use crate::Identity;
+use crate::{
+    Identity,
+    limits::shell::{MAX_DEPTH, MAX_HISTORY, MAX_OUTPUT, MAX_VARIABLE, MAX_VARIABLES, MAX_WORDS},
+};
 use expansion::assignment;
 use files::{Asker, Files, Refusal};
 use host::Host;
 pub(crate) use interpreter::{Flow, Interpreter, Surroundings};
 pub(crate) use look::Look;
 use syntax::{Channel, Fault, Redirection, Simple, Step, When, parse};
-pub(crate) use terminal::{Lines, MAX_LINE, Terminal, Typed, cooked, cut};
+pub(crate) use terminal::{Lines, Terminal, Typed, cooked, cut};
 use written::{Written, lossy};
-
-/// Octets that one line may write; real tools write more only of files that are not here.
-pub(crate) const MAX_OUTPUT: usize = 256 * 1024;
-/// Octets of lines kept for `history`.
-const MAX_HISTORY: usize = 32 * 1024;
-/// Command substitutions within each other.
-const MAX_DEPTH: u8 = 4;
-/// Words of one command after expansion.
-const MAX_WORDS: usize = 1024;
-/// Variables of a session, and the octets of one.
-const MAX_VARIABLES: usize = 128;
-const MAX_VARIABLE: usize = 4096;
 
 /// A session.
 #[derive(Debug)]

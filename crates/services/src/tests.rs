@@ -37,6 +37,7 @@ pub(crate) fn opening() -> Opening<'static> {
             ip: "10.20.1.7".parse().unwrap(),
             mac: Mac([0, 0x1b, 0x78, 1, 2, 3]),
             seed: [9; 16],
+            serial: None,
         },
         now: SECOND,
         utc: UTC,

@@ -1,6 +1,6 @@
 //! Texts in which a server names itself, and what they derive from.
 
-use alloc::{borrow::Cow, string::String, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
 use core::{fmt::Write, net::IpAddr};
 
 use chaff_wire::Mac;
@@ -19,15 +19,28 @@ pub(crate) struct Who {
     ip: IpAddr,
     mac: Mac,
     seed: [u8; 16],
+    serial: Option<Box<str>>,
 }
 
 impl Who {
     pub(crate) fn new(identity: &Identity<'_>) -> Self {
-        Self { hostname: identity.hostname.into(), ip: identity.ip, mac: identity.mac, seed: identity.seed }
+        Self {
+            hostname: identity.hostname.into(),
+            ip: identity.ip,
+            mac: identity.mac,
+            seed: identity.seed,
+            serial: identity.serial.map(Box::from),
+        }
     }
 
     pub(crate) fn identity(&self) -> Identity<'_> {
-        Identity { hostname: &self.hostname, ip: self.ip, mac: self.mac, seed: self.seed }
+        Identity {
+            hostname: &self.hostname,
+            ip: self.ip,
+            mac: self.mac,
+            seed: self.seed,
+            serial: self.serial.as_deref(),
+        }
     }
 
     /// Puts the placeholders in. Braces around anything else stay as they are: pages are full of them.
@@ -74,6 +87,9 @@ impl Who {
     }
 
     fn write_serial(&self, out: &mut String) {
+        if let Some(chosen) = &self.serial {
+            return out.push_str(chosen);
+        }
         let mut bits = mix(&self.seed, 0x5e71a1);
         for _ in 0..SERIAL_LENGTH {
             let place = usize::try_from(bits % 32).unwrap_or(0);

@@ -4,8 +4,7 @@
 
 use chaff_events::Tool;
 
-/// Octets of a message that are looked at: every mark stands near the beginning.
-const MAX_LOOKED_AT: usize = 4096;
+use crate::limits::message::MAX_LOOKED_AT;
 
 /// How a mark lies in a message.
 #[derive(Clone, Copy)]

@@ -15,7 +15,8 @@ const UTC: u64 = 1_795_746_600 * SECOND;
 /// Puts steps to a conversation, without a network.
 fn talk(spec: &ServiceSpec, steps: &[Step]) -> Answer {
     let accounts: Arc<[Account]> = [].into();
-    let identity = Identity { hostname: "decoy", ip: IpAddr::from([127, 0, 0, 1]), mac: Mac([0; 6]), seed: [1; 16] };
+    let identity =
+        Identity { hostname: "decoy", ip: IpAddr::from([127, 0, 0, 1]), mac: Mac([0; 6]), seed: [1; 16], serial: None };
     let opening =
         Opening { identity, now: 0, utc: UTC, chance: [3; 32], accounts: &accounts, around: Around::default() };
     let mut talk = open(spec, &opening);

@@ -58,8 +58,13 @@ struct Wire {
 impl Wire {
     fn open(spec: &ServiceSpec) -> Self {
         let accounts: Arc<[Account]> = [].into();
-        let identity =
-            Identity { hostname: "a", ip: "10.0.0.1".parse().unwrap(), mac: Mac([2, 0, 0, 0, 0, 1]), seed: [5; 16] };
+        let identity = Identity {
+            hostname: "a",
+            ip: "10.0.0.1".parse().unwrap(),
+            mac: Mac([2, 0, 0, 0, 0, 1]),
+            seed: [5; 16],
+            serial: None,
+        };
         let talk = open(
             spec,
             &Opening { identity, now: 0, utc: 0, chance: [9; 32], accounts: &accounts, around: Around::default() },

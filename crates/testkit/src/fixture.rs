@@ -112,5 +112,5 @@ fn decoy(n: u32) -> DecoySpec {
     let mut seed = [0x5e; 16];
     seed[..4].copy_from_slice(&n.to_be_bytes());
     let (mac, ip) = (decoy_mac(n), IpAddr::V4(decoy_ip(n)));
-    DecoySpec { name: format!("decoy-{n}"), mac, ip, network: 0, profile: 0, seed }
+    DecoySpec { name: format!("decoy-{n}"), mac, ip, network: 0, profile: 0, seed, serial: None }
 }

@@ -13,6 +13,7 @@ use chaff_wire::Mac;
 
 use crate::{
     calendar::Moment,
+    limits::console::MAX_LETTERS,
     shell::Surroundings,
     text::{Who, fill_with, mix, scramble},
 };
@@ -26,8 +27,6 @@ const BOOT: u64 = 0xc025_0001;
 /// Letters of crypt(3).
 const CRYPT: &[u8] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const HEX: &[u8] = b"0123456789abcdef";
-/// Characters that one placeholder may draw.
-const MAX_LETTERS: usize = 128;
 
 /// The decoy and who has logged in.
 #[derive(Clone, Debug)]

@@ -4,8 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use super::spec::{ConsoleCommand, ConsoleSpec};
 
-/// Words of a line that are looked at.
-const MAX_WORDS: usize = 64;
+use crate::limits::console::MAX_WORDS;
 
 /// A word, and where it stands in its line.
 #[derive(Clone, Copy, Debug, PartialEq)]

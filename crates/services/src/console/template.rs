@@ -7,8 +7,7 @@ use alloc::{
 
 use super::spec::ConsoleSpec;
 
-/// Rows that one part makes.
-const MAX_ROWS: u32 = 128;
+use crate::limits::console::MAX_ROWS;
 
 /// Puts in `{text:name}`, and writes what stands between `{rows:1-24}` and `{end}` once for each number, `{n}`.
 pub(super) fn expand(spec: &ConsoleSpec, text: &str) -> String {

@@ -26,6 +26,7 @@ fn console_of(spec: &Arc<ConsoleSpec>, seed: u8, terminal: bool) -> Console {
         ip: "10.20.1.16".parse().unwrap(),
         mac: chaff_wire::Mac([0x00, 0x1b, 0xd4, 0x9a, 0x10, 0xff]),
         seed: [seed; 16],
+        serial: None,
     });
     let around = Surroundings {
         uptime: Some(UPTIME),

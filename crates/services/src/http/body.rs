@@ -4,10 +4,7 @@ use alloc::vec::Vec;
 
 use super::request::{Framing, hex};
 
-/// Octets of a body that are kept: forms are shorter, and evidence need not be whole.
-pub(super) const MAX_KEPT: usize = 8 * 1024;
-/// Octets of a chunk's size line, and of all trailers.
-const MAX_LINE: u32 = 8 * 1024;
+use crate::limits::http::{MAX_CHUNK_LINE, MAX_KEPT};
 
 /// A body that is coming in.
 #[derive(Debug)]
@@ -96,7 +93,7 @@ impl Body {
                     b'\n' if *digits > 0 && *size == 0 => self.rest = Rest::Trailer { empty: true, read: 0 },
                     b'\n' if *digits > 0 => self.rest = Rest::Chunk(*size),
                     b';' | b' ' | b'\t' | b'\r' if *digits > 0 => *extension = true,
-                    _ if *extension && *read < MAX_LINE => {}
+                    _ if *extension && *read < MAX_CHUNK_LINE => {}
                     _ if *digits >= 15 => return Err(Wrong::TooLarge),
                     _ => {
                         let value = hex(octet).ok_or(Wrong::Malformed)?;
@@ -116,7 +113,7 @@ impl Body {
                     b'\n' if *empty => self.rest = Rest::Done,
                     b'\n' => *empty = true,
                     b'\r' => {}
-                    _ if *read > MAX_LINE => return Err(Wrong::Malformed),
+                    _ if *read > MAX_CHUNK_LINE => return Err(Wrong::Malformed),
                     _ => *empty = false,
                 }
             }

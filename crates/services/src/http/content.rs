@@ -7,11 +7,9 @@ use super::{
     respond::Answer,
     spec::{Etag, FileSpec, Ranges},
 };
-use crate::{calendar::Moment, text::mix};
+use crate::{calendar::Moment, limits::http::MAX_RANGES, text::mix};
 
 const NANOS: u64 = 1_000_000_000;
-/// Ranges of one request; nginx and Apache allow more, and serve no honest client with them.
-const MAX_RANGES: usize = 64;
 /// Of a server that joins: how many it takes, and octets between two that become one (`http_range.c` of lighttpd).
 const MAX_JOINED: usize = 10;
 const NEAR: u64 = 80;

@@ -6,12 +6,11 @@ use core::mem::replace;
 use chaff_events::Kind;
 
 use super::{Http, NANOS_OF_S, Phase, read::Reader, request::Fault, spec::HttpKeeping};
-use crate::{message::payload, tool::tool_of_payload};
-
-/// Seconds that a connection is kept if the specification says nothing.
-const KEPT_S: u32 = 60;
-/// Requests on one connection, as nginx counts them (`keepalive_requests`).
-const MAX_REQUESTS: u32 = 1000;
+use crate::{
+    limits::http::{KEPT_S, MAX_REQUESTS},
+    message::payload,
+    tool::tool_of_payload,
+};
 
 impl Http {
     /// When time alone brings something about.

@@ -11,7 +11,7 @@ use super::{
     auth::{form_decode, hex_of},
     request::Request,
 };
-use crate::keys::secret_stream;
+use crate::{keys::secret_stream, limits::http::MAX_FIELDS};
 
 /// A login form.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -110,9 +110,6 @@ fn form_fields(body: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     };
     body.split(|&octet| octet == b'&').take(MAX_FIELDS).map(pair).collect()
 }
-
-/// Fields of a form that are looked at.
-const MAX_FIELDS: usize = 64;
 
 /// All members of a JSON text whose values are strings, at any depth: `{"login":{"user":"a","password":"b"}}`.
 fn json_fields(body: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {

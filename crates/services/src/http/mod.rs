@@ -30,18 +30,17 @@ use chaff_events::{Detail, Kind};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    Account, Context, Conversation, Opening, Output, message::payload, outbox::Outbox, text::Who, tool::tool_of_payload,
+    Account, Context, Conversation, Opening, Output, limits::http::MAX_INPUT, message::payload, outbox::Outbox,
+    text::Who, tool::tool_of_payload,
 };
 use body::Body;
 use ntlm::Ntlm;
 use read::{Progress, Reader};
-use request::{Fault, MAX_HEAD, Request, Version};
+use request::{Fault, Request, Version};
 use respond::{Answer, Manner};
 use spec::HttpSpec;
 use two::Two;
 
-/// Octets that are taken before they are read: a head, and what a client sends behind it.
-const MAX_INPUT: usize = MAX_HEAD + 4096;
 const NANOS_OF_S: u64 = 1_000_000_000;
 const NANOS_OF_MS: u64 = 1_000_000;
 

@@ -7,14 +7,14 @@ use rand_core::Rng;
 
 use super::auth::hex_of;
 
+use crate::limits::http::MAX_NTLM;
+
 const SIGNATURE: &[u8] = b"NTLMSSP\0";
 /// Unicode, request target, NTLM, always sign, target type server, extended session security, target info, version,
 /// 128 bits, key exchange, 56 bits.
 const FLAGS: u32 = 0xe28a_8215;
 /// Windows 10.0.20348, revision 15.
 const VERSION: [u8; 8] = [10, 0, 0x7c, 0x4f, 0, 0, 0, 15];
-/// Octets of names and answers that are looked at.
-const MAX_FIELD: usize = 1024;
 /// 100-nanosecond intervals from 1601 to 1970, in seconds.
 const FROM_1601: u64 = 11_644_473_600;
 
@@ -114,7 +114,7 @@ fn field(message: &[u8], at: usize) -> Option<&[u8]> {
     let length = usize::from(u16::from_le_bytes([descriptor[0], descriptor[1]]));
     let offset = u32::from_le_bytes([descriptor[4], descriptor[5], descriptor[6], descriptor[7]]);
     let from = usize::try_from(offset).ok()?;
-    message.get(from..from.checked_add(length.min(MAX_FIELD))?)
+    message.get(from..from.checked_add(length.min(MAX_NTLM))?)
 }
 
 fn wide(text: &str) -> Vec<u8> {

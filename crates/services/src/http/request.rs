@@ -2,10 +2,6 @@
 
 use alloc::{vec, vec::Vec};
 
-/// Octets of a request line and its fields together: nginx's four buffers of 8 KiB and its first of 1 KiB. Apache would
-/// take a hundred lines of 8 KiB; nobody but a test sends them.
-pub(super) const MAX_HEAD: usize = 33 * 1024;
-
 /// Why a head is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {

@@ -4,12 +4,10 @@ use chaff_events::{Detail, Kind, Tool};
 
 use super::{Http, request::Request};
 use crate::{
+    limits::http::MAX_TOLD,
     message::{request as request_detail, secret_of},
     tool::{tool_of_payload, tool_of_user_agent},
 };
-
-/// Requests of one connection that are told of; a flood of them says nothing new.
-const MAX_TOLD: u32 = 2000;
 
 impl Http {
     pub(super) fn observe(&mut self, request: &Request, body: &[u8]) {

@@ -9,11 +9,6 @@ use crate::{
     text::{Who, unescape},
 };
 
-/// Captures that one service may name. Each is an entry of a small table, compared by name.
-pub const MAX_CAPTURES: usize = 32;
-/// Octets kept of one capture; as many as an observation keeps of a part of a message.
-pub(super) const MAX_CAPTURED: usize = 512;
-
 /// What a request must look like. It fits a request as a whole.
 ///
 /// `{name}` takes as few octets as possible, at least none, until what follows it in the pattern; the last one takes the

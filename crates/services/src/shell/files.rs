@@ -9,12 +9,7 @@ use alloc::{
 };
 
 use super::ShellSystem;
-
-/// Files that a session may make, and their octets in all: enough for a script and its output.
-const MAX_OWN_FILES: usize = 64;
-const MAX_OWN_OCTETS: usize = 128 * 1024;
-/// Links that are followed in one path (Linux follows 40).
-const MAX_LINKS: usize = 8;
+use crate::limits::shell::{MAX_LINKS, MAX_OWN_FILES, MAX_OWN_OCTETS};
 
 /// A file, a directory or a link.
 #[derive(Clone, Debug, PartialEq)]

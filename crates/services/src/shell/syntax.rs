@@ -2,8 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-/// Commands of one line; real lines of intruders have some tens.
-const MAX_COMMANDS: usize = 128;
+use crate::limits::shell::MAX_COMMANDS;
 
 /// A pipeline, and whether it is run.
 #[derive(Debug, PartialEq)]

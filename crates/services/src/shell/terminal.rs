@@ -6,10 +6,7 @@ use alloc::vec::Vec;
 
 use super::{Flow, Interpreter};
 
-/// Octets of a line that are read: what a terminal of Linux passes on at a time (N_TTY_BUF_SIZE).
-pub(crate) const MAX_LINE: usize = 4095;
-/// Lines of one session; whoever types more is a program in a loop, and its connection ends as at a time limit.
-const MAX_LINES: u32 = 4096;
+use crate::limits::shell::{MAX_LINE, MAX_LINES};
 
 /// As much of a line as is read.
 pub(crate) fn cut(line: &[u8]) -> &[u8] {

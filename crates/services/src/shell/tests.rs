@@ -3,6 +3,7 @@ use alloc::{format, string::String, sync::Arc, vec, vec::Vec};
 use proptest::prelude::*;
 
 use super::*;
+use crate::limits::shell::MAX_LINE;
 
 mod ash;
 mod native;
@@ -28,6 +29,7 @@ fn shell_with(spec: &Arc<ShellSpec>, user: &str, terminal: bool) -> Shell {
         ip: "10.20.1.16".parse().unwrap(),
         mac: chaff_wire::Mac([0x00, 0x50, 0x56, 0x9a, 0x10, 0x07]),
         seed: [7; 16],
+        serial: None,
     };
     let around = Surroundings {
         uptime: Some(UPTIME),
@@ -118,7 +120,13 @@ fn the_decoy_shows_itself() {
 #[test]
 fn two_decoys_differ_and_one_stays_the_same() {
     let texts = |seed: [u8; 16]| {
-        let identity = Identity { hostname: "a", ip: "10.0.0.1".parse().unwrap(), mac: chaff_wire::Mac([2; 6]), seed };
+        let identity = Identity {
+            hostname: "a",
+            ip: "10.0.0.1".parse().unwrap(),
+            mac: chaff_wire::Mac([2; 6]),
+            seed,
+            serial: None,
+        };
         let mut shell = Shell::new(&debian(), &identity, "deploy", NOW, &Surroundings::default(), true);
         say(&mut shell, "cat /etc/machine-id; free; df; uptime -s; ls -la /; ps aux")
     };
@@ -317,7 +325,7 @@ proptest! {
 
     #[test]
     fn any_time_and_seed(utc in any::<u64>(), seed in any::<[u8; 16]>(), uptime in any::<Option<u64>>(), prefix in any::<Option<u8>>()) {
-        let identity = Identity { hostname: "a.b", ip: "10.0.0.1".parse().unwrap(), mac: chaff_wire::Mac([2; 6]), seed };
+        let identity = Identity { hostname: "a.b", ip: "10.0.0.1".parse().unwrap(), mac: chaff_wire::Mac([2; 6]), seed, serial: None };
         let around = Surroundings { uptime, prefix, ..Surroundings::default() };
         for spec in [debian(), Arc::new(ShellSpec::default())] {
             let mut shell = Shell::new(&spec, &identity, "x", utc, &around, true);

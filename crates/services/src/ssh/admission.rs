@@ -14,11 +14,8 @@ use super::{
     NANOS_OF_S,
     spec::{SshPenalties, SshSpec, SshStartups},
 };
-use crate::{Context, Opening};
+use crate::{Context, Opening, limits::ssh::MAX_ENTRIES};
 
-/// Entries of each table at most: as many sources as OpenSSH remembers penalties of. Those that hold nothing any more go
-/// first; if all hold something, a newcomer is let in and not counted.
-const MAX_ENTRIES: usize = 65_536;
 /// Entries from which on a table is searched for those that hold nothing, each time that it has doubled.
 const SWEEP_AT: usize = 256;
 

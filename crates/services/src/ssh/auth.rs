@@ -10,7 +10,7 @@ use super::{
     transport::{End, fill},
     wire::{Put, Reader, message},
 };
-use crate::{Account, message::secret_of};
+use crate::{Account, limits::ssh::MAX_KIND, message::secret_of};
 
 const USERAUTH: &[u8] = b"ssh-userauth";
 /// Requests after which OpenSSH gives up whatever they were.
@@ -284,9 +284,6 @@ fn fingerprint(algorithm: &[u8], blob: &[u8]) -> Vec<u8> {
     out.extend_from_slice(format!(" SHA256:{}", base64(&Sha256::digest(blob))).as_bytes());
     out
 }
-
-/// Octets of a key's kind that are kept; the longest name that is registered has 42.
-const MAX_KIND: usize = 64;
 
 /// RFC 4648 §4, without padding.
 fn base64(octets: &[u8]) -> String {

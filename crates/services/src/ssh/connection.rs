@@ -20,6 +20,7 @@ use super::{
 use crate::{
     Account,
     console::Console,
+    limits::ssh::{MAX_HOST, MAX_OUTPUT},
     outbox::Outbox,
     shell::{Interpreter, Shell, Surroundings},
     text::Who,
@@ -35,8 +36,6 @@ const WINDOW: u32 = 64 * MAX_DATA;
 const MAX_DATA: u32 = 32 * 1024;
 /// The window is opened again when so much of it was used.
 const REOPEN_AT: u32 = 3 * MAX_DATA;
-/// Output that waits for the client's window; beyond it a session reads no more of its input.
-const MAX_OUTPUT: usize = 64 * 1024;
 /// Reasons of RFC 4254 §5.1.
 const PROHIBITED: u32 = 1;
 const CONNECT_FAILED: u32 = 2;
@@ -201,9 +200,6 @@ fn observe_forward(line: &mut Line<'_>, mut reader: Reader<'_>) {
     let detail = Detail::Command { username: line.user.to_vec(), line: text };
     line.observe(Kind::Command, detail);
 }
-
-/// Octets of a host's name that are kept (RFC 1035 §2.3.4).
-const MAX_HOST: usize = 255;
 
 impl Channel {
     /// Takes what the client sent, as far as its window goes; what is beyond it is dropped, as OpenSSH does.

@@ -1,6 +1,7 @@
 //! The negotiation of algorithms (RFC 4253 §7.1), keys from secrets (§7.2), and the lists that identify a client.
 
 pub(crate) mod exchange;
+pub(crate) mod group;
 
 use alloc::{string::String, vec::Vec};
 use core::fmt::Write;
@@ -18,6 +19,8 @@ use super::{
 };
 use exchange::Method;
 
+use crate::limits::ssh::MAX_ALGORITHMS;
+
 /// Octets of the random cookie.
 pub(crate) const COOKIE: usize = 16;
 /// Lists in a KEXINIT.
@@ -30,8 +33,6 @@ const STRICT_SERVER: &str = "kex-strict-s-v00@openssh.com";
 const GUESS: &str = "kexguess2@matt.ucc.asn.au";
 /// RFC 8308 §2.1.
 const EXT_INFO_CLIENT: &[u8] = b"ext-info-c";
-/// Octets of the four lists of HASSH that are kept as evidence; every known client stays below.
-const MAX_ALGORITHMS: usize = 4096;
 
 /// The server's KEXINIT, lists as the product has them.
 pub(crate) fn server_init(spec: &SshSpec, cookie: &[u8; COOKIE], initial: bool) -> Vec<u8> {

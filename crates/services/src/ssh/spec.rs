@@ -5,7 +5,10 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 pub use super::hostkey::{SshCurve, SshHostKey};
-use crate::{ConsoleSpec, ShellSpec};
+use crate::{
+    ConsoleSpec, ShellSpec,
+    limits::ssh::{LOGIN_GRACE_S, MAX_AUTH_TRIES},
+};
 
 /// A server of SSH. Lists of names are sent as they stand, in their order; every name must be one that the server can
 /// do, since a client may choose it.
@@ -49,6 +52,8 @@ pub struct SshSpec {
     pub ext_info_in_auth: bool,
     /// Least and greatest bits of a group in a group exchange; 2048 and 8192 if left out.
     pub group_exchange_bits: Option<(u32, u32)>,
+    /// Groups of a group exchange: `[2, "E98F…"]`. Those of RFC 3526 if left out.
+    pub moduli: Vec<SshGroup>,
 
     /// Methods of authentication, in the order in which they are named to the client: `publickey`, `password`,
     /// `keyboard-interactive`.
@@ -108,6 +113,58 @@ pub struct SshStartups {
     pub rate: u32,
     /// Clients from which on none is let in.
     pub full: u32,
+}
+
+/// A group of the product's own: what generates it, and a safe prime in hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "(u8, String)", into = "(u8, String)")]
+pub struct SshGroup {
+    generator: u8,
+    digits: String,
+}
+
+impl SshGroup {
+    /// What generates the group.
+    #[must_use]
+    pub fn generator(&self) -> u8 {
+        self.generator
+    }
+
+    /// The prime, in hexadecimal digits.
+    #[must_use]
+    pub fn digits(&self) -> &str {
+        &self.digits
+    }
+
+    /// Bits of the prime, the first of which is one.
+    #[must_use]
+    pub fn bits(&self) -> u32 {
+        u32::try_from(self.digits.len()).unwrap_or(u32::MAX).saturating_mul(4)
+    }
+}
+
+impl TryFrom<(u8, String)> for SshGroup {
+    type Error = &'static str;
+
+    fn try_from((generator, digits): (u8, String)) -> Result<Self, Self::Error> {
+        let ends = (digits.as_bytes().first(), digits.as_bytes().last());
+        let is_whole = digits.len().is_multiple_of(2) && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        match ends {
+            (Some(b'8'..=b'9' | b'A'..=b'F' | b'a'..=b'f'), Some(last)) if is_whole && generator > 1 => {
+                let is_odd = char::from(*last).to_digit(16).is_some_and(|digit| digit % 2 == 1);
+                if is_odd { Ok(Self { generator, digits }) } else { Err("this number is even, and no prime") }
+            }
+            _ => {
+                Err("a group is its generator, 2 or 5, and a prime in hexadecimal digits, the first of which is 8 to F")
+            }
+        }
+    }
+}
+
+impl From<SshGroup> for (u8, String) {
+    fn from(group: SshGroup) -> Self {
+        (group.generator, group.digits)
+    }
 }
 
 /// PerSourcePenalties of OpenSSH 9.8 and later, in seconds.
@@ -202,11 +259,11 @@ impl SshSpec {
     }
 
     pub(crate) fn max_auth_tries(&self) -> u32 {
-        if self.max_auth_tries == 0 { 6 } else { self.max_auth_tries }
+        if self.max_auth_tries == 0 { MAX_AUTH_TRIES } else { self.max_auth_tries }
     }
 
     pub(crate) fn login_grace_s(&self) -> u32 {
-        if self.login_grace_s == 0 { 120 } else { self.login_grace_s }
+        if self.login_grace_s == 0 { LOGIN_GRACE_S } else { self.login_grace_s }
     }
 
     pub(crate) fn rekey_octets(&self) -> u64 {

@@ -338,3 +338,13 @@ fn a_ping_is_answered_once_somebody_is_in_by_a_server_that_knows_it() {
         assert_eq!(said(&mut transport, b"\xc0\0\0\0\x03hi"), (true, None));
     }
 }
+
+#[test]
+fn a_group_is_a_generator_and_an_odd_number_in_digits() {
+    use crate::SshGroup;
+    let group = |generator, digits: &str| SshGroup::try_from((generator, digits.into()));
+    assert_eq!(group(5, "E7").map(|group| (group.generator(), group.bits())), Ok((5, 8)));
+    for (generator, digits) in [(2, ""), (2, "E98"), (2, "79"), (2, "EX"), (2, "EE"), (1, "E7"), (0, "E7"), (2, "ü")] {
+        assert!(group(generator, digits).is_err(), "{generator} {digits}");
+    }
+}

@@ -10,18 +10,15 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;
 
 use super::{
-    kex::{self, COOKIE, Choice, ClientInit, Secrets, exchange::Agreed, exchange::GroupExchange, exchange::Method},
+    kex::{self, COOKIE, Choice, ClientInit, Secrets, exchange::Agreed, exchange::Method, group::GroupExchange},
     packet::{Corrupt, Keys, Packet, Receiver, Sender},
     spec::SshSpec,
     wire::{Put, Reader, message},
 };
-use crate::{Context, outbox::Outbox};
+use crate::{Context, limits::ssh::MAX_HELD, outbox::Outbox};
 
 /// Octets of the text in a DISCONNECT at most: the buffer that OpenSSH formats it in.
 const MAX_TEXT: usize = 1023;
-/// Messages that wait for the end of a key exchange at most. The server asks for new keys only when it has much to say,
-/// and channels hold back what their windows have no room for.
-const MAX_HELD: usize = 64;
 /// Numbers of the transport layer (RFC 4250 §4.1.1), of which `kex` handles all.
 const TRANSPORT: core::ops::RangeInclusive<u8> = 1..=49;
 /// Numbers of the exchange itself.
@@ -333,7 +330,8 @@ impl Transport {
         let state = core::mem::replace(&mut self.state, State::Idle);
         let (choice, agreed) = match state {
             State::Chosen(choice) if choice.method == Method::Chosen => {
-                let (group, reply) = GroupExchange::begin(&self.spec, &packet.payload).ok_or(End::Quietly)?;
+                let (group, reply) =
+                    GroupExchange::begin(&self.spec, &packet.payload, &mut self.chance).ok_or(End::Quietly)?;
                 self.put(outbox, &reply);
                 self.state = State::Grouped(choice, group);
                 return Ok(());

@@ -11,6 +11,7 @@ fn who(seed: u8) -> Who {
         ip: "10.20.1.7".parse().unwrap(),
         mac: Mac([0, 0x1b, 0x78, 1, 2, 3]),
         seed: [seed; 16],
+        serial: None,
     })
 }
 
@@ -28,6 +29,17 @@ fn a_serial_belongs_to_its_decoy() {
     assert_ne!(serial(1), serial(2));
     assert_eq!(serial(1).len(), 10);
     assert!(serial(1).bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase()));
+}
+
+#[test]
+fn a_serial_that_was_chosen_is_told_in_place_of_the_drawn_one() {
+    let drawn = who(1);
+    let chosen = Who::new(&Identity { serial: Some("CNB7K3X02Q"), ..drawn.identity() });
+    // Services that wrap others, or answer by scripts, hand the identity on.
+    for who in [&chosen, &Who::new(&chosen.identity())] {
+        assert_eq!(who.fill("SN: {serial}"), "SN: CNB7K3X02Q");
+        assert_eq!(who.fill("{uuid}"), drawn.fill("{uuid}"), "all else stays");
+    }
 }
 
 #[test]

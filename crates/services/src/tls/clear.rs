@@ -3,13 +3,12 @@
 use super::{State, Tls};
 use crate::{
     calendar::Moment,
+    limits::tls::MAX_CLEAR_REQUEST,
     text::{fill_with, unescape},
 };
 
 /// What OpenSSL knows HTTP by (`ssl3_get_record`).
 const METHODS: [&[u8]; 4] = [b"GET ", b"POST ", b"HEAD ", b"PUT "];
-/// Octets of a request to a server that speaks TLS only; more is not waited for.
-const MAX_CLEAR_REQUEST: usize = 8 * 1024;
 
 impl Tls {
     /// What comes in clear to a server that speaks only TLS: a request is read to its end, anything else is answered

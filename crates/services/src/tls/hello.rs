@@ -7,6 +7,8 @@ use super::{
     wire::{Reader, pairs},
 };
 
+use crate::limits::tls::MAX_EXTENSIONS;
+
 pub(super) const SERVER_NAME: u16 = 0;
 pub(super) const MAX_FRAGMENT_LENGTH: u16 = 1;
 pub(super) const SUPPORTED_GROUPS: u16 = 10;
@@ -26,9 +28,6 @@ pub(super) const RENEGOTIATION_INFO: u16 = 0xff01;
 
 /// A group, and the client's half of a key in it.
 pub(super) type KeyShare<'a> = (u16, &'a [u8]);
-
-/// Extensions of one hello at most; no client has half as many.
-const MAX_EXTENSIONS: usize = 64;
 
 /// A ClientHello that is well formed. What is inside its extensions may still not be.
 #[derive(Clone, Debug, Default)]

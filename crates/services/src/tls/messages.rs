@@ -14,16 +14,18 @@ use super::{
     spec::Version::{self, Tls13},
     suite::Group,
 };
-use crate::{Context, message, tool::tool_of_payload};
+use crate::{
+    Context,
+    limits::tls::{MAX_MESSAGE, MAX_PROTOCOLS, MAX_TOLD},
+    message,
+    tool::tool_of_payload,
+};
 
 const CLIENT_HELLO: u8 = 1;
 const CLIENT_KEY_EXCHANGE: u8 = 16;
 const FINISHED: u8 = 20;
 /// Octets that a hello may say it has, as in OpenSSL (`CLIENT_HELLO_MAX_LENGTH`).
 const MAX_SAID: usize = 131_396;
-/// Octets of messages that are kept. A hello with a post-quantum key share has some 2 KiB; a thousand clients that send
-/// all but the last octet of the longest would fill 128 MiB.
-const MAX_MESSAGE: usize = 32 * 1024;
 
 impl Tls {
     /// Takes whole messages off what has come.
@@ -61,7 +63,7 @@ impl Tls {
 
     pub(super) fn handle_message(&mut self, cx: &mut Context<'_>, kind: u8, whole: &[u8]) -> Result<(), Fault> {
         let body = whole.get(4..).unwrap_or(&[]);
-        let (tickets, now_s) = (Tickets::of(&self.identity.seed), self.utc_s(cx.now));
+        let (tickets, now_s) = (Tickets::of(self.identity.who.seed()), self.utc_s(cx.now));
         self.state = match core::mem::replace(&mut self.state, State::Over) {
             State::Hello { transcript, asked } => return self.handle_hello(cx, whole, transcript, asked),
             State::Exchanging(exchanging) => {
@@ -70,7 +72,7 @@ impl Tls {
             State::Finishing12(finishing) => {
                 let kept = finishing.handle_finished(whole, body, &self.spec, &tickets, now_s, &mut self.line)?;
                 if let Some((name, session)) = kept.filter(|_| self.spec.session_cache) {
-                    cx.shared.sessions.keep(self.identity.seed, name, session);
+                    cx.shared.sessions.keep(*self.identity.who.seed(), name, session);
                 }
                 State::Open(None)
             }
@@ -78,7 +80,7 @@ impl Tls {
                 let (traffic, kept) =
                     finishing.handle_finished(whole, body, &self.spec, &tickets, now_s, &mut self.line)?;
                 for (name, session) in kept {
-                    cx.shared.sessions.keep(self.identity.seed, name, session);
+                    cx.shared.sessions.keep(*self.identity.who.seed(), name, session);
                 }
                 State::Open(Some(Box::new(traffic)))
             }
@@ -113,7 +115,7 @@ impl Tls {
         let hello = ClientHello::read(whole.get(4..).unwrap_or(&[]));
         self.tell(whole, hello.as_ref().ok());
         let hello = hello?;
-        let key = self.spec.certificate_of(&self.identity.seed).key;
+        let key = self.spec.certificate_of(self.identity.who.seed()).key;
         let version = match choice::version(&self.spec, key, &hello) {
             Ok(version) => version,
             Err((version, alert)) => {
@@ -123,17 +125,19 @@ impl Tls {
         };
         self.line.version = version.min(Version::Tls12).number();
         let again = asked.is_some();
-        let (tickets, now_s) = (Tickets::of(&self.identity.seed), self.utc_s(cx.now));
+        let (tickets, now_s) = (Tickets::of(self.identity.who.seed()), self.utc_s(cx.now));
         let lifetime_s = self.spec.ticket_lifetime_s;
-        let (seed, by_identifier) = (self.identity.seed, self.spec.session_cache);
+        let (seed, by_identifier) = (*self.identity.who.seed(), self.spec.session_cache);
         let sessions = &cx.shared.sessions;
         let find = |name: &[u8]| if by_identifier { sessions.find(&seed, name) } else { tickets.open(name) };
         let mut choice = choice::choose(&self.spec, key, version, hello, asked, |hello| {
             let name = if by_identifier { Some(hello.session_id.as_slice()) } else { hello.extension(SESSION_TICKET) };
             session::of_old(name.and_then(find), version, hello, now_s, lifetime_s)
         })?;
-        choice.names_us =
-            choice.hello.server_name().is_some_and(|name| name.eq_ignore_ascii_case(self.identity.hostname.as_bytes()));
+        choice.names_us = choice
+            .hello
+            .server_name()
+            .is_some_and(|name| name.eq_ignore_ascii_case(self.identity.who.hostname().as_bytes()));
         if version == Tls13 {
             choice.resumed = session::of_shared_key(find, &choice, now_s, lifetime_s, &transcript, whole)?;
         }
@@ -156,7 +160,7 @@ impl Tls {
         if !matches!(self.state, State::Key { .. }) {
             return Ok(());
         }
-        let identity = self.identity.borrowed();
+        let identity = self.identity.who.identity();
         let Some((key, certificate)) = cx.shared.certificate(&self.spec, &identity) else {
             self.line.out.wake(cx.now);
             return Ok(());
@@ -213,7 +217,3 @@ fn told_of(hello: &ClientHello) -> Detail {
         ja4: ja::ja4(hello),
     }
 }
-
-/// Octets that are told of a name, and protocols that are: DNS has no longer names, no client offers as many.
-const MAX_TOLD: usize = 255;
-const MAX_PROTOCOLS: usize = 16;

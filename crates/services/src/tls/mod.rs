@@ -29,9 +29,9 @@ pub use spec::{Answer, CertificateSpec, Day, Extension, KeySpec, KeyUse, OtherCe
 pub(crate) use store::{Certificates, Sessions};
 pub use suite::{Group, Scheme, Suite};
 
-use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
-use crate::{Context, Conversation, Opening, Output, text::Who};
+use crate::{Context, Conversation, Opening, Output, limits::tls::HANDSHAKE_TIMEOUT_S, text::Who};
 use alert::{Alert, Fault};
 use choice::Choice;
 use line::Line;
@@ -45,8 +45,6 @@ use spec::Version::Tls13;
 const MAX_EMPTY: u8 = 32;
 /// Warnings in a row, as OpenSSL counts them (`MAX_WARN_ALERT_COUNT`).
 const MAX_WARNINGS: u8 = 5;
-/// Seconds for a handshake where the product does not say: nginx's `client_header_timeout`.
-const HANDSHAKE_TIMEOUT_S: u32 = 60;
 /// What the inner conversation is offered at least, whatever the stack has room for: the rest waits here.
 const MIN_ROOM: usize = 1024;
 const SECOND: u64 = 1_000_000_000;
@@ -88,10 +86,6 @@ pub(crate) struct Tls {
 /// The decoy's identity, kept.
 struct Owned {
     who: Who,
-    hostname: String,
-    ip: core::net::IpAddr,
-    mac: chaff_wire::Mac,
-    seed: [u8; 16],
     opened: u64,
     utc: u64,
 }
@@ -118,22 +112,13 @@ enum State {
 
 impl Tls {
     pub(crate) fn new(spec: &Arc<TlsSpec>, opening: &Opening<'_>, inner: Box<dyn Conversation>) -> Self {
-        let identity = &opening.identity;
         let seconds = if spec.handshake_timeout_s == 0 { HANDSHAKE_TIMEOUT_S } else { spec.handshake_timeout_s };
         let deadline = opening.now.saturating_add(u64::from(seconds) * SECOND);
         let mut line = Line::new(opening.chance(), spec.shared_records);
         line.out.wake(deadline);
         Self {
             spec: Arc::clone(spec),
-            identity: Owned {
-                who: Who::new(identity),
-                hostname: identity.hostname.into(),
-                ip: identity.ip,
-                mac: identity.mac,
-                seed: identity.seed,
-                opened: opening.now,
-                utc: opening.utc,
-            },
+            identity: Owned { who: Who::new(&opening.identity), opened: opening.now, utc: opening.utc },
             inner,
             line,
             state: State::Hello { transcript: Vec::new(), asked: None },
@@ -334,12 +319,6 @@ impl Tls {
             || !self.clear.is_empty()
             || self.ended
             || matches!(self.state, State::Key { .. } | State::Over)
-    }
-}
-
-impl Owned {
-    fn borrowed(&self) -> crate::Identity<'_> {
-        crate::Identity { hostname: &self.hostname, ip: self.ip, mac: self.mac, seed: self.seed }
     }
 }
 

@@ -21,7 +21,7 @@ use super::{
     suite::{Hash, Suite},
     wire::{Reader, put_u16, put_vector},
 };
-use crate::keys::secret_stream;
+use crate::{keys::secret_stream, limits::tls::MAX_OFFERED};
 
 /// The name of the server's key, which all its tickets begin with, as OpenSSL's do.
 const NAME: usize = 16;
@@ -30,8 +30,6 @@ const IV: usize = 16;
 const TAG: usize = 16;
 /// A half of the key by which both sides agree anew though they share a secret (RFC 8446 §4.2.9).
 const WITH_HALVES: u8 = 1;
-/// Tickets of one hello that are looked at; clients offer one.
-const MAX_OFFERED: usize = 8;
 
 /// What seals the tickets of one decoy.
 pub(super) struct Tickets {

@@ -4,13 +4,10 @@
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 
 use super::{certificate::make, key::PrivateKey, session::Session, spec::TlsSpec};
-use crate::{Identity, Shared};
-
-/// Certificates that are kept, some KiB each; the one used longest ago goes first.
-const MAX_CERTIFICATES: usize = 1024;
-
-/// Sessions that are kept, of all decoys; the oldest goes first. Apache's cache of 512,000 octets holds some 2,000.
-const MAX_SESSIONS: usize = 2048;
+use crate::{
+    Identity, Shared,
+    limits::tls::{MAX_CERTIFICATES, MAX_SESSIONS},
+};
 
 /// In the order of their beginning: decoy, identifier, session.
 #[derive(Debug, Default)]

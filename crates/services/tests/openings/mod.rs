@@ -1,4 +1,6 @@
 //! What a client may begin a connection with: the pieces of SSH, and openings that chance has spoiled.
+// Each test program uses a part of this.
+#![allow(dead_code)]
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};

@@ -100,6 +100,7 @@ fn serve(spec: &ServiceSpec, mut stream: &TcpStream, told: &Facts, accounts: &Ar
             ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             mac: Mac([0, 0x50, 0x56, 1, 2, 3]),
             seed: [1; 16],
+            serial: None,
         },
         now: 0,
         utc: u64::try_from(utc.as_nanos()).unwrap(),

@@ -95,7 +95,7 @@ pub(crate) fn client_of_suite(suite: &str) -> Command {
 }
 
 /// Where the packages of a suite are unpacked, among them `program`.
-fn tree(suite: &str, program: &str) -> PathBuf {
+pub(crate) fn tree(suite: &str, program: &str) -> PathBuf {
     let tree = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/goldens").join(suite).join("tree");
     assert!(tree.join(program).exists(), "{} is missing: run `cargo xtask goldens trees`, as root", tree.display());
     tree

@@ -3,7 +3,7 @@
 // Each test program uses a part of this.
 #![allow(dead_code)]
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use chaff_services::{ServiceKind, SshSpec};
 
@@ -39,6 +39,11 @@ impl Pair {
     /// Whether sources that come to nothing are turned away.
     pub(crate) fn punishes(&self) -> bool {
         self.spec().penalties.is_some()
+    }
+
+    /// A file of the real one's packages.
+    pub(crate) fn file(&self, path: &str) -> PathBuf {
+        sshd::tree(self.suite, self.program).join(path)
     }
 
     /// The real one, with options in the form `Keyword=value`.

@@ -28,6 +28,7 @@ fn module() -> BootModule {
             network: 0,
             profile: 0,
             seed: [7; 16],
+            serial: Some("CNB7K3X02Q".into()),
         }],
         chaff: ChaffSpec { packets_per_second: 1 },
         part: PartSpec::default(),

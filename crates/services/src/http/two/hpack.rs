@@ -4,15 +4,12 @@ use alloc::{collections::VecDeque, vec::Vec};
 
 use super::{huffman::Huffman, spec::Indexing};
 
+use crate::limits::two::{MAX_FIELDS, MAX_LIST};
+
 /// Octets of a table, as RFC 7541 §4.1 counts them and RFC 9113 §6.5.2 begins with; no server here changes it.
 const TABLE: usize = 4096;
 /// What an entry counts beside its octets (RFC 7541 §4.1).
 const ENTRY: usize = 32;
-/// Octets of one list that are kept. A few octets can stand for entries of four kilobytes each, again and again: beyond
-/// this the list is counted, so that its request is refused, and not kept.
-const MAX_KEPT: usize = 64 * 1024;
-/// Fields of one list that are kept: more than any server takes.
-const MAX_FIELDS: usize = 1200;
 
 /// A field: name and value.
 pub(super) type Field = (Vec<u8>, Vec<u8>);
@@ -150,7 +147,7 @@ impl Decoder {
 fn keep(list: &mut List, name: &[u8], value: &[u8], mark: Mark) {
     list.count += 1;
     list.octets = list.octets.saturating_add(name.len() + value.len());
-    if list.octets <= MAX_KEPT && list.fields.len() < MAX_FIELDS {
+    if list.octets <= MAX_LIST && list.fields.len() < MAX_FIELDS {
         list.fields.push((name.to_vec(), value.to_vec()));
         list.marks.push(mark);
     }

@@ -20,24 +20,18 @@ use alloc::{sync::Arc, vec::Vec};
 use chaff_events::Kind;
 
 use super::Http;
-use crate::message::payload;
+use crate::{
+    limits::two::{MAX_BATCH, MAX_BLOCK, MAX_HELD, MAX_STREAMS},
+    message::payload,
+};
 use frame::{GOAWAY, Head, NO_ERROR, PREFACE, PROTOCOL_ERROR, SETTINGS, WINDOW_UPDATE};
 use hpack::{Decoder, Encoder};
 use huffman::Huffman;
 use spec::{Frames, Http2Spec};
 use stream::{Reply, Stream};
 
-/// Octets that are read at once: what is judged together, and a bound for what an answer may be held up by.
-const MAX_BATCH: usize = 16 * 1024;
-/// Octets that all streams of a connection keep: requests, bodies and answers that the client does not take. An honest
-/// client takes what it asks for; whoever opens no window is refused further streams.
-const MAX_HELD: usize = 256 * 1024;
-/// Streams that are kept, those among them whose body is only evidence.
-const MAX_STREAMS: usize = 256;
 /// Octets of a frame at most where the settings say nothing else (RFC 9113 §6.5.2).
 const MAX_FRAME: usize = 16_384;
-/// Octets that stand in for headers before they are read, and of a padded frame: more is no request.
-const MAX_BLOCK: usize = 32 * 1024;
 /// CONTINUATION frames behind one HEADERS, as libnghttp2 counts them since CVE-2024-28182.
 const MAX_CONTINUATIONS: usize = 8;
 /// Acknowledgements that wait to be sent, as libnghttp2 counts them (CVE-2019-9515).

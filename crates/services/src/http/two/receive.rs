@@ -13,7 +13,7 @@ use super::{
     stream::Reply,
     tell,
 };
-use crate::http::{Http, body::MAX_KEPT};
+use crate::{http::Http, limits::http::MAX_KEPT};
 
 /// libnghttp2's own codes, which Apache puts into GOAWAY as they are.
 const BAD_PREFACE: u32 = 4_294_966_393;

@@ -11,6 +11,7 @@ use core::{fmt::Write, net::IpAddr};
 use super::{Call, lossy, run};
 use crate::{
     calendar::Moment,
+    limits::shell::MAX_BLOCK,
     shell::{ShellKind, files::Refusal},
 };
 
@@ -20,8 +21,6 @@ const PLACES: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 pub(super) const BUILTINS: &str = ". : [ [[ alias bg break cd chdir command continue echo eval exec exit export false fg getopts \
                         hash help history jobs kill let local printf pwd read readonly return set shift source test \
                         times trap true type ulimit umask unalias unset wait";
-/// Octets that `dd` reads at most.
-const MAX_BLOCK: usize = 64 * 1024;
 
 /// What an applet says of a file that it cannot use.
 pub(super) fn refusal(name: &str, path: &str, refusal: Refusal) -> String {

@@ -8,16 +8,17 @@ use alloc::{
 use core::fmt::Write;
 
 use super::{Call, lossy, name_of};
-use crate::shell::{
-    ShellSystem,
-    files::{Node, Refusal, What, join, parent_of},
-    host::short_date,
+use crate::{
+    limits::shell::MAX_FOUND,
+    shell::{
+        ShellSystem,
+        files::{Node, Refusal, What, join, parent_of},
+        host::short_date,
+    },
 };
 
 /// Columns of a terminal that has not said how wide it is.
 pub(super) const WIDTH: usize = 80;
-/// Files that a walk through the tree tells of.
-const MAX_FOUND: usize = 2048;
 
 /// One entry to be listed.
 struct Entry {

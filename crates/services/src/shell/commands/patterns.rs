@@ -2,10 +2,10 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use crate::shell::{Shell, files::join};
-
-/// Paths that a pattern becomes.
-const MAX_MATCHES: usize = 512;
+use crate::{
+    limits::shell::MAX_MATCHES,
+    shell::{Shell, files::join},
+};
 
 /// The paths that fit a pattern with `*` and `?` (POSIX.1-2017 XCU §2.13), in order.
 pub(in crate::shell) fn matching_paths(shell: &Shell, pattern: &str) -> Vec<String> {

@@ -6,11 +6,9 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use super::{Line, console, shell};
 use crate::{
     console::{Folders, folder_of},
+    limits::files::MAX_PATH,
     shell::{Interpreter, Look, Shell},
 };
-
-/// Octets of a path that are kept (PATH_MAX).
-const MAX_PATH: usize = 4096;
 
 pub(super) enum Files {
     Shell(Box<Shell>),

@@ -12,8 +12,7 @@ use super::{
     input::Input,
 };
 
-/// Octets of a header; a name has 255 at most.
-const MAX_HEADER: usize = 1024;
+use crate::limits::files::MAX_HEADER;
 
 /// What a command line of `scp` asks for.
 pub(super) struct Wanted {

@@ -13,12 +13,10 @@ use super::{
 };
 use crate::shell::Look;
 
+use crate::limits::files::{MAX_OPEN, MAX_READ};
+
 /// Octets of a message at most, as OpenSSH has it (SFTP_MAX_MSG_LENGTH).
 const MAX_MESSAGE: usize = 256 * 1024;
-/// Files and folders that are open at the same time.
-const MAX_OPEN: usize = 64;
-/// Octets of a file that are sent in one answer.
-const MAX_READ: usize = 32 * 1024;
 
 const INIT: u8 = 1;
 const VERSION: u8 = 2;

@@ -5,7 +5,10 @@ use alloc::{boxed::Box, vec::Vec};
 use chaff_events::{Detail, Kind};
 
 use super::{Line, input::Input};
-use crate::shell::{Flow, Interpreter, Lines, MAX_LINE, Terminal, Typed, cooked, cut};
+use crate::{
+    limits::shell::MAX_LINE,
+    shell::{Flow, Interpreter, Lines, Terminal, Typed, cooked, cut},
+};
 
 pub(super) struct Typing {
     shell: Box<dyn Interpreter>,

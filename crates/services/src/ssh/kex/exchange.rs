@@ -11,11 +11,8 @@ use sha2::{Digest, Sha256, Sha512};
 use super::Hash;
 use crate::{
     crypto::sntrup761,
-    primes::{GROUP1, GROUP14, GROUP15, GROUP16, GROUP17, GROUP18, Prime},
-    ssh::{
-        spec::SshSpec,
-        wire::{Put, Reader, message},
-    },
+    primes::{GROUP1, GROUP14, GROUP16, GROUP18, Modulus, Prime},
+    ssh::wire::{Put, Reader, message},
 };
 
 /// How the secret is made.
@@ -96,7 +93,7 @@ impl Method {
             Self::Fixed(group) => {
                 let theirs = reader.mpint()?;
                 reader.is_empty().then_some(())?;
-                let (half, secret) = power(group.group(), theirs, chance)?;
+                let (half, secret) = power(&group.group().modulus()?, theirs, chance)?;
                 Some(numbers(&[], message::KEX_REPLY, theirs, &half, &secret))
             }
             Self::Chosen => None,
@@ -175,18 +172,13 @@ fn x25519(theirs: &[u8], chance: &mut impl CryptoRng) -> Option<([u8; X25519], [
 }
 
 /// g^y mod p and e^y mod p for a secret y; `None` if e is not what a client may send (RFC 4253 §8).
-fn power(group: &Prime, theirs: &[u8], chance: &mut impl CryptoRng) -> Option<(Vec<u8>, Vec<u8>)> {
-    let modulus = group.modulus()?;
+pub(super) fn power(modulus: &Modulus, theirs: &[u8], chance: &mut impl CryptoRng) -> Option<(Vec<u8>, Vec<u8>)> {
     let mut exponent = [0; EXPONENT];
     chance.fill_bytes(&mut exponent);
     Some((modulus.public(&exponent)?, modulus.shared(theirs, &exponent)?))
 }
 
-/// The groups that a client may get by their size.
-const GROUPS: [&Prime; 6] = [&GROUP1, &GROUP14, &GROUP15, &GROUP16, &GROUP17, &GROUP18];
-const GENERATOR: u8 = 2;
-
-fn numbers(front: &[u8], reply: u8, theirs: &[u8], half: &[u8], shared: &[u8]) -> Agreed {
+pub(super) fn numbers(front: &[u8], reply: u8, theirs: &[u8], half: &[u8], shared: &[u8]) -> Agreed {
     let mut hashed = front.to_vec();
     hashed.put_mpint(theirs);
     hashed.put_mpint(half);
@@ -205,52 +197,5 @@ impl Modp {
             Self::Group16 => &GROUP16,
             Self::Group18 => &GROUP18,
         }
-    }
-}
-
-/// A group exchange whose group was named, and whose client's half is awaited (RFC 4419 §3).
-#[derive(Clone, Debug)]
-pub(crate) struct GroupExchange {
-    group: usize,
-    hashed: Vec<u8>,
-}
-
-impl GroupExchange {
-    /// Reads the client's request; the payload that names the group.
-    pub(crate) fn begin(spec: &SshSpec, payload: &[u8]) -> Option<(Self, Vec<u8>)> {
-        let mut reader = Reader::new(payload);
-        if reader.byte()? != message::KEX_GEX_REQUEST {
-            return None;
-        }
-        let (min, wanted, max) = (reader.u32()?, reader.u32()?, reader.u32()?);
-        if !reader.is_empty() || max < min || wanted < min || max < wanted {
-            return None;
-        }
-        let (least, most) = spec.group_bits();
-        let (low, high) = (min.max(least), max.min(most));
-        let wanted = wanted.clamp(least, most);
-        let fitting = || GROUPS.iter().enumerate().filter(|(_, group)| (low..=high).contains(&group.bits));
-        let (place, group) = fitting()
-            .find(|(_, group)| group.bits >= wanted)
-            .or_else(|| fitting().next_back())
-            .map(|(p, g)| (p, *g))?;
-        let mut reply = alloc::vec![message::KEX_REPLY];
-        reply.put_mpint(&group.octets());
-        reply.put_mpint(&[GENERATOR]);
-        // The sizes as the client asked for them, then the group.
-        let mut hashed = payload.get(1..).unwrap_or(&[]).to_vec();
-        hashed.extend_from_slice(reply.get(1..).unwrap_or(&[]));
-        Some((Self { group: place, hashed }, reply))
-    }
-
-    pub(crate) fn agree(&self, payload: &[u8], chance: &mut impl CryptoRng) -> Option<Agreed> {
-        let mut reader = Reader::new(payload);
-        if reader.byte()? != message::KEX_GEX_INIT {
-            return None;
-        }
-        let theirs = reader.mpint()?;
-        reader.is_empty().then_some(())?;
-        let (half, secret) = power(GROUPS.get(self.group)?, theirs, chance)?;
-        Some(numbers(&self.hashed, message::KEX_GEX_REPLY, theirs, &half, &secret))
     }
 }

@@ -1,6 +1,6 @@
 use alloc::{string::String, vec, vec::Vec};
 
-use super::{Decoder, Encoder, MAX_KEPT, Wrong};
+use super::{Decoder, Encoder, MAX_LIST, Wrong};
 use crate::http::two::{huffman::Huffman, spec::Indexing};
 
 fn octets(hex: &str) -> Vec<u8> {
@@ -67,7 +67,7 @@ fn a_few_octets_that_stand_for_many_are_counted_and_not_kept() {
     let list = decoder.decode(&block, &Huffman::new()).unwrap();
     assert_eq!(list.count, 10_001);
     assert_eq!(list.octets, 10_001 * 4001);
-    assert!(list.fields.len() * 4001 <= MAX_KEPT, "{}", list.fields.len());
+    assert!(list.fields.len() * 4001 <= MAX_LIST, "{}", list.fields.len());
 }
 
 #[test]
