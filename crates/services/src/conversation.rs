@@ -113,6 +113,11 @@ pub trait Conversation {
     /// The client has sent all that it will.
     fn handle_end(&mut self, cx: &mut Context<'_>);
 
+    /// The client has said beneath that it sends no more (`close_notify`, RFC 8446 §6.1), though its connection is open.
+    fn handle_parting(&mut self, cx: &mut Context<'_>) {
+        self.handle_end(cx);
+    }
+
     /// The time asked for by [`Output::Wake`] has come.
     fn handle_wake(&mut self, cx: &mut Context<'_>);
 

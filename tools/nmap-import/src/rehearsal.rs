@@ -88,6 +88,7 @@ impl Rehearsal {
                 network: 0,
                 profile: 0,
                 seed: [seed; 16],
+                serial: None,
             }],
             chaff: ChaffSpec { packets_per_second: 0 },
             part: PartSpec::default(),

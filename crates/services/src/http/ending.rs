@@ -5,7 +5,12 @@ use core::mem::replace;
 
 use chaff_events::Kind;
 
-use super::{Http, NANOS_OF_S, Phase, read::Reader, request::Fault, spec::HttpKeeping};
+use super::{
+    Http, NANOS_OF_S, Phase,
+    read::Reader,
+    request::Fault,
+    spec::{HttpKeeping, HttpLinger},
+};
 use crate::{
     limits::http::{KEPT_S, MAX_REQUESTS},
     message::payload,
@@ -66,7 +71,11 @@ impl Http {
     /// turn the end into a RST that would destroy the answer on its way; `unread`: something of the client may be so.
     pub(super) fn end(&mut self, now: u64, unread: bool, late: bool) {
         let lingers = self.spec.keeping.linger.as_ref();
-        let Some(linger) = lingers.filter(|linger| !self.ended && (unread || !linger.unread_only)) else {
+        let waits = |linger: &&HttpLinger| match self.ended {
+            true => self.parted && !linger.unread_only,
+            false => unread || !linger.unread_only,
+        };
+        let Some(linger) = lingers.filter(waits) else {
             self.outbox.close();
             return;
         };
@@ -96,7 +105,7 @@ impl Http {
                 if !head.is_empty() {
                     self.tell(Kind::ServiceRequest, tool_of_payload(&head), payload(&head));
                 }
-                self.outbox.close();
+                self.end(now, false, false);
             }
             Phase::Awaiting(request, body) => {
                 self.observe(&request, &body.kept);
@@ -106,7 +115,7 @@ impl Http {
             }
             Phase::Discarding(request, body, _) => {
                 self.observe(&request, &body.kept);
-                self.outbox.close();
+                self.end(now, false, false);
             }
             holding @ Phase::Holding(..) => self.phase = holding,
         }

@@ -69,6 +69,8 @@ pub(crate) struct Http {
     /// A body that is late is waited for once more.
     waits_again: bool,
     ended: bool,
+    /// It did so by `close_notify`, and its connection is open.
+    parted: bool,
     /// Something of what belongs to the request in hand may never be read.
     unread: bool,
     /// The server has said all and reads on, until then at the latest.
@@ -120,6 +122,7 @@ impl Http {
             came: 0,
             waits_again: false,
             ended: false,
+            parted: false,
             unread: false,
             lingering: None,
             alarm: u64::MAX,
@@ -264,6 +267,13 @@ impl Http {
 }
 
 impl Http {
+    /// Ends what is there to be ended, now that the client has.
+    fn part(&mut self, now: u64) {
+        if self.with_two(|two, http| two.leave(http, now)).is_none() {
+            self.work(now);
+        }
+    }
+
     /// Lets the connection of HTTP/2 do something, if it is one.
     fn with_two<T>(&mut self, work: impl FnOnce(&mut Two, &mut Self) -> T) -> Option<T> {
         let mut two = self.two.take()?;
@@ -323,14 +333,19 @@ impl Conversation for Http {
     }
 
     fn handle_end(&mut self, cx: &mut Context<'_>) {
-        self.ended = true;
+        (self.ended, self.parted) = (true, false);
         if self.outbox.is_closing() {
             return self.stop_lingering();
         }
-        if self.with_two(|two, http| two.leave(http, cx.now)).is_some() {
-            return;
+        self.part(cx.now);
+    }
+
+    fn handle_parting(&mut self, cx: &mut Context<'_>) {
+        if self.outbox.is_closing() {
+            return self.stop_lingering();
         }
-        self.work(cx.now);
+        (self.ended, self.parted) = (true, true);
+        self.part(cx.now);
     }
 
     fn handle_wake(&mut self, cx: &mut Context<'_>) {

@@ -6,7 +6,7 @@ use md5::{Digest, Md5};
 
 use super::auth;
 use crate::{
-    Announced, AuthSpec, Expect, FormSpec, HttpKeeping, HttpPage, HttpRules, HttpSpec, Scheme, ServiceKind,
+    Announced, AuthSpec, Expect, FormSpec, HttpKeeping, HttpLinger, HttpPage, HttpRules, HttpSpec, Scheme, ServiceKind,
     ServiceSpec, open,
     tests::{SECOND, Said, at, drain, offer, opening, start},
 };
@@ -428,4 +428,33 @@ fn who_comes_in_drops_has_the_time_that_the_drops_give_him() {
     assert_eq!(ends_at(&hurried, wondering, b"a"), 23);
     // Who counts from the last octet waits for ever, and a minute longer.
     assert_eq!(ends_at(&patient, head, b"a"), 99 + 60);
+}
+
+#[test]
+fn who_parts_beneath_is_read_on_from_until_his_connection_ends() {
+    let apache = HttpLinger { most_s: 30, late_s: 2, ..HttpLinger::default() };
+    let nginx = HttpLinger { unread_only: true, silence_s: 5, most_s: 30, ..HttpLinger::default() };
+    let page = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    for first in [&b""[..], b"GET / HT", page] {
+        let after_parting = |linger: &HttpLinger| {
+            let keeping = HttpKeeping { linger: Some(linger.clone()), ..HttpKeeping::default() };
+            let spec = Arc::new(HttpSpec { keeping, ..HttpSpec::default() });
+            let mut web = open(&ServiceSpec::new("web", ServiceKind::Http(spec)), &opening());
+            offer(&mut *web, SECOND, first);
+            web.handle_parting(at!(SECOND));
+            let said = drain(&mut *web, SECOND, 1460);
+            (web, said)
+        };
+        let (mut web, said) = after_parting(&apache);
+        assert!(said.finished && said.wake == Some(31 * SECOND), "{}", first.escape_ascii());
+        web.handle_wake(at!(31 * SECOND - 1));
+        assert!(!drain(&mut *web, 31 * SECOND - 1, 1460).closed);
+        web.handle_wake(at!(31 * SECOND));
+        assert!(drain(&mut *web, 31 * SECOND, 1460).closed);
+        let (mut web, _) = after_parting(&apache);
+        web.handle_end(at!(2 * SECOND));
+        assert!(drain(&mut *web, 2 * SECOND, 1460).closed);
+        let (_, said) = after_parting(&nginx);
+        assert!(said.closed && !said.finished, "{}", first.escape_ascii());
+    }
 }

@@ -73,6 +73,8 @@ pub(crate) struct Tls {
     /// The client has said `close_notify`, or has ended without it.
     notified: bool,
     cut_off: bool,
+    /// The client has ended its connection.
+    gone: bool,
     /// `close_notify` was said, and the FIN waits.
     finishing: bool,
     /// The end is an abort.
@@ -133,6 +135,7 @@ impl Tls {
             ended: false,
             notified: false,
             cut_off: false,
+            gone: false,
             finishing: false,
             resets: false,
             deadline,
@@ -281,7 +284,7 @@ impl Tls {
         }
         if self.ended && self.clear.is_empty() {
             self.ended = false;
-            self.inner.handle_end(cx);
+            if self.gone { self.inner.handle_end(cx) } else { self.inner.handle_parting(cx) }
         }
     }
 
@@ -348,6 +351,7 @@ impl Conversation for Tls {
     }
 
     fn handle_end(&mut self, cx: &mut Context<'_>) {
+        self.gone = true;
         match &self.state {
             State::Open(_) if self.line.out.is_finished() => self.inner.handle_end(cx),
             State::Open(_) => {
@@ -396,7 +400,7 @@ impl Conversation for Tls {
             match self.inner.poll(cx, room)? {
                 Output::Send(octets) => self.line.send(APPLICATION_DATA, &octets),
                 Output::Finish => {
-                    self.line.warning(Alert::CloseNotify);
+                    self.say_the_end(false);
                     if self.spec.fin_waits && !self.notified {
                         self.finishing = true;
                     } else {
