@@ -17,6 +17,9 @@ use chaff_events::{Detail, Kind, Tool};
 use chaff_services::{Account, Around, Context, Identity, Opening, Output, ServiceKind, ServiceSpec, Shared, open};
 use chaff_wire::Mac;
 
+/// As long as Linux waits for data if it is asked to wait for 30 s: until the SYN-ACK would go out for the last time.
+const HELD_BACK: Duration = Duration::from_millis(31_500);
+
 pub(crate) type Facts = Arc<Mutex<Vec<(Kind, Option<Tool>, Detail)>>>;
 
 /// Serves `spec` on a free port of the loopback address until it is dropped.
@@ -47,7 +50,10 @@ impl Server {
                     Ok((stream, _)) => {
                         let (spec, told) = (spec.clone(), Arc::clone(&told));
                         let (accounts, shared) = (Arc::clone(&accounts), Arc::clone(&shared));
-                        thread::spawn(move || serve(&spec, &stream, &told, &accounts, &shared));
+                        thread::spawn(move || {
+                            hold_back(&spec, &stream);
+                            serve(&spec, &stream, &told, &accounts, &shared);
+                        });
                     }
                     Err(_) => thread::sleep(Duration::from_millis(1)),
                 }
@@ -83,6 +89,15 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Waits for what comes, where the server's system does (TCP_DEFER_ACCEPT).
+fn hold_back(spec: &ServiceSpec, stream: &TcpStream) {
+    if spec.deferred_s() > 0 {
+        stream.set_read_timeout(Some(HELD_BACK)).unwrap();
+        // Data, the client's end, an error or none of these: the conversation sees to it.
+        let _ = stream.peek(&mut [0]);
     }
 }
 
