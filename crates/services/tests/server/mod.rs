@@ -92,12 +92,17 @@ impl Drop for Server {
     }
 }
 
-/// Waits for what comes, where the server's system does (TCP_DEFER_ACCEPT).
+/// Waits for what comes, where the server's system does (TCP_DEFER_ACCEPT). In short steps, as the kernel is seconds late
+/// with a long one.
 fn hold_back(spec: &ServiceSpec, stream: &TcpStream) {
-    if spec.deferred_s() > 0 {
-        stream.set_read_timeout(Some(HELD_BACK)).unwrap();
-        // Data, the client's end, an error or none of these: the conversation sees to it.
-        let _ = stream.peek(&mut [0]);
+    let start = Instant::now();
+    stream.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+    while spec.deferred_s() > 0 && start.elapsed() < HELD_BACK {
+        // Data, the client's end, an error: the conversation sees to it.
+        match stream.peek(&mut [0]) {
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            _ => return,
+        }
     }
 }
 
