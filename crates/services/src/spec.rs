@@ -22,6 +22,15 @@ impl ServiceSpec {
         Self { name: name.into(), kind, tls: None }
     }
 
+    /// Seconds for which the server has its system hold a client back that says nothing; 0: it does not.
+    #[must_use]
+    pub fn deferred_s(&self) -> u32 {
+        match &self.kind {
+            ServiceKind::Http(http) => http.keeping.deferred_s,
+            _ => 0,
+        }
+    }
+
     /// Whether a conversation shows what is around its decoy, so that it is worth gathering.
     #[must_use]
     pub fn shows_surroundings(&self) -> bool {

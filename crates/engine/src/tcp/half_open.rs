@@ -1,6 +1,7 @@
 //! Handshakes: the SYN-ACK that the personality makes of what the client offered, sent again on its schedule, and the
 //! acknowledgment that makes a connection of it.
 
+mod deferral;
 mod negotiation;
 
 use chaff_wire::{
@@ -34,6 +35,8 @@ pub(super) use negotiation::{Offer, lay_out};
 const SIGNATURE: u8 = 19;
 /// The highest of the four reserved bits.
 pub(super) const RESERVED: u8 = 8;
+/// There are 65,536 of them, in about 8 MiB.
+const _: () = assert!(size_of::<HalfOpen>() <= 120);
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HalfOpen {
@@ -51,6 +54,8 @@ pub(crate) struct HalfOpen {
     stamp: u32,
     stamp_offset: u32,
     ecn: bool,
+    /// The client has acknowledged, and the listener waits for its data.
+    acknowledged: bool,
     /// Index of the personality's exception that fits this SYN.
     exception: u8,
     retries: u8,
@@ -82,6 +87,8 @@ pub(super) struct Agreed {
     pub(super) stamps: Option<Stamps>,
     /// How long the handshake took, if nothing was sent twice.
     pub(super) trip: Option<u64>,
+    /// The operator was told of the connection.
+    pub(super) told: bool,
 }
 
 impl Run {
@@ -119,17 +126,21 @@ impl Run {
         let wants_ecn = segment.flags.has(Flags::ECE) && segment.flags.has(Flags::CWR);
         half.ecn = wants_ecn && decoy.stack.rules.tcp.ecn != Ecn::Off;
         self.send_syn_ack(decoy, arrival.now, &half, Some(peer), delivery.options.unwrap_or(&[]));
-        if let Some(&delay) = decoy.stack.rules.connection.syn_ack_ms.first() {
+        if !decoy.stack.rules.connection.syn_ack_ms.is_empty() {
             let Some(index) = self.tcp.halves.push(half) else { return Verdict::Answered };
             self.tcp.enter(&flow, Slot::HalfOpen(index));
             self.line_up(decoy.index, index);
-            let at = ticks(decoy).deadline(arrival.now, u64::from(delay) * 1_000_000);
-            let timer = self.wheel.set(at, Timer::HalfOpen(index));
-            if let Some(half) = self.tcp.halves.get_mut(index) {
-                half.timer = timer;
-            }
+            self.await_acknowledgment(decoy, arrival.now, index);
         }
         Verdict::Answered
+    }
+
+    /// From now on the time runs until the next transmission of the SYN-ACK.
+    fn await_acknowledgment(&mut self, decoy: &DecoyView<'_>, now: u64, index: u32) {
+        let Some(half) = self.tcp.halves.get_mut(index) else { return };
+        self.wheel.cancel(half.timer);
+        let wait = wait_ms(&decoy.stack.rules.connection.syn_ack_ms, half.retries);
+        half.timer = self.wheel.set(ticks(decoy).deadline(now, wait * 1_000_000), Timer::HalfOpen(index));
     }
 
     /// A segment to a handshake in progress (RFC 9293 §3.10.7.4, SYN-RECEIVED).
@@ -217,6 +228,7 @@ impl Run {
             half.sent_at = now;
             let half = *half;
             self.send_syn_ack(decoy, now, &half, None, &[]);
+            self.await_acknowledgment(decoy, now, index);
             return Verdict::Answered;
         }
         if ack && Seq(segment.ack) != half.isn.plus(1) {
@@ -262,6 +274,9 @@ impl Run {
         segment: &Segment<'_>,
         index: u32,
     ) -> Verdict {
+        if self.held_back(fleet, decoy, delivery, segment, index) {
+            return Verdict::Observed;
+        }
         // As where a listener's queue is full: the handshake waits, and its SYN-ACK is sent again (tcp(7),
         // tcp_abort_on_overflow).
         if !self.admits(decoy.index, delivery.ip.source.into()) {
@@ -288,20 +303,13 @@ impl Run {
             self.drop_half(index);
             return;
         }
-        self.send_syn_ack(&decoy, now, &half, None, &[]);
-        // After the last retransmission the handshake waits as long again before it is forgotten.
-        let delay = rules
-            .syn_ack_ms
-            .get(usize::from(half.retries))
-            .or_else(|| rules.syn_ack_ms.last())
-            .copied()
-            .unwrap_or(1000);
-        let at = ticks(&decoy).deadline(now, u64::from(delay) * 1_000_000);
-        let timer = self.wheel.set(at, Timer::HalfOpen(index));
-        if let Some(half) = self.tcp.halves.get_mut(index) {
-            half.timer = timer;
-            half.sent_at = now;
+        if !half.acknowledged || !half.is_deferred(fleet, &decoy) {
+            self.send_syn_ack(&decoy, now, &half, None, &[]);
+            if let Some(half) = self.tcp.halves.get_mut(index) {
+                half.sent_at = now;
+            }
         }
+        self.await_acknowledgment(&decoy, now, index);
     }
 
     fn give_up(&mut self, decoy: &DecoyView<'_>, now: u64, half: &HalfOpen) {
@@ -458,6 +466,17 @@ impl Run {
             before.newer = index;
         }
     }
+}
+
+/// How long an acknowledgment is waited for after so many time-outs. After the last transmission it is waited for once
+/// more, as much longer as the waits grew, before the handshake is forgotten.
+fn wait_ms(waits: &[u32], retries: u8) -> u64 {
+    if let Some(&wait) = waits.get(usize::from(retries)) {
+        return wait.into();
+    }
+    let mut latest = waits.iter().rev().map(|&wait| u64::from(wait));
+    let last = latest.next().unwrap_or(1000);
+    latest.next().and_then(|before| (last * last).checked_div(before)).unwrap_or(last)
 }
 
 /// The decoy's timers.

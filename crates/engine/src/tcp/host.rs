@@ -6,7 +6,10 @@ use core::net::IpAddr;
 
 use chaff_events::{Detail, Kind, Transport};
 use chaff_services::{Around, Context, Conversation, Output, ServiceSpec};
-use chaff_wire::tcp::{self, Flags, OptionList, Segment, TcpOption};
+use chaff_wire::{
+    Mac,
+    tcp::{self, Flags, OptionList, Segment, TcpOption},
+};
 
 use super::{
     Envelope, Flow, Slot, TimeWait,
@@ -103,12 +106,18 @@ impl Run {
         if let Some(host) = self.hosts.of(decoy.index) {
             host.connections = host.connections.saturating_add(1);
         }
-        let from = source(agreed.flow.remote, agreed.mac, agreed.flow.remote_port);
-        let service = service_name(fleet, port);
-        let local = agreed.flow.local_port;
-        let seen = sight(decoy, from, Kind::TcpConnect, Transport::Tcp, local, service, None);
-        self.see(now, seen, || Detail::None);
+        if !agreed.told {
+            self.see_connect(fleet, decoy, now, &agreed.flow, agreed.mac);
+        }
         self.connection_segment(fleet, decoy, delivery, index, segment)
+    }
+
+    /// The operator is told of a connection.
+    pub(super) fn see_connect(&mut self, fleet: &Fleet, decoy: &DecoyView<'_>, now: u64, flow: &Flow, mac: Mac) {
+        let from = source(flow.remote, mac, flow.remote_port);
+        let service = service_name(fleet, decoy.profile.tcp.at(flow.local_port));
+        let seen = sight(decoy, from, Kind::TcpConnect, Transport::Tcp, flow.local_port, service, None);
+        self.see(now, seen, || Detail::None);
     }
 
     pub(super) fn connection_segment(

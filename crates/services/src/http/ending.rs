@@ -33,9 +33,6 @@ impl Http {
             Phase::Head(_) if self.served > 0 && (self.input.is_empty() || keeping.idle_heads) => {
                 after_s(self.heard, keeping.idle_s())
             }
-            Phase::Head(_) if self.served == 0 && self.input.is_empty() && !self.secure => {
-                after_s(self.began, keeping.deferred_s.saturating_add(keeping.head_s()))
-            }
             Phase::Head(_) if keeping.idle_heads => after_s(self.heard, keeping.head_s()),
             Phase::Head(_) => {
                 let most = if keeping.head_most_s == 0 { keeping.head_s() } else { keeping.head_most_s };

@@ -139,8 +139,8 @@ pub struct HttpKeeping {
     pub idle_s: u32,
     /// Seconds for a head to come in whole; 60 if left out.
     pub head_s: u32,
-    /// Seconds for which the server's system holds a connection back until octets come (TCP_DEFER_ACCEPT of Linux, which
-    /// then is as long as its retransmissions): the server's own time begins after them. Not behind TLS.
+    /// Seconds for which the server asks its system to hold a connection back until octets come (TCP_DEFER_ACCEPT of
+    /// Linux, which rounds up to its retransmissions of the SYN-ACK): to the server the connection begins after them.
     pub deferred_s: u32,
     /// The time of a head counts from its last piece on, and from the second request on it is that of an idle connection.
     pub idle_heads: bool,

@@ -372,23 +372,6 @@ fn who_is_too_slow_is_told_where_the_server_tells() {
 }
 
 #[test]
-fn who_says_nothing_has_the_time_that_the_system_holds_him_back_as_well() {
-    let keeping = HttpKeeping { head_s: 20, deferred_s: 31, ..HttpKeeping::default() };
-    let spec = ServiceSpec::new("held", ServiceKind::Http(Arc::new(HttpSpec { keeping, ..HttpSpec::default() })));
-    let ends_at = |web: &mut dyn crate::Conversation, end: u64| {
-        web.handle_wake(at!(end - 1));
-        assert!(!drain(web, end - 1, 1460).closed, "before {end}");
-        web.handle_wake(at!(end));
-        assert!(drain(web, end, 1460).closed, "at {end}");
-    };
-    let mut silent = open(&spec, &opening());
-    ends_at(&mut *silent, 52 * SECOND);
-    let mut late = open(&spec, &opening());
-    offer(&mut *late, 40 * SECOND, b"GET / HT");
-    ends_at(&mut *late, 60 * SECOND);
-}
-
-#[test]
 fn who_comes_in_drops_has_the_time_that_the_drops_give_him() {
     let keeping = HttpKeeping { head_s: 20, head_most_s: 40, body_s: 10, octets_per_s: 500, ..HttpKeeping::default() };
     let rules = HttpRules { waits: true, expect: Expect::BeforeBodies, ..HttpRules::default() };

@@ -17,6 +17,9 @@ use chaff_events::{Detail, Kind, Tool};
 use chaff_services::{Account, Around, Context, Identity, Opening, Output, ServiceKind, ServiceSpec, Shared, open};
 use chaff_wire::Mac;
 
+/// As long as Linux waits for data if it is asked to wait for 30 s: until the SYN-ACK would go out for the last time.
+const HELD_BACK: Duration = Duration::from_millis(31_500);
+
 pub(crate) type Facts = Arc<Mutex<Vec<(Kind, Option<Tool>, Detail)>>>;
 
 /// Longer than any test waits for an end: half a minute of drops, a minute of silence, and some seconds after.
@@ -50,7 +53,10 @@ impl Server {
                     Ok((stream, _)) => {
                         let (spec, told) = (spec.clone(), Arc::clone(&told));
                         let (accounts, shared) = (Arc::clone(&accounts), Arc::clone(&shared));
-                        thread::spawn(move || serve(&spec, &stream, &told, &accounts, &shared));
+                        thread::spawn(move || {
+                            hold_back(&spec, &stream);
+                            serve(&spec, &stream, &told, &accounts, &shared);
+                        });
                     }
                     Err(_) => thread::sleep(Duration::from_millis(1)),
                 }
@@ -86,6 +92,20 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Waits for what comes, where the server's system does (TCP_DEFER_ACCEPT). In short steps, as the kernel is seconds late
+/// with a long one.
+fn hold_back(spec: &ServiceSpec, stream: &TcpStream) {
+    let start = Instant::now();
+    stream.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+    while spec.deferred_s() > 0 && start.elapsed() < HELD_BACK {
+        // Data, the client's end, an error: the conversation sees to it.
+        match stream.peek(&mut [0]) {
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            _ => return,
+        }
     }
 }
 

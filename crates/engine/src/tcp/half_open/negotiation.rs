@@ -40,6 +40,8 @@ impl Run {
             recent: half.stamp,
             recent_at: now,
         });
+        // Time-outs of a client that was held back sent nothing.
+        let once = half.retries == 0 || half.sent_at == half.first_sent_at;
         Some(Agreed {
             flow: half.flow,
             mac: half.mac,
@@ -53,7 +55,8 @@ impl Run {
             sack: both(Offered::SACK),
             ecn: half.ecn,
             stamps,
-            trip: (half.retries == 0).then(|| now.saturating_sub(half.sent_at)),
+            trip: once.then(|| now.saturating_sub(half.sent_at)),
+            told: half.acknowledged,
         })
     }
 }
@@ -73,6 +76,7 @@ impl HalfOpen {
             stamp: 0,
             stamp_offset: 0,
             ecn: false,
+            acknowledged: false,
             exception: NO_EXCEPTION,
             retries: 0,
             answered_invalid: None,

@@ -23,6 +23,7 @@ probes! {
     "send: SYN-ACK again and again" => syn_ack,
     "send: SYN-ACK again and again, plain" => syn_ack_plain,
     "send: SYN-ACK, stopped by RST" => syn_ack_reset,
+    "send: SYN-ACK, after a SYN that came again" => syn_ack_again,
     "send: an idle connection" => idle,
 }
 
@@ -220,6 +221,20 @@ fn syn_ack_reset(station: &mut Station) {
     station.note("RST");
     station.tcp(flow, &Seg { flags: "R", seq: 1, options: Some(Vec::new()), ..Seg::default() });
     station.listen(4000);
+}
+
+fn syn_ack_again(station: &mut Station) {
+    station.meet();
+    let flow = station.flow(port::ECHO);
+    let syn = Seg { flags: "S", options: Some(options(PLAIN)), ..Seg::default() };
+    station.tcp(flow, &syn);
+    station.listen(2500);
+    station.note("the SYN again");
+    station.tcp(flow, &syn);
+    station.listen(12_000);
+    station.note("RST");
+    station.tcp(flow, &Seg { flags: "R", seq: 1, options: Some(Vec::new()), ..Seg::default() });
+    station.listen(100);
 }
 
 fn idle(station: &mut Station) {
