@@ -15,11 +15,11 @@ use chaff_testkit::{
 
 use crate::table::{self, Answer, Step, rows, show, steps};
 
-/// Ports of the battery, and services whose revision is not drawn by each decoy.
+/// Ports of the battery, and services of which each decoy has the same: no revision is drawn, and no kind of certificate.
 pub(crate) fn ports() -> String {
     format!(
         "{{ {}, \"22/tcp\" = \"openssh-9.2-debian12@deb12u10\", \"80/tcp\" = \"nginx-1.22.1-debian12\", \
-         \"443/tcp\" = \"nginx-1.22.1-debian12-tls\", \"default/tcp\" = \"closed\", \"default/udp\" = \"closed\" }}",
+         \"443/tcp\" = \"nginx-1.22.1-debian12-http2\", \"default/tcp\" = \"closed\", \"default/udp\" = \"closed\" }}",
         battery::servers::PORTS
     )
 }
