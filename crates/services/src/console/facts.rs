@@ -93,6 +93,7 @@ impl Facts {
             "peer-mac" => peer_mac(self.around.peer.map(|(ip, _)| ip)),
             "peer-port" => format!("{}", self.around.peer?.1),
             "peer" => format!("{}", self.around.peer?.0),
+            "usual-peer" => self.usual_peer().to_string(),
             "now" => Moment::at(utc).format(rest),
             "booted" => Moment::at(self.booted).format(rest),
             "logged-in" => Moment::at(self.logged_in).format(rest),
@@ -128,6 +129,20 @@ impl Facts {
             IpAddr::V4(ip) => Some(Ipv4Addr::from(ip.to_bits() & self.mask())),
             IpAddr::V6(_) => None,
         }
+    }
+
+    /// Where its people log in from: a host near it, the same for ever, and never the visitor, who knows where he was.
+    pub(crate) fn usual_peer(&self) -> IpAddr {
+        let own = self.who.identity().ip;
+        let IpAddr::V4(ip) = own else { return own };
+        // Of a large subnet, the 256 addresses around the decoy.
+        let mask = self.mask() | 0xffff_ff00;
+        let (network, hosts) = (ip.to_bits() & mask, (!mask).saturating_sub(1));
+        let drawn = u32::try_from(self.drawn("usual-peer") >> 32).unwrap_or_default();
+        let Some(first) = drawn.checked_rem(hosts) else { return own };
+        let visitor = self.around.peer.map(|(ip, _)| ip);
+        let hosts = (0..3).map(|more| IpAddr::V4(Ipv4Addr::from(network + 1 + (first + more) % hosts)));
+        hosts.into_iter().find(|host| *host != own && Some(*host) != visitor).unwrap_or(own)
     }
 
     /// Chance that belongs to the decoy and a name.

@@ -364,6 +364,11 @@ impl Host {
         all.into_iter().map(|(name, value)| (name.into(), value)).chain(own).collect()
     }
 
+    /// Where its people log in from.
+    pub(super) fn usual_peer(&self) -> IpAddr {
+        self.facts.usual_peer()
+    }
+
     /// Puts the placeholders of [`ShellSpec`] in, as they are when the session begins.
     pub(super) fn fill<'t>(&self, text: &'t str) -> Cow<'t, str> {
         if text.contains('{') { self.fill_at(text, self.logged_in * NANOS).into() } else { text.into() }

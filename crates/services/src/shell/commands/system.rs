@@ -235,12 +235,13 @@ impl Call<'_> {
                 date(host.logged_in)
             );
         }
+        let usual = host.usual_peer().to_string();
         for (at, length) in host.earlier_logins() {
             let _ = writeln!(
                 text,
                 "{name:<8.8} {:<12} {:<16.16} {} - {}  ({:02}:{:02})",
                 host.terminal,
-                self.peer(),
+                usual,
                 date(at),
                 clock(at + length),
                 length / 3600,

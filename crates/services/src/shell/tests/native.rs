@@ -154,3 +154,18 @@ fn each_is_itself_and_no_other_decoy() {
         assert_ne!(texts([1; 16]), texts([2; 16]), "{system}");
     }
 }
+
+/// Whoever breaks in knows that he has not been there before.
+#[test]
+fn earlier_logins_are_not_the_visitors() {
+    let linux = shell_of("deploy", true);
+    let shells = SYSTEMS.iter().map(|(system, _)| shell_with(&spec_of(system), "deploy", true)).chain([linux]);
+    for mut shell in shells {
+        let text = say(&mut shell, "last");
+        let (now, before): (Vec<_>, Vec<_>) =
+            text.lines().filter(|line| line.starts_with("deploy ")).partition(|line| line.contains("still logged in"));
+        assert!(now.len() == 1 && now[0].contains("10.20.3.9 "), "{text}");
+        let place = |line: &&str| line.contains(" 10.20.1.") && !line.contains(" 10.20.1.16 ");
+        assert!(!before.is_empty() && before.iter().all(place), "{text}");
+    }
+}
