@@ -46,7 +46,6 @@ pub fn fleet() -> FleetSpec {
         network: u16::from(n == 2),
         profile: u16::from(n == 1),
         seed: [n + 1; 16],
-        serial: (n == 2).then(|| "CNB7K3X02Q".into()),
     });
     FleetSpec {
         sensor: "fuzz".into(),
@@ -67,6 +66,7 @@ pub fn fleet() -> FleetSpec {
                 tcp: ports(n),
                 udp: ports(n),
                 accounts: [].into(),
+                serial: (n == 1).then(|| "CNB7K3X02Q".into()),
             })
             .collect(),
         decoys: decoys.collect(),

@@ -118,13 +118,12 @@ addresses = ["10.20.0.11"]
         let folder = tempfile::tempdir().unwrap();
         let network = Network::new();
         let _chaff = Chaff::start(binary(), &network, folder.path(), PRINTERS);
-        let serial = |ip: &str| {
+        let told = |ip: &str| {
             let page = run(&network.atk, 60, "curl", &["-s", &format!("http://{ip}/")]);
-            let line = page.lines().find_map(|line| line.trim().strip_prefix("Serial Number:"));
-            line.unwrap_or_else(|| panic!("{page}")).trim().to_owned()
+            serial(&page).unwrap_or_else(|| panic!("{page}"))
         };
-        assert_eq!(serial("10.20.0.10"), "CNB7K3X02Q");
-        let drawn = serial("10.20.0.11");
+        assert_eq!(told("10.20.0.10"), "CNB7K3X02Q");
+        let drawn = told("10.20.0.11");
         assert!(drawn.len() == 10 && drawn != "CNB7K3X02Q", "{drawn}");
     });
 }

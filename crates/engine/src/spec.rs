@@ -101,6 +101,9 @@ pub struct ProfileSpec {
     pub udp: PortTable,
     /// Logins that succeed, planted for intruders to find.
     pub accounts: Arc<[Account]>,
+    /// The serial number that services tell, where it was chosen for the only decoy that has this profile; else each
+    /// decoy's comes from its seed.
+    pub serial: Option<Box<str>>,
 }
 
 /// What is behind each port of one transport. Ranges are ascending and do not overlap.
@@ -140,8 +143,6 @@ pub struct DecoySpec {
     pub profile: u16,
     /// The decoy's own seed, derived from the install's secret: keys, serials, boot time and skew come from it.
     pub seed: [u8; 16],
-    /// The serial number that its services tell, where it is chosen; else it comes from the seed.
-    pub serial: Option<Box<str>>,
 }
 
 /// Traffic that the fleet makes of itself.

@@ -90,7 +90,7 @@ impl Run {
                 ip: decoy.spec.ip,
                 mac: decoy.spec.mac,
                 seed: decoy.spec.seed,
-                serial: decoy.spec.serial.as_deref(),
+                serial: decoy.profile.serial.as_deref(),
             },
             now,
             utc: self.clock.decoy_utc(decoy.spec.seed, now),

@@ -65,7 +65,8 @@ pub fn print_identities(fleet: &FleetSpec, out: &mut impl Write) -> io::Result<(
     for decoy in &fleet.decoys {
         let identity = u128::from_be_bytes(decoy.seed);
         write!(out, "{:<15}  {:<20}  identity = \"{identity:032x}\"", decoy.ip.to_string(), decoy.name)?;
-        if let Some(serial) = &decoy.serial {
+        let profile = fleet.profiles.get(usize::from(decoy.profile));
+        if let Some(serial) = profile.and_then(|profile| profile.serial.as_ref()) {
             write!(out, "  serial = \"{serial}\"")?;
         }
         writeln!(out)?;

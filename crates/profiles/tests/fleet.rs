@@ -77,7 +77,8 @@ fn an_identity_outlives_name_address_and_secret() {
 fn a_serial_that_was_chosen_goes_into_the_fleet_and_the_list_of_identities() {
     let chosen = group("hp-printer", "\"10.9.0.4\"", "serial = \"CNB7K3X02Q\"");
     let fleet = office(&[chosen, group("hp-printer", "\"10.9.0.5\"", "")]);
-    let serials: Vec<_> = fleet.decoys.iter().map(|d| d.serial.as_deref()).collect();
+    let serials: Vec<_> =
+        fleet.decoys.iter().map(|d| fleet.profiles[usize::from(d.profile)].serial.as_deref()).collect();
     assert_eq!(serials, [Some("CNB7K3X02Q"), None]);
     let mut out = Vec::new();
     chaff_profiles::print_identities(&fleet, &mut out).unwrap();

@@ -9,6 +9,8 @@ use crypto_bigint::{
     modular::{BoxedMontyForm, BoxedMontyParams},
 };
 
+use crate::text::octets_of_hex;
+
 /// Digits behind those of pi or e: eight into which k was added, and 64 ones.
 const END: usize = 8 + 16;
 
@@ -37,8 +39,7 @@ impl Prime {
     pub(crate) fn octets(&self) -> Vec<u8> {
         let length = usize::try_from(self.bits / 4).unwrap_or(0).saturating_sub(END);
         let digits: String = [self.digits.get(..length).unwrap_or(""), self.end, "ffffffffffffffff"].concat();
-        let digits: Vec<u8> = digits.chars().filter_map(|c| u8::try_from(c.to_digit(16)?).ok()).collect();
-        digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |n, digit| n << 4 | digit)).collect()
+        octets_of_hex(digits.as_bytes())
     }
 
     /// `None` for no prime of this file.

@@ -154,8 +154,15 @@ fn escaped(after: &[u8]) -> Option<(u8, &[u8])> {
     }
 }
 
-fn hex_digit(digit: u8) -> Option<u8> {
+/// The value of a hexadecimal digit.
+pub(crate) fn hex_digit(digit: u8) -> Option<u8> {
     u8::try_from(char::from(digit).to_digit(16)?).ok()
+}
+
+/// What pairs of hexadecimal digits stand for; ends at what is none.
+pub(crate) fn octets_of_hex(digits: &[u8]) -> Vec<u8> {
+    let (pairs, _) = digits.as_chunks::<2>();
+    pairs.iter().map_while(|[high, low]| Some(hex_digit(*high)? << 4 | hex_digit(*low)?)).collect()
 }
 
 /// Chance that stays the same for a decoy: 64 bits of `seed` for one purpose.

@@ -101,6 +101,7 @@ pub fn fleet_of(count: u32, personality: Personality) -> FleetSpec {
             tcp: table(),
             udp: table(),
             accounts: [].into(),
+            serial: None,
         }],
         decoys: (0..count).map(decoy).collect(),
         chaff: ChaffSpec { packets_per_second: 0 },
@@ -112,5 +113,5 @@ fn decoy(n: u32) -> DecoySpec {
     let mut seed = [0x5e; 16];
     seed[..4].copy_from_slice(&n.to_be_bytes());
     let (mac, ip) = (decoy_mac(n), IpAddr::V4(decoy_ip(n)));
-    DecoySpec { name: format!("decoy-{n}"), mac, ip, network: 0, profile: 0, seed, serial: None }
+    DecoySpec { name: format!("decoy-{n}"), mac, ip, network: 0, profile: 0, seed }
 }

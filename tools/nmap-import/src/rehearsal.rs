@@ -80,6 +80,7 @@ impl Rehearsal {
                 tcp: PortTable { ranges: vec![(OPEN, OPEN, Port::Open)], default: Port::Closed },
                 udp: closed,
                 accounts: [].into(),
+                serial: None,
             }],
             decoys: vec![DecoySpec {
                 name: "host".into(),
@@ -88,7 +89,6 @@ impl Rehearsal {
                 network: 0,
                 profile: 0,
                 seed: [seed; 16],
-                serial: None,
             }],
             chaff: ChaffSpec { packets_per_second: 0 },
             part: PartSpec::default(),

@@ -109,7 +109,6 @@ fn what_is_kept_is_a_whole_fleet_of_its_own() {
         network: 0,
         profile: 0,
         seed: [last; 16],
-        serial: None,
     };
     let fleet = FleetSpec {
         sensor: "test".into(),

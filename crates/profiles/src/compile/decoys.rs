@@ -69,7 +69,6 @@ pub(super) fn append(
             network: u16::try_from(index).unwrap_or(u16::MAX),
             profile,
             seed: group.identity.as_ref().map_or_else(|| secret.derive("seed", &network.name, ip), |given| given.value),
-            serial: group.serial.as_ref().map(|given| given.value.as_str().into()),
         });
     }
 }

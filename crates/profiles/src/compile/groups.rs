@@ -52,6 +52,7 @@ pub(super) struct Kind {
     pub(super) device: Rc<Device>,
     pub(super) hostname: Option<Pattern>,
     accounts: Arc<[Account]>,
+    serial: Option<Box<str>>,
     personality: u16,
     tables: [Vec<(u16, u16, Behind)>; 2],
     defaults: [Behind; 2],
@@ -142,6 +143,7 @@ impl<'c> Groups<'c> {
         Some(Kind {
             hostname: hostname.ok()?,
             accounts: group.accounts.iter().map(planted).collect(),
+            serial: group.serial.as_ref().map(|given| given.as_str().into()),
             personality: self.personality(&personality),
             tables: [tcp.0, udp.0],
             defaults: [tcp.1, udp.1],
@@ -292,6 +294,7 @@ impl<'c> Groups<'c> {
             tcp,
             udp,
             accounts: Arc::clone(&kind.accounts),
+            serial: kind.serial.clone(),
         };
         let key = format!("{profile:?}");
         let known = self.profile_index.get(&key).copied();
@@ -401,7 +404,8 @@ fn signature(group: &Decoys) -> String {
     let hostname = group.hostname.as_ref().map(|h| &h.value);
     let many = group.hostname.is_some() && group.count() > 1;
     let oui = group.mac.as_ref().filter(|_| group.coherent).map(|m| m.value.oui());
-    write!(text, "{:?}", (hostname, many, oui, group.coherent, &group.accounts)).unwrap_or_default();
+    let serial = group.serial.as_ref().map(|s| &s.value);
+    write!(text, "{:?}", (hostname, many, oui, group.coherent, &group.accounts, serial)).unwrap_or_default();
     for change in &group.ports {
         write!(text, "{:?}", (change.key.value, &change.value.value)).unwrap_or_default();
     }

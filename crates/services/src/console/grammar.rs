@@ -3,7 +3,6 @@
 use alloc::{string::String, vec::Vec};
 
 use super::spec::{ConsoleCommand, ConsoleSpec};
-
 use crate::limits::console::MAX_WORDS;
 
 /// A word, and where it stands in its line.

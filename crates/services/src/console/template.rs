@@ -6,7 +6,6 @@ use alloc::{
 };
 
 use super::spec::ConsoleSpec;
-
 use crate::limits::console::MAX_ROWS;
 
 /// Puts in `{text:name}`, and writes what stands between `{rows:1-24}` and `{end}` once for each number, `{n}`.

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ntlm::{self, Ntlm},
-    request::{Request, hex},
+    request::Request,
 };
-use crate::{Account, keys::secret_stream};
+use crate::{Account, keys::secret_stream, text::hex_digit};
 
 /// Seconds that a nonce of Digest is taken for fresh.
 const NONCE_LIFE_S: u64 = 300;
@@ -281,7 +281,7 @@ pub(super) fn form_decode(text: &[u8]) -> Vec<u8> {
         rest = after;
         match (octet, after.first_chunk::<2>()) {
             (b'+', _) => out.push(b' '),
-            (b'%', Some([high, low])) => match (hex(*high), hex(*low)) {
+            (b'%', Some([high, low])) => match (hex_digit(*high), hex_digit(*low)) {
                 (Some(high), Some(low)) => {
                     out.push(high << 4 | low);
                     rest = after.get(2..).unwrap_or(&[]);

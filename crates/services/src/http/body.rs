@@ -2,9 +2,11 @@
 
 use alloc::vec::Vec;
 
-use super::request::{Framing, hex};
-
-use crate::limits::http::{MAX_CHUNK_LINE, MAX_KEPT};
+use super::request::Framing;
+use crate::{
+    limits::http::{MAX_CHUNK_LINE, MAX_KEPT},
+    text::hex_digit,
+};
 
 /// A body that is coming in.
 #[derive(Debug)]
@@ -96,7 +98,7 @@ impl Body {
                     _ if *extension && *read < MAX_CHUNK_LINE => {}
                     _ if *digits >= 15 => return Err(Wrong::TooLarge),
                     _ => {
-                        let value = hex(octet).ok_or(Wrong::Malformed)?;
+                        let value = hex_digit(octet).ok_or(Wrong::Malformed)?;
                         *size = *size << 4 | u64::from(value);
                         *digits += 1;
                     }

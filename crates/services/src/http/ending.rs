@@ -68,10 +68,10 @@ impl Http {
     /// turn the end into a RST that would destroy the answer on its way; `unread`: something of the client may be so.
     pub(super) fn end(&mut self, now: u64, unread: bool, late: bool) {
         let lingers = self.spec.keeping.linger.as_ref();
-        let waits = |linger: &&HttpLinger| match self.ended {
-            true => self.parted && !linger.unread_only,
-            false => unread || !linger.unread_only,
-        };
+        // Of a client that has ended nothing is to be read any more; to one that has only parted something can be said.
+        let unread = unread && !self.ended;
+        let may_speak = !self.ended || self.parted;
+        let waits = |linger: &&HttpLinger| unread || (may_speak && !linger.unread_only);
         let Some(linger) = lingers.filter(waits) else {
             self.outbox.close();
             return;

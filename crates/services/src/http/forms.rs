@@ -11,7 +11,7 @@ use super::{
     auth::{form_decode, hex_of},
     request::Request,
 };
-use crate::{keys::secret_stream, limits::http::MAX_FIELDS};
+use crate::{keys::secret_stream, limits::http::MAX_FIELDS, text::octets_of_hex};
 
 /// A login form.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -75,12 +75,7 @@ impl FormSpec {
     /// Whether a request belongs to a session that is logged in.
     pub(super) fn is_inside(&self, seed: &[u8; 16], request: &Request) -> bool {
         self.cookie_of(request).is_some_and(|value| {
-            let name: Option<Vec<u8>> = value.get(..16).map(|digits| {
-                digits
-                    .chunks(2)
-                    .filter_map(|two| u8::from_str_radix(core::str::from_utf8(two).ok()?, 16).ok())
-                    .collect()
-            });
+            let name = value.get(..16).map(octets_of_hex);
             name.is_some_and(|name| value.get(16..) == Some(seal(seed, &name, true).as_bytes()))
         })
     }

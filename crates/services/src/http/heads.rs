@@ -5,9 +5,10 @@ use alloc::vec::Vec;
 
 use super::{
     read::Progress,
-    request::{Fault, Framing, Request, Version, hex, number},
+    request::{Fault, Framing, Request, Version, number},
     spec::HttpRules,
 };
+use crate::text::hex_digit;
 
 /// Octets of a head (`server.max-request-field-size`).
 const MAX_HEAD: usize = 8192;
@@ -115,7 +116,7 @@ pub(super) fn take_path(request: &mut Request) -> Result<(), u16> {
 fn check_target(target: &[u8]) -> Result<(), u16> {
     let plain = |octet: &u8| *octet >= 0x20 && *octet != 0x7f;
     let decoded = target.windows(3).filter_map(|three| match three {
-        [b'%', high, low] => Some(hex(*high)? << 4 | hex(*low)?),
+        [b'%', high, low] => Some(hex_digit(*high)? << 4 | hex_digit(*low)?),
         _ => None,
     });
     let is_plain = target.iter().all(plain) && decoded.into_iter().all(|octet| plain(&octet));

@@ -6,7 +6,6 @@ use alloc::{format, string::String, vec::Vec};
 use rand_core::Rng;
 
 use super::auth::hex_of;
-
 use crate::limits::http::MAX_NTLM;
 
 const SIGNATURE: &[u8] = b"NTLMSSP\0";

@@ -2,6 +2,8 @@
 
 use alloc::{vec, vec::Vec};
 
+use crate::text::hex_digit;
+
 /// Why a head is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -159,7 +161,7 @@ fn decode(path: &[u8], rules: &super::spec::HttpRules) -> Result<Vec<u8>, u16> {
             out.push(octet);
             continue;
         }
-        let digits = after.first_chunk::<2>().and_then(|two| Some(hex(two[0])? << 4 | hex(two[1])?));
+        let digits = after.first_chunk::<2>().and_then(|two| Some(hex_digit(two[0])? << 4 | hex_digit(two[1])?));
         match digits {
             None if rules.bad_percent != 0 => return Err(rules.bad_percent),
             None => out.push(octet),
@@ -175,8 +177,4 @@ fn decode(path: &[u8], rules: &super::spec::HttpRules) -> Result<Vec<u8>, u16> {
         }
     }
     later.map_or(Ok(out), Err)
-}
-
-pub(super) fn hex(digit: u8) -> Option<u8> {
-    u8::try_from(char::from(digit).to_digit(16)?).ok()
 }

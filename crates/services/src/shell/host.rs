@@ -158,11 +158,10 @@ impl Host {
         let mut chance = mix(&self.seed, PIDS);
         let mut pid = 0;
         let mut sshd = 1;
-        // A server that the decoy does not have open is not running.
-        let runs = |program: &&ShellProcess| program.ports.is_empty() || program.ports.contains(&22);
-        let open = self.ports.clone();
-        let runs = |program: &&ShellProcess| runs(program) || program.ports.iter().any(|port| open.contains(port));
-        for program in programs.iter().filter(runs) {
+        // A server that the decoy does not have open is not running; the one that let the session in is.
+        let open = [&self.ports[..], &[22]].concat();
+        let runs = |ports: &[u16]| ports.is_empty() || ports.iter().any(|port| open.contains(port));
+        for program in programs.iter().filter(|program| runs(&program.ports)) {
             chance = scramble(chance);
             let kernel = program.command.starts_with('[');
             let gap = if kernel || pid == 0 { 1 } else { 1 + small(chance % 23) };
@@ -327,19 +326,24 @@ impl Host {
         logins
     }
 
-    pub(super) fn environment(&self, spec: &ShellSpec, terminal: bool) -> Vec<(String, String)> {
-        let user = &self.user;
-        let ash = self.kind == ShellKind::Ash;
-        let path = match (user.uid, ash) {
+    /// Where programs are looked for: the product's, or what its kind of shell gives to a user.
+    pub(super) fn path<'s>(&self, spec: &'s ShellSpec) -> &'s str {
+        match (self.user.uid, self.kind == ShellKind::Ash) {
+            _ if !spec.path.is_empty() => &spec.path,
             (0, true) => "/usr/sbin:/usr/bin:/sbin:/bin",
             (_, true) => "/usr/bin:/bin",
             (0, false) => "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             _ => "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games",
-        };
+        }
+    }
+
+    pub(super) fn environment(&self, spec: &ShellSpec, terminal: bool) -> Vec<(String, String)> {
+        let user = &self.user;
+        let ash = self.kind == ShellKind::Ash;
         let mut all = Vec::from([
             ("HOME", user.home.clone()),
             ("LOGNAME", user.name.clone()),
-            ("PATH", if spec.path.is_empty() { path.into() } else { spec.path.clone() }),
+            ("PATH", self.path(spec).into()),
             ("SHELL", user.shell.clone()),
             ("USER", user.name.clone()),
         ]);

@@ -17,9 +17,8 @@ use super::{
     spec::{SshHostKey, SshSpec},
     wire::{Put, Reader, message},
 };
-use exchange::Method;
-
 use crate::limits::ssh::MAX_ALGORITHMS;
+use exchange::Method;
 
 /// Octets of the random cookie.
 pub(crate) const COOKIE: usize = 16;

@@ -6,7 +6,6 @@ use super::{
     alert::Alert,
     wire::{Reader, pairs},
 };
-
 use crate::limits::tls::MAX_EXTENSIONS;
 
 pub(super) const SERVER_NAME: u16 = 0;

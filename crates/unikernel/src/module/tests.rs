@@ -1,7 +1,7 @@
 use alloc::vec;
 use core::net::Ipv4Addr;
 
-use chaff_engine::spec::{ChaffSpec, DecoySpec, NetworkSpec, PartSpec};
+use chaff_engine::spec::{ChaffSpec, DecoySpec, NetworkSpec, PartSpec, Port, PortTable, ProfileSpec};
 use chaff_events::Mac;
 use proptest::prelude::*;
 
@@ -20,7 +20,14 @@ fn module() -> BootModule {
         }],
         personalities: vec![],
         services: vec![],
-        profiles: vec![],
+        profiles: vec![ProfileSpec {
+            name: "file-server".into(),
+            personality: 0,
+            tcp: PortTable { ranges: vec![], default: Port::Closed },
+            udp: PortTable { ranges: vec![], default: Port::Closed },
+            accounts: [].into(),
+            serial: Some("CNB7K3X02Q".into()),
+        }],
         decoys: vec![DecoySpec {
             name: "FS-07".into(),
             mac: Mac([0, 0x50, 0x56, 1, 2, 3]),
@@ -28,7 +35,6 @@ fn module() -> BootModule {
             network: 0,
             profile: 0,
             seed: [7; 16],
-            serial: Some("CNB7K3X02Q".into()),
         }],
         chaff: ChaffSpec { packets_per_second: 1 },
         part: PartSpec::default(),

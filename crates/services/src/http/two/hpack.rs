@@ -3,7 +3,6 @@
 use alloc::{collections::VecDeque, vec::Vec};
 
 use super::{huffman::Huffman, spec::Indexing};
-
 use crate::limits::two::{MAX_FIELDS, MAX_LIST};
 
 /// Octets of a table, as RFC 7541 §4.1 counts them and RFC 9113 §6.5.2 begins with; no server here changes it.

@@ -313,14 +313,15 @@ impl Call<'_> {
             hash % 1_000_000_000
         );
         let host = &self.shell.host;
-        if self.shell.spec.system != crate::shell::ShellSystem::Linux {
+        if self.shell.spec.system != ShellSystem::Linux {
             let date = moment.format("%b %e %H:%M:%S %Y");
             let (links, size) = (self.shell.files.links(real, node), self.shell.size_of(real, node));
             let (inode, mode) = (131_072 + hash % 900_000, permissions(node));
             let (owner, group) = (host.name_of(node.uid), host.group_of(node.gid));
+            let dates = [format!("\"{date}\"").as_str(); 4].join(" ");
+            let blocks = blocks(node) * 2;
             return format!(
-                "93 {inode} {mode} {links} {owner} {group} 4294967295 {size} \"{date}\" \"{date}\" \"{date}\" \"{date}\" 32768 {} 0 {path}",
-                blocks(node) * 2
+                "93 {inode} {mode} {links} {owner} {group} 4294967295 {size} {dates} 32768 {blocks} 0 {path}"
             );
         }
         format!(

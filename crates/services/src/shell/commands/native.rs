@@ -30,14 +30,7 @@ impl Call<'_> {
 
     /// Where a program is, if it is where programs are looked for.
     pub(super) fn place_of(&self, name: &str) -> Option<String> {
-        let places = match (self.is_applet(), self.shell.host.user.uid) {
-            _ if !self.shell.spec.path.is_empty() => self.shell.spec.path.as_str(),
-            (true, 0) => "/usr/sbin:/usr/bin:/sbin:/bin",
-            (true, _) => "/usr/bin:/bin",
-            (false, 0) => "/usr/local/bin:/usr/bin:/bin:/usr/sbin",
-            _ => "/usr/local/bin:/usr/bin:/bin",
-        };
-        let mut paths = places.split(':').map(|place| format!("{place}/{name}"));
+        let mut paths = self.shell.host.path(&self.shell.spec).split(':').map(|place| format!("{place}/{name}"));
         paths.find(|path| self.shell.files.find(path, self.shell.asker()).is_ok())
     }
 
@@ -67,11 +60,10 @@ impl Call<'_> {
             let _ = if self.shell.spec.system == ShellSystem::Solaris {
                 writeln!(text, "{mode} {count:>3} {user:<8} {group_name:<8} {length:>7} {date} {name}")
             } else {
-                let acl = if self.shell.spec.system == ShellSystem::MacOs { " " } else { "" };
-                let gap = if acl.is_empty() { " " } else { "" };
+                // Between the two is where lists of who may do what are marked.
                 writeln!(
                     text,
-                    "{mode}{acl}{gap} {count:>links$} {user:<owner$}  {group_name:<group$}  {length:>size$} {date} {name}"
+                    "{mode}  {count:>links$} {user:<owner$}  {group_name:<group$}  {length:>size$} {date} {name}"
                 )
             };
         }

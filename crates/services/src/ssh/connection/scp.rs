@@ -11,7 +11,6 @@ use super::{
     files::{Files, Found, Refused},
     input::Input,
 };
-
 use crate::limits::files::MAX_HEADER;
 
 /// What a command line of `scp` asks for.

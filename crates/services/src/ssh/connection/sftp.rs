@@ -11,9 +11,10 @@ use super::{
     files::{Files, Found, Refused},
     input::Input,
 };
-use crate::shell::Look;
-
-use crate::limits::files::{MAX_OPEN, MAX_READ};
+use crate::{
+    limits::files::{MAX_OPEN, MAX_READ},
+    shell::Look,
+};
 
 /// Octets of a message at most, as OpenSSH has it (SFTP_MAX_MSG_LENGTH).
 const MAX_MESSAGE: usize = 256 * 1024;

@@ -11,6 +11,7 @@ use crate::{
         spec::{SshGroup, SshSpec},
         wire::{Put, Reader, message},
     },
+    text::octets_of_hex,
 };
 
 /// An exchange whose group was named, and whose client's half is awaited (RFC 4419 §3).
@@ -84,8 +85,8 @@ impl Sizes {
 
     /// Of the sizes that there are the least that is not below the wanted one, else the largest (`choose_dh` of OpenSSH).
     fn best(self, of: impl Iterator<Item = u32> + Clone) -> Option<u32> {
-        let mut fitting = of.filter(|bits| (self.min..=self.max).contains(bits));
-        fitting.clone().filter(|bits| *bits >= self.wanted).min().or_else(|| fitting.by_ref().max())
+        let fitting = || of.clone().filter(|bits| (self.min..=self.max).contains(bits));
+        fitting().filter(|bits| *bits >= self.wanted).min().or_else(|| fitting().max())
     }
 }
 
@@ -106,7 +107,7 @@ impl Group {
         let fitting: Vec<&SshGroup> = moduli.iter().filter(|group| group.bits() == bits).collect();
         let place = u64::from(chance.next_u32()) % u64::try_from(fitting.len()).ok()?.max(1);
         let group = fitting.get(usize::try_from(place).ok()?)?;
-        Some(Self { prime: octets(group.digits()), generator: group.generator() })
+        Some(Self { prime: octets_of_hex(group.digits().as_bytes()), generator: group.generator() })
     }
 
     fn standard(prime: &Prime) -> Self {
@@ -121,9 +122,4 @@ impl Group {
             _ => &GROUP18,
         })
     }
-}
-
-fn octets(digits: &str) -> Vec<u8> {
-    let digits: Vec<u8> = digits.chars().filter_map(|c| u8::try_from(c.to_digit(16)?).ok()).collect();
-    digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |n, digit| n << 4 | digit)).collect()
 }
