@@ -3,13 +3,14 @@
 use std::{
     net::{IpAddr, Ipv4Addr},
     path::Path,
+    sync::Arc,
 };
 
 use chaff_engine::{
     personality::Personality,
     spec::{ChaffSpec, DecoySpec, FleetSpec, NetworkSpec, PartSpec, Port, PortTable, ProfileSpec},
 };
-use chaff_services::{ServiceKind, ServiceSpec};
+use chaff_services::{HttpKeeping, HttpPage, HttpSpec, ServiceKind, ServiceSpec};
 use chaff_wire::Mac;
 
 /// A port with the `echo` service, TCP and UDP.
@@ -20,8 +21,11 @@ pub const DISCARD: u16 = 9;
 pub const OPEN: u16 = 80;
 /// A port that is filtered, TCP and UDP.
 pub const FILTERED: u16 = 445;
-/// A port that is closed, TCP and UDP; all others are as well.
+/// A port that is closed, TCP and UDP; all others are as well, but for [`WEB`] of a decoy that has it.
 pub const CLOSED: u16 = 81;
+
+/// The port of a web server, of decoys of [`web`].
+pub const WEB: u16 = 8080;
 
 /// The router of the test's network.
 pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
@@ -71,7 +75,22 @@ pub fn fleet(count: u32) -> FleetSpec {
     fleet_of(count, linux())
 }
 
-/// The same with another personality.
+/// One decoy with a web server of one page, which keeps its connections so.
+///
+/// # Panics
+/// Never: a fleet has few services.
+#[must_use]
+pub fn web(keeping: HttpKeeping) -> FleetSpec {
+    let page = HttpPage { path: "/".into(), body: "hello".into(), ..HttpPage::default() };
+    let spec = HttpSpec { pages: vec![page], keeping, ..HttpSpec::default() };
+    let mut fleet = fleet(1);
+    let service = u16::try_from(fleet.services.len()).expect("few services");
+    fleet.services.push(ServiceSpec::new("web", ServiceKind::Http(Arc::new(spec))));
+    fleet.profiles[0].tcp.ranges.push((WEB, WEB, Port::Service(service)));
+    fleet
+}
+
+/// The same as [`fleet`] with another personality.
 #[must_use]
 pub fn fleet_of(count: u32, personality: Personality) -> FleetSpec {
     let table = || PortTable {

@@ -1,31 +1,21 @@
 //! How web servers end connections, in segments: what has been said, then FIN by itself, and after that a while in
 //! which what the client says is acknowledged, until it is answered with RST.
 
-use std::sync::Arc;
-
-use chaff_engine::spec::{FleetSpec, Port};
-use chaff_services::{HttpKeeping, HttpLinger, HttpPage, HttpSpec, ServiceKind, ServiceSpec};
+use chaff_engine::spec::FleetSpec;
+use chaff_services::{HttpKeeping, HttpLinger};
 use chaff_testkit::{
-    fixture,
+    fixture::{self, WEB},
     script::{ACK, FIN, PSH, Packet, RST, Script, mss, tcp},
 };
 use chaff_wire::tcp::Flags;
 
-const WEB: u16 = 8080;
 /// The host's first octet of data; its SYN was one before.
 const FIRST: u32 = 101;
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
 /// A decoy with a web server that ends so.
 fn fleet(linger: Option<HttpLinger>) -> FleetSpec {
-    let page = HttpPage { path: "/".into(), body: "hello".into(), ..HttpPage::default() };
-    let keeping = HttpKeeping { linger, ..HttpKeeping::default() };
-    let spec = HttpSpec { pages: vec![page], keeping, ..HttpSpec::default() };
-    let mut fleet = fixture::fleet(1);
-    let service = u16::try_from(fleet.services.len()).unwrap();
-    fleet.services.push(ServiceSpec::new("web", ServiceKind::Http(Arc::new(spec))));
-    fleet.profiles[0].tcp.ranges.push((WEB, WEB, Port::Service(service)));
-    fleet
+    fixture::web(HttpKeeping { linger, ..HttpKeeping::default() })
 }
 
 /// A host whose request was answered with all that there is and FIN, both of which it acknowledged; the numbers that

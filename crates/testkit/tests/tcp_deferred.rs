@@ -1,17 +1,15 @@
 //! A listener that waits for data (TCP_DEFER_ACCEPT), as measured of Apache 2.4.71 of Debian 12 on Linux 6.18: to a client
 //! that has acknowledged and says nothing, the SYN-ACK goes out once more after half a minute, and only then.
 
-use std::sync::Arc;
-
-use chaff_engine::spec::{FleetSpec, Port};
+use chaff_engine::spec::FleetSpec;
 use chaff_events::Kind;
-use chaff_services::{HttpKeeping, HttpPage, HttpSpec, ServiceKind, ServiceSpec};
+use chaff_services::HttpKeeping;
 use chaff_testkit::{
-    MILLISECOND, fixture,
+    MILLISECOND,
+    fixture::{self, WEB},
     script::{ACK, FIN, PSH, Packet, RST, SYN, Script, Seen, mss, nop, tcp, timestamps},
 };
 
-const WEB: u16 = 8080;
 const FIRST: u32 = 101;
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 /// When the SYN-ACK goes out for the last time, and when the handshake is forgotten; of the real one 31.4 to 31.6 s, and
@@ -21,14 +19,7 @@ const OVER_MS: u64 = 64_500;
 
 /// A decoy with a web server for which the system waits as for Apache.
 fn fleet() -> FleetSpec {
-    let page = HttpPage { path: "/".into(), body: "hello".into(), ..HttpPage::default() };
-    let keeping = HttpKeeping { head_s: 20, deferred_s: 30, ..HttpKeeping::default() };
-    let spec = HttpSpec { pages: vec![page], keeping, ..HttpSpec::default() };
-    let mut fleet = fixture::fleet(1);
-    let service = u16::try_from(fleet.services.len()).unwrap();
-    fleet.services.push(ServiceSpec::new("web", ServiceKind::Http(Arc::new(spec))));
-    fleet.profiles[0].tcp.ranges.push((WEB, WEB, Port::Service(service)));
-    fleet
+    fixture::web(HttpKeeping { head_s: 20, deferred_s: 30, ..HttpKeeping::default() })
 }
 
 /// A host that has acknowledged the SYN-ACK, and the decoy's first octet of data. Times count from the SYN.

@@ -23,6 +23,12 @@ pub(super) fn shell_of(user: &str, terminal: bool) -> Shell {
     shell_with(&debian(), user, terminal)
 }
 
+/// A decoy that is another with another seed.
+fn identity(seed: [u8; 16]) -> Identity<'static> {
+    let ip = "10.0.0.1".parse().unwrap();
+    Identity { hostname: "a.b", ip, mac: chaff_wire::Mac([2; 6]), seed, serial: None }
+}
+
 fn shell_with(spec: &Arc<ShellSpec>, user: &str, terminal: bool) -> Shell {
     let identity = Identity {
         hostname: "files-07",
@@ -120,14 +126,7 @@ fn the_decoy_shows_itself() {
 #[test]
 fn two_decoys_differ_and_one_stays_the_same() {
     let texts = |seed: [u8; 16]| {
-        let identity = Identity {
-            hostname: "a",
-            ip: "10.0.0.1".parse().unwrap(),
-            mac: chaff_wire::Mac([2; 6]),
-            seed,
-            serial: None,
-        };
-        let mut shell = Shell::new(&debian(), &identity, "deploy", NOW, &Surroundings::default(), true);
+        let mut shell = Shell::new(&debian(), &identity(seed), "deploy", NOW, &Surroundings::default(), true);
         say(&mut shell, "cat /etc/machine-id; free; df; uptime -s; ls -la /; ps aux")
     };
     assert_eq!(texts([1; 16]), texts([1; 16]));
@@ -325,10 +324,9 @@ proptest! {
 
     #[test]
     fn any_time_and_seed(utc in any::<u64>(), seed in any::<[u8; 16]>(), uptime in any::<Option<u64>>(), prefix in any::<Option<u8>>()) {
-        let identity = Identity { hostname: "a.b", ip: "10.0.0.1".parse().unwrap(), mac: chaff_wire::Mac([2; 6]), seed, serial: None };
         let around = Surroundings { uptime, prefix, ..Surroundings::default() };
         for spec in [debian(), Arc::new(ShellSpec::default())] {
-            let mut shell = Shell::new(&spec, &identity, "x", utc, &around, true);
+            let mut shell = Shell::new(&spec, &identity(seed), "x", utc, &around, true);
             let mut out = Vec::new();
             shell.handle_line(utc, b"w; last; ps aux; ls -la /; free -h; df -h; mount; ifconfig; stat /etc", &mut out);
             prop_assert!(!out.is_empty());

@@ -151,14 +151,7 @@ fn applets_say_what_the_real_ones_say() {
 #[test]
 fn two_devices_differ() {
     let texts = |seed: [u8; 16]| {
-        let identity = Identity {
-            hostname: "a",
-            ip: "10.0.0.1".parse().unwrap(),
-            mac: chaff_wire::Mac([2; 6]),
-            seed,
-            serial: None,
-        };
-        let mut shell = Shell::new(&device(), &identity, "root", NOW, &Surroundings::default(), true);
+        let mut shell = Shell::new(&device(), &identity(seed), "root", NOW, &Surroundings::default(), true);
         say(&mut shell, "free; uptime; ls -la /etc; ps; ifconfig")
     };
     assert_eq!(texts([1; 16]), texts([1; 16]));

@@ -140,14 +140,8 @@ fn what_is_typed_is_not_filled() {
 fn each_is_itself_and_no_other_decoy() {
     for (system, _) in SYSTEMS {
         let texts = |seed: [u8; 16]| {
-            let identity = Identity {
-                hostname: "a",
-                ip: "10.0.0.1".parse().unwrap(),
-                mac: chaff_wire::Mac([2; 6]),
-                seed,
-                serial: None,
-            };
-            let mut shell = Shell::new(&spec_of(system), &identity, "deploy", NOW, &Surroundings::default(), true);
+            let mut shell =
+                Shell::new(&spec_of(system), &identity(seed), "deploy", NOW, &Surroundings::default(), true);
             say(&mut shell, "df -k; uptime; ls -la /; ps -ef; last")
         };
         assert_eq!(texts([1; 16]), texts([1; 16]), "{system}");
