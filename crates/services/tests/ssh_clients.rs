@@ -25,7 +25,7 @@ use server::Server;
 /// Attempts at a time.
 const WORKERS: usize = 4;
 /// How often a client may be asked for its words.
-const TRIES: usize = 4;
+const TRIES: usize = 12;
 /// Whom the decoys let in.
 const PLANTED: (&str, &str) = ("backup", "Winter 2019 ü");
 
