@@ -59,6 +59,21 @@ pub enum ServiceKind {
     Ssh(Arc<SshSpec>),
 }
 
+impl ServiceKind {
+    /// Whether a planted account gets in anywhere.
+    #[must_use]
+    pub fn takes_accounts(&self) -> bool {
+        match self {
+            Self::Ssh(ssh) => ssh.auth_methods.iter().any(|method| method != "publickey"),
+            Self::Http(http) => http.form.is_some() || http.pages.iter().any(|page| page.login.is_some()),
+            Self::Script(script) => {
+                script.states.iter().flat_map(|state| &state.rules).any(|rule| rule.admitted.is_some())
+            }
+            Self::Echo | Self::Discard | Self::Banner(_) | Self::Feed(_) => false,
+        }
+    }
+}
+
 /// A server that greets and then answers what it knows. Text may hold `{hostname}`, `{ip}`, `{mac}`, `{serial}` and,
 /// as escapes, `\r`, `\n`, `\t`, `\0`, `\\`, `\xNN`.
 ///

@@ -140,6 +140,7 @@ impl<'c> Groups<'c> {
         let (drawn, used) = (draft.drawn, draft.used);
         let (tcp, udp, personality) = (tcp?, udp?, personality?);
         self.check_coherence(group, &device, &personality, &used);
+        self.check_accounts(group, &used);
         Some(Kind {
             hostname: hostname.ok()?,
             accounts: group.accounts.iter().map(planted).collect(),
@@ -257,6 +258,19 @@ impl<'c> Groups<'c> {
         let at = Mention { source: &self.config.source, span: group.profile.span.clone() };
         let message = format!("no device is all this at once: {}", reasons.join("; "));
         let help = "change what contradicts, or write `coherent = false` in the group to have it nevertheless";
+        self.problems.push(at.problem(message, "in this group").help(help));
+    }
+
+    /// An account that opens no door is no bait.
+    fn check_accounts(&mut self, group: &Decoys, used: &[Rc<Service>]) {
+        let takes = |service: &Rc<Service>| service.variants.iter().any(|(_, kind)| kind.takes_accounts());
+        if group.accounts.is_empty() || used.iter().any(takes) {
+            return;
+        }
+        let at = Mention { source: &self.config.source, span: group.profile.span.clone() };
+        let message = "none of the group's services lets a planted account in";
+        let help =
+            "give it one that does, such as ports = { \"22/tcp\" = \"dropbear-2022.83\" }, or leave `accounts` out";
         self.problems.push(at.problem(message, "in this group").help(help));
     }
 
