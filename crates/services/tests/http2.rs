@@ -11,14 +11,14 @@ mod table;
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    process::{Command, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
         mpsc,
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use chaff_services::{ServiceSpec, TlsSpec};
@@ -32,6 +32,10 @@ const AT_ONCE: usize = 8;
 const SILENCES_MS: [u64; 5] = [300, 500, 900, 1500, 1500];
 /// How long a handshake may take.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// A pause of a slow client; how long a silent one waits for its end; and how many seconds apart is at the same time.
+const SLOW: Duration = Duration::from_secs(10);
+const LONG_SILENCE: Duration = Duration::from_secs(420);
+const NEAR_S: u64 = 3;
 /// Of the table, each row of this many in the ordinary run.
 const SAMPLE: usize = 5;
 
@@ -126,6 +130,41 @@ impl Pair {
         talk(&stream, &said, Vec::new(), case, silence)
     }
 
+    /// The clients that are silent or slow, all at a time: what is said to each, when, and when it is left.
+    fn compare_silences(&self) {
+        let wrong = Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            for case in frames::silences() {
+                let wrong = &wrong;
+                scope.spawn(move || {
+                    let [ours, real] = thread::scope(|scope| {
+                        [self.ours.port, self.real.port]
+                            .map(|port| {
+                                scope.spawn({
+                                    let case = &case;
+                                    move || in_time(port, case)
+                                })
+                            })
+                            .map(|one| one.join().unwrap())
+                    });
+                    let alike = ours.len() == real.len()
+                        && ours
+                            .iter()
+                            .zip(&real)
+                            .all(|(one, other)| one.1 == other.1 && one.0.abs_diff(other.0) <= NEAR_S);
+                    if !alike {
+                        wrong
+                            .lock()
+                            .unwrap()
+                            .push(format!("== {}\n--- ours\n{ours:#?}\n--- real\n{real:#?}", case.name));
+                    }
+                });
+            }
+        });
+        let wrong = wrong.into_inner().unwrap();
+        assert!(wrong.is_empty(), "{}: {} differ:\n{}", self.name, wrong.len(), wrong.join("\n"));
+    }
+
     /// What curl prints of some requests, without what is time or a tag made of an inode.
     fn same_with_curl(&self, how: &str) {
         let cases: [&[&str]; 8] = [
@@ -182,7 +221,8 @@ fn text(folder: &str, name: &str) -> String {
 }
 
 /// What a server sends to one client of TLS, and whether it has then ended.
-fn converse(port: u16, case: &Case, silence: u64) -> (Vec<u8>, bool) {
+/// A client of TLS that has connected: its program, what it is told to say, and what it hears.
+fn connect(port: u16) -> (Child, ChildStdin, mpsc::Receiver<Vec<u8>>) {
     let mut client = Command::new("openssl")
         .args(["s_client", "-quiet", "-alpn", "h2", "-servername", "nav-1", "-connect", &format!("127.0.0.1:{port}")])
         .stdin(Stdio::piped())
@@ -191,7 +231,11 @@ fn converse(port: u16, case: &Case, silence: u64) -> (Vec<u8>, bool) {
         .spawn()
         .unwrap();
     let (input, output) = (client.stdin.take().unwrap(), client.stdout.take().unwrap());
-    let said = heard(output);
+    (client, input, heard(output))
+}
+
+fn converse(port: u16, case: &Case, silence: u64) -> (Vec<u8>, bool) {
+    let (mut client, input, said) = connect(port);
     // Each of these servers begins to speak when the handshake is over.
     let first = said.recv_timeout(PATIENCE).unwrap_or_default();
     let told = talk(input, &said, first, case, silence);
@@ -240,6 +284,43 @@ fn talk(
     }
     ended |= ended || listen(silence + 300, &mut all);
     (all, ended)
+}
+
+/// What is said to a client, each time with the second since its first word, and whether the server has then ended.
+fn in_time(port: u16, case: &Case) -> Vec<(u64, String)> {
+    let (mut client, mut input, said) = connect(port);
+    let begun = Instant::now();
+    let mut told: Vec<(u64, Vec<u8>, bool)> = vec![(0, said.recv_timeout(PATIENCE).unwrap_or_default(), false)];
+    let mut listen = |time: Duration| {
+        let until = Instant::now() + time;
+        loop {
+            let heard = said.recv_timeout(until.saturating_duration_since(Instant::now()));
+            let now = begun.elapsed().as_secs();
+            let last = told.last_mut().unwrap();
+            match heard {
+                Ok(octets) if now - last.0 <= NEAR_S => last.1.extend(octets),
+                Ok(octets) => told.push((now, octets, false)),
+                Err(mpsc::RecvTimeoutError::Timeout) => return,
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    if now - last.0 > NEAR_S {
+                        told.push((now, Vec::new(), true));
+                    }
+                    told.last_mut().unwrap().2 = true;
+                    return;
+                }
+            }
+        }
+    };
+    for step in &case.steps {
+        match step {
+            Step::Say(octets) => drop(input.write_all(octets).and_then(|()| input.flush())),
+            Step::Pause => listen(SLOW),
+        }
+    }
+    listen(LONG_SILENCE.saturating_sub(begun.elapsed()));
+    let _ = client.kill();
+    let _ = client.wait();
+    told.into_iter().map(|(second, octets, ended)| (second, frames::show(&(octets, ended)))).collect()
 }
 
 fn nginx() -> Pair {
@@ -315,4 +396,14 @@ fn soak_all_frames_are_answered_as_nginx_answers_them() {
 fn soak_all_frames_are_answered_as_apache_answers_them() {
     let pair = apache();
     pair.compare(&pair.table());
+}
+
+#[test]
+#[ignore = "soak: seven minutes of silence"]
+fn soak_silence_ends_as_at_the_real_ones() {
+    thread::scope(|scope| {
+        for pair in [nginx(), apache(), lighttpd()] {
+            scope.spawn(move || pair.compare_silences());
+        }
+    });
 }

@@ -114,6 +114,70 @@ pub(crate) fn upgrades() -> Vec<Case> {
     ]
 }
 
+/// Clients that stop somewhere, or are slow: a pause is ten seconds.
+pub(crate) fn silences() -> Vec<Case> {
+    let (get, post) = (request("GET", "/none"), request("POST", "/none"));
+    let page = |stream: u32| headers(stream, 5, &get);
+    let half = |octets: &[u8]| octets[..octets.len() / 2].to_vec();
+    let opened = |stream: u32| headers(stream, 1, &get);
+    let ping = frame(PING, 0, 0, b"12345678");
+    let case = |name: &str, said: &[&[u8]]| Case {
+        name: name.into(),
+        steps: vec![Step::Say([&start()[..], &said.concat()].concat())],
+    };
+    let slowly = |name: &str, first: &[u8], octets: &[u8], times: usize| {
+        let mut slow = case(name, &[first]);
+        slow.steps.extend((0..times).flat_map(|_| [Step::Pause, Step::Say(octets.to_vec())]));
+        slow
+    };
+    let body = frame(DATA, 0, 1, b"0123456789");
+    let mut all = vec![
+        Case { name: "nothing".into(), steps: vec![] },
+        Case { name: "half a preface".into(), steps: vec![Step::Say(start()[..10].to_vec())] },
+        Case { name: "no settings".into(), steps: vec![Step::Say(start()[..24].to_vec())] },
+        case("no request", &[]),
+        Case { name: "two octets of something else".into(), steps: vec![Step::Say(b"xx".to_vec())] },
+        Case { name: "a preface, and something else".into(), steps: vec![Step::Say(b"PRI *xxx".to_vec())] },
+        case("half the head of a frame", &[&page(1)[..5]]),
+        case("half a ping", &[&half(&ping)]),
+        case("headers: the head of the frame", &[&page(1)[..9]]),
+        case("headers: half a frame", &[&half(&page(1))]),
+        case("headers: more to come", &[&opened(1)]),
+        case(
+            "headers: half of what was to come",
+            &[&opened(1), &half(&frame(CONTINUATION, 4, 1, &field("x", "yyyy")))],
+        ),
+        case("a page", &[&page(1)]),
+        case("a page, and half the head of a frame", &[&page(1), &page(3)[..5]]),
+        case("a page, and half a ping", &[&page(1), &half(&ping)]),
+        case("a page, and half the next headers", &[&page(1), &half(&page(3))]),
+        case("a page, and more to come", &[&page(1), &opened(3)]),
+        case("no body", &[&headers(1, 4, &post)]),
+        case("half a frame of a body", &[&headers(1, 4, &post), &half(&body)]),
+        case("a part of a body", &[&headers(1, 4, &post), &body]),
+        case("no window", &[&settings(&[(4, 0)]), &page(1)]),
+        slowly("pings", &[], &ping, 20),
+        slowly("pings after a page", &page(1), &ping, 20),
+        slowly("two pages", &page(1), &page(3), 1),
+        case("headers: the first field", &[&opened(1)[..9 + field(get[0].0, get[0].1).len()]]),
+        case("headers: less than a field", &[&opened(1)[..8 + field(get[0].0, get[0].1).len()]]),
+        case("headers: none yet", &[&headers(1, 1, &[])]),
+        slowly("headers in pieces", &opened(1), &frame(CONTINUATION, 0, 1, &field("x", "y")), 12),
+        slowly("a body in pieces", &headers(1, 4, &post), &body, 12),
+    ];
+    // The rest comes when the server has given the stream up.
+    for (name, first, rest) in [
+        ("headers: the other half late", half(&page(1)), page(1)[half(&page(1)).len()..].to_vec()),
+        ("headers: the rest late", opened(1), frame(CONTINUATION, 4, 1, &field("x", "y"))),
+    ] {
+        let mut late = case(name, &[&first]);
+        late.steps.extend((0..7).map(|_| Step::Pause));
+        late.steps.push(Step::Say([&rest[..], &ping, &page(3)].concat()));
+        all.push(late);
+    }
+    all
+}
+
 /// The clients whose answers are the same in each run of the server `name`.
 pub(crate) fn table(name: &str) -> Vec<Case> {
     // Where tags are made of inodes, no page is asked for.

@@ -22,8 +22,8 @@ const HELD_BACK: Duration = Duration::from_millis(31_500);
 
 pub(crate) type Facts = Arc<Mutex<Vec<(Kind, Option<Tool>, Detail)>>>;
 
-/// Longer than any test waits for an end: half a minute of drops, a minute of silence, and some seconds after.
-const LONGEST: Duration = Duration::from_secs(150);
+/// Longer than any test waits for an end: seven minutes of silence.
+const LONGEST: Duration = Duration::from_secs(450);
 
 /// Serves `spec` on a free port of the loopback address until it is dropped.
 pub(crate) struct Server {

@@ -35,7 +35,7 @@ impl Two {
             self.put_reset(head.stream, PROTOCOL_ERROR);
             return Ok(());
         }
-        if body.len() < least || direct && body.len() == least && head.has(END_HEADERS) {
+        if body.len() < least || direct && body.len() == least {
             return Err(end(FRAME_SIZE_ERROR, ""));
         }
         let block = frame::unpadded(head, body).ok_or_else(|| self.protocol("HEADERS: invalid padding"))?;
@@ -55,7 +55,8 @@ impl Two {
             ignored: false,
             trailing: false,
         };
-        if Self::is_even(head.stream) || direct && head.stream <= self.last {
+        let forgotten = self.forgotten.take() == Some(head.stream);
+        if Self::is_even(head.stream) || direct && head.stream <= self.last && !forgotten {
             return Err(self.protocol("request HEADERS: invalid stream_id"));
         }
         if head.stream <= self.last {
@@ -130,6 +131,7 @@ impl Two {
             Err(Wrong::Short) if self.is_direct() => return Err(end(FRAME_SIZE_ERROR, "")),
             Err(_) => return Err(end(COMPRESSION_ERROR, "")),
         };
+        self.asked |= list.count > 0;
         let two = self.rules();
         let large = list.longest > two.max_field() || list.octets > two.max_fields_octets();
         if self.is_direct() && large {
@@ -201,6 +203,7 @@ impl Two {
             let Some(at) = self.streams.iter().position(Stream::is_done) else { break };
             tell(http, self.streams.remove(at));
         }
+        (self.busy, self.asked) = (now, true);
         let waits = refusal.is_none() && !block.ended && http.takes_form(&request);
         let mut room = i64::from(self.rules().setting(4, 65_535));
         if self.is_gathered() && !block.ended {

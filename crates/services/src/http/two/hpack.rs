@@ -143,6 +143,29 @@ impl Decoder {
     }
 }
 
+/// Whether the first field of a block has come.
+pub(super) fn begins(mut block: &[u8]) -> bool {
+    let skip = |rest: &mut &[u8]| {
+        let length = integer(rest, 7)?;
+        *rest = rest.get(length..).ok_or(Wrong::Short)?;
+        Ok(())
+    };
+    while let Some(&octet) = block.first() {
+        let read = match octet {
+            0x80.. => integer(&mut block, 7).map(|_| ()),
+            0x20..=0x3f => match integer(&mut block, 5) {
+                Ok(_) => continue,
+                Err(wrong) => Err(wrong),
+            },
+            _ => integer(&mut block, if octet & 0x40 != 0 { 6 } else { 4 })
+                .and_then(|index| if index == 0 { skip(&mut block) } else { Ok(()) })
+                .and_then(|()| skip(&mut block)),
+        };
+        return read.is_ok();
+    }
+    false
+}
+
 fn keep(list: &mut List, name: &[u8], value: &[u8], mark: Mark) {
     list.count += 1;
     list.octets = list.octets.saturating_add(name.len() + value.len());

@@ -11,6 +11,7 @@ mod hpack;
 mod huffman;
 mod message;
 mod output;
+mod patience;
 mod receive;
 pub(crate) mod spec;
 mod stream;
@@ -24,11 +25,11 @@ use crate::{
     limits::two::{MAX_BATCH, MAX_BLOCK, MAX_HELD, MAX_STREAMS},
     message::payload,
 };
-use frame::{GOAWAY, Head, NO_ERROR, PREFACE, PROTOCOL_ERROR, SETTINGS, WINDOW_UPDATE};
+use frame::{GOAWAY, Head, SETTINGS, WINDOW_UPDATE};
 use hpack::{Decoder, Encoder};
 use huffman::Huffman;
 use spec::{Frames, Http2Spec};
-use stream::{Reply, Stream};
+use stream::Stream;
 
 /// Octets of a frame at most where the settings say nothing else (RFC 9113 §6.5.2).
 const MAX_FRAME: usize = 16_384;
@@ -93,6 +94,14 @@ pub(super) struct Two {
     counts: Counts,
     opened: u64,
     heard: u64,
+    /// When a stream was last open.
+    busy: u64,
+    /// A field of a request has come.
+    asked: bool,
+    /// The stream whose headers have begun to come, and when they stopped.
+    cut: Option<(u32, u64)>,
+    /// The stream that was given up while its headers came.
+    forgotten: Option<u32>,
     over: bool,
     /// How it came to its end.
     ending: Ending,
@@ -186,6 +195,10 @@ impl Two {
             counts: Counts { priorities, resets: RESETS, resets_at: now, ..Counts::default() },
             opened: now,
             heard: now,
+            busy: now,
+            asked: false,
+            cut: None,
+            forgotten: None,
             over: false,
             ending: Ending::Left,
             spec: Arc::clone(&spec),
@@ -249,6 +262,7 @@ impl Two {
     /// Reads what came, and answers.
     fn read(&mut self, http: &mut Http, now: u64) {
         self.counts.acks = 0;
+        self.look_busy(now);
         let judged = loop {
             match self.step(http, now) {
                 Ok(true) if !http.outbox.is_behind() => {}
@@ -263,6 +277,7 @@ impl Two {
             self.give_up(http, now, &end);
             return;
         }
+        self.look_for_a_cut(now);
         self.flush(http);
         self.turn(http, now);
     }
@@ -272,6 +287,7 @@ impl Two {
         if self.over {
             self.farewell(http, now);
         } else if !http.outbox.is_behind() {
+            self.look_busy(now);
             self.turn(http, now);
             if !self.input.is_empty() {
                 self.read(http, now);
@@ -317,58 +333,6 @@ impl Two {
         if self.streams.is_empty() && !http.outbox.is_closing() {
             http.end(now, self.ending == Ending::Failed, self.ending == Ending::Late && self.last > 0);
         }
-    }
-
-    /// When time alone brings something about.
-    pub(super) fn due(&self) -> u64 {
-        let keeping = &self.spec.keeping;
-        let held = self.streams.iter().filter_map(|stream| match stream.reply {
-            Reply::Held(at, ..) => Some(at),
-            _ => None,
-        });
-        let after_heard = |seconds: u32| self.heard.saturating_add(u64::from(seconds) * SECOND);
-        let patience = if self.is_stalled() && self.rules().stalled_s > 0 {
-            after_heard(self.rules().stalled_s)
-        } else if self.last > 0 || keeping.idle_heads {
-            after_heard(keeping.idle_s())
-        } else {
-            let seconds = if self.rules().head_s > 0 { self.rules().head_s } else { keeping.head_s() };
-            self.opened.saturating_add(u64::from(seconds) * SECOND)
-        };
-        held.fold(patience, u64::min)
-    }
-
-    /// Whether an answer waits for the client to take it.
-    fn is_stalled(&self) -> bool {
-        self.streams.iter().any(|stream| matches!(stream.reply, Reply::Sending(..) | Reply::Ready(_)))
-    }
-
-    /// The client was silent for too long.
-    pub(super) fn lose_patience(&mut self, http: &mut Http, now: u64) {
-        self.ending = Ending::Late;
-        if self.is_stalled() && self.rules().stalled_s > 0 {
-            if self.is_direct() {
-                return self.drop_stalled(http, now);
-            }
-            return self.give_up(http, now, &end(NO_ERROR, ""));
-        }
-        let text = self.rules().idle_text.clone();
-        let open = self.streams.iter().any(|stream| !stream.is_done()) || self.block.is_some();
-        if self.is_direct() || !open {
-            let code = if self.greeted == PREFACE.len() && !self.settled { PROTOCOL_ERROR } else { NO_ERROR };
-            self.goaway(self.last, code, &text);
-            self.flush(http);
-        }
-        self.leave(http, now);
-    }
-
-    /// Ends the streams whose answers are not taken; the connection has the time of an idle one from now on.
-    fn drop_stalled(&mut self, http: &mut Http, now: u64) {
-        while let Some(at) = self.streams.iter().position(|stream| matches!(stream.reply, Reply::Sending(..))) {
-            self.end_stream(http, at, PROTOCOL_ERROR);
-        }
-        self.flush(http);
-        self.heard = now;
     }
 }
 

@@ -10,11 +10,14 @@ use super::{
         HEAD, HEADERS, Head, INTERNAL_ERROR, NO_ERROR, PADDED, PING, PREFACE, PRIORITY, PROTOCOL_ERROR, PUSH_PROMISE,
         RST_STREAM, SETTINGS, STREAM_CLOSED, WINDOW_UPDATE,
     },
+    spec::Frames,
     stream::Reply,
     tell,
 };
 use crate::{http::Http, limits::http::MAX_KEPT};
 
+/// Octets of the first line of a preface.
+const FIRST_LINE: usize = 16;
 /// libnghttp2's own codes, which Apache puts into GOAWAY as they are.
 const BAD_PREFACE: u32 = 4_294_966_393;
 const FLOODED: u32 = 4_294_966_392;
@@ -66,19 +69,38 @@ impl Two {
         }
     }
 
+    /// Reads the preface: nginx line by line, libnghttp2 octet by octet.
     fn greet(&mut self) -> Result<bool, End> {
         let due = PREFACE.get(self.greeted..).unwrap_or(&[]);
-        let count = due.len().min(self.input.len());
-        if due.get(..count) != self.input.get(..count) {
-            return Err(if !self.says_why() {
-                end(PROTOCOL_ERROR, "")
-            } else {
+        let piece = match self.rules().reading {
+            Frames::Direct if self.greeted == 0 => PREFACE.first_chunk::<FIRST_LINE>().map_or(due, |line| line),
+            Frames::Library => due.get(..self.input.len()).unwrap_or(due),
+            Frames::Gathered if self.input.len() < due.len() => return self.greet_in_part(),
+            Frames::Direct | Frames::Gathered => due,
+        };
+        if self.input.len() < piece.len() {
+            return Ok(false);
+        }
+        if !self.input.starts_with(piece) {
+            return Err(if self.says_why() {
                 end(BAD_PREFACE, "Received bad client magic byte string")
+            } else {
+                end(PROTOCOL_ERROR, "")
             });
         }
-        self.input.drain(..count);
-        self.greeted += count;
-        Ok(self.greeted == PREFACE.len())
+        self.input.drain(..piece.len());
+        self.greeted += piece.len();
+        Ok(!piece.is_empty())
+    }
+
+    /// Lighttpd knows a client by its first four octets. What begins like a preface and has the length of a frame's head is
+    /// taken for one, of a frame that is too long.
+    fn greet_in_part(&self) -> Result<bool, End> {
+        match self.input.first_chunk::<4>() {
+            Some(first) if !PREFACE.starts_with(first) => Err(end(PROTOCOL_ERROR, "")),
+            Some(_) if self.input.len() >= HEAD => Err(end(FRAME_SIZE_ERROR, "")),
+            _ => Ok(false),
+        }
     }
 
     /// What is wrong with a frame by its head alone.

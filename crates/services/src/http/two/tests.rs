@@ -230,6 +230,88 @@ fn silence_comes_to_an_end() {
 }
 
 #[test]
+fn headers_that_stop_are_given_up_and_their_rest_is_not_answered() {
+    let get = |stream: u32, flags: u8| frame(HEADERS, flags | END_STREAM, stream, &request("GET", "/"));
+    let whole = get(1, END_HEADERS);
+    let (half, rest) = whole.split_at(30);
+    let more = frame(CONTINUATION, END_HEADERS, 1, &block(&[("a", "b")]));
+    for (first, rest) in [(half, rest), (&get(1, 0), &more)] {
+        let mut web = web(Frames::Direct);
+        let said = offer(&mut *web, 2 * SECOND, first);
+        assert!(said.octets.is_empty() && said.wake.is_none_or(|wake| wake <= 62 * SECOND));
+        // Who goes on slowly has no more time for it.
+        offer(&mut *web, 50 * SECOND, &frame(CONTINUATION, 0, 1, &[]).repeat(usize::from(rest == more)));
+        web.handle_wake(at!(62 * SECOND));
+        let said = drain(&mut *web, 62 * SECOND, 1460);
+        assert_eq!(frames(&said), [(RST_STREAM, 0, 1, vec![0, 0, 0, 1])]);
+        assert!(matches!(&said.facts[..], [(Kind::ServiceRequest, _, _)]), "{:?}", said.facts);
+        let said = offer(&mut *web, 70 * SECOND, &[rest, &get(3, END_HEADERS)].concat());
+        assert!(frames(&said).iter().all(|frame| frame.2 == 3) && requests(&said).len() == 1, "{:?}", frames(&said));
+        web.handle_wake(at!(130 * SECOND));
+        assert_eq!(end_of(&drain(&mut *web, 130 * SECOND, 1460)), (3, 0));
+    }
+}
+
+#[test]
+fn an_idle_connection_of_nginx_is_not_kept_by_pings() {
+    for (reading, kept) in [(Frames::Direct, false), (Frames::Library, true)] {
+        let mut web = web(reading);
+        offer(&mut *web, 2 * SECOND, &frame(HEADERS, END_HEADERS | END_STREAM, 1, &request("GET", "/")));
+        offer(&mut *web, 40 * SECOND, &frame(frame::PING, 0, 0, b"12345678"));
+        web.handle_wake(at!(62 * SECOND));
+        assert_ne!(drain(&mut *web, 62 * SECOND, 1460).closed, kept, "{reading:?}");
+    }
+}
+
+#[test]
+fn headers_that_stop_are_left_without_a_word_by_libnghttp2() {
+    let http2 = Http2Spec { reading: Frames::Library, head_s: 300, ..Http2Spec::default() };
+    let keeping = HttpKeeping { idle_s: 5, ..HttpKeeping::default() };
+    let spec = HttpSpec { http2: Some(http2), keeping, ..HttpSpec::default() };
+    let whole = frame(HEADERS, END_HEADERS | END_STREAM, 1, &request("GET", "/"));
+    // The method is of thirteen octets. Before it is there, the client has the time of one that has asked for nothing.
+    for (came, seconds) in [(9, 300), (9 + 12, 300), (9 + 13, 5), (whole.len() - 1, 5)] {
+        let mut web = open(&ServiceSpec::new("web", ServiceKind::Http(Arc::new(spec.clone()))), &opening());
+        web.handle_protocol(at!(SECOND), b"h2");
+        offer(&mut *web, SECOND, &[PREFACE, &frame(SETTINGS, 0, 0, &[]), &whole[..came]].concat());
+        web.handle_wake(at!((1 + seconds) * SECOND - 1));
+        assert!(!drain(&mut *web, (1 + seconds) * SECOND - 1, 1460).closed, "{came}");
+        web.handle_wake(at!((1 + seconds) * SECOND));
+        let said = drain(&mut *web, (1 + seconds) * SECOND, 1460);
+        assert!(said.octets.is_empty() && said.closed, "{came}: {:?}", frames(&said));
+    }
+}
+
+#[test]
+fn a_preface_is_judged_as_soon_as_each_judges_it() {
+    // What comes, and the error of each; 99: it waits.
+    let cases: [(&[u8], [u32; 3]); 7] = [
+        (b"xx", [99, u32::MAX, 99]),
+        (b"xxxx", [99, u32::MAX, 1]),
+        (b"PRI x", [99, u32::MAX, 99]),
+        (b"PRI * HT", [99, 99, 99]),
+        (b"PRI * HTT", [99, 99, 6]),
+        (b"PRI * HTTP/2.0\r\nx", [99, u32::MAX, 6]),
+        (b"PRI * HTTP/2.1\r\n", [1, u32::MAX, 6]),
+    ];
+    for (octets, errors) in cases {
+        for (reading, error) in [Frames::Direct, Frames::Library, Frames::Gathered].into_iter().zip(errors) {
+            let spec = HttpSpec { http2: Some(Http2Spec { reading, ..Http2Spec::default() }), ..HttpSpec::default() };
+            let mut web = open(&ServiceSpec::new("web", ServiceKind::Http(Arc::new(spec))), &opening());
+            web.handle_protocol(at!(SECOND), b"h2");
+            let said = offer(&mut *web, SECOND, octets);
+            if error == 99 {
+                assert!(!said.closed, "{reading:?} {}", octets.escape_ascii());
+                continue;
+            }
+            let code = end_of(&said).1;
+            let right = code == error || error == u32::MAX && code > 99;
+            assert!(right, "{reading:?} {}: {code}", octets.escape_ascii());
+        }
+    }
+}
+
+#[test]
 fn who_is_at_fault_is_read_on_from_and_who_is_silent_less() {
     // Of each: seconds after an error, after an idle connection, and after silence from the beginning on.
     let nginx = HttpLinger { unread_only: true, silence_s: 5, most_s: 30, ..HttpLinger::default() };
@@ -239,12 +321,13 @@ fn who_is_at_fault_is_read_on_from_and_who_is_silent_less() {
         let spec = HttpSpec { keeping, http2: Some(Http2Spec::default()), ..HttpSpec::default() };
         let spec = ServiceSpec::new("web", ServiceKind::Http(Arc::new(spec)));
         let request = frame(HEADERS, END_HEADERS | END_STREAM, 1, &request("GET", "/"));
-        for (first, ends, lasts) in [(b"x".to_vec(), 1, lasts[0]), (request, 10, lasts[1]), (Vec::new(), 61, lasts[2])]
+        for (first, ends, lasts) in
+            [(b"x".repeat(16), 1, lasts[0]), (request, 10, lasts[1]), (Vec::new(), 61, lasts[2])]
         {
             let mut web = open(&spec, &opening());
             web.handle_protocol(at!(SECOND), b"h2");
             let start = [PREFACE, &frame(SETTINGS, 0, 0, &[]), &first].concat();
-            let mut said = offer(&mut *web, SECOND, if first == b"x" { &first } else { &start });
+            let mut said = offer(&mut *web, SECOND, if ends == 1 { &first } else { &start });
             if ends > 1 {
                 assert!(!said.closed);
                 web.handle_wake(at!(ends * SECOND));
