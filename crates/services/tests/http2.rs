@@ -289,8 +289,9 @@ fn talk(
 /// What is said to a client, each time with the second since its first word, and whether the server has then ended.
 fn in_time(port: u16, case: &Case) -> Vec<(u64, String)> {
     let (mut client, mut input, said) = connect(port);
-    let begun = Instant::now();
+    // When the handshake is over.
     let mut told: Vec<(u64, Vec<u8>, bool)> = vec![(0, said.recv_timeout(PATIENCE).unwrap_or_default(), false)];
+    let begun = Instant::now();
     let mut listen = |time: Duration| {
         let until = Instant::now() + time;
         loop {
