@@ -25,7 +25,7 @@ coherent    = false
 /// How often what differs is asked again: a busy machine is late, a wrong stack is wrong every time. The kernel does not
 /// do the same each time either, where it depends on how packets fell together; the decoy has to do one of the things that
 /// the kernel did.
-const TRIES: u8 = 5;
+const TRIES: u8 = 9;
 
 #[test]
 fn the_decoy_answers_as_the_kernel_does() {

@@ -118,6 +118,14 @@ pub trait Conversation {
         self.handle_end(cx);
     }
 
+    /// Something has come beneath that is no word for it yet: half a record (RFC 8446 §5.1).
+    fn handle_stir(&mut self, _cx: &mut Context<'_>) {}
+
+    /// Whether it has ended because the client was too slow with what it had begun to say.
+    fn is_late(&self) -> bool {
+        false
+    }
+
     /// The time asked for by [`Output::Wake`] has come.
     fn handle_wake(&mut self, cx: &mut Context<'_>);
 

@@ -30,7 +30,7 @@ impl Http {
         }
         match &self.phase {
             Phase::Holding(at, ..) => *at,
-            Phase::Head(_) if self.served > 0 && (self.input.is_empty() || keeping.idle_heads) => {
+            Phase::Head(_) if self.served > 0 && (self.input.is_empty() && !self.stirred || keeping.idle_heads) => {
                 after_s(self.heard, keeping.idle_s())
             }
             Phase::Head(_) if keeping.idle_heads => after_s(self.heard, keeping.head_s()),
@@ -132,6 +132,7 @@ impl Http {
                 }
                 let head = core::mem::take(&mut self.input);
                 if !head.is_empty() {
+                    self.late = true;
                     self.tell(Kind::ServiceRequest, tool_of_payload(&head), payload(&head));
                 }
             }
@@ -142,6 +143,7 @@ impl Http {
                 return;
             }
             Phase::Awaiting(request, body) => {
+                self.late = true;
                 self.observe(&request, &body.kept);
                 if status != 0 {
                     let when = self.when_in_body(&request, "");
@@ -151,7 +153,10 @@ impl Http {
                     self.outbox.send(&octets);
                 }
             }
-            Phase::Discarding(request, body, _) => self.observe(&request, &body.kept),
+            Phase::Discarding(request, body, _) => {
+                self.late = true;
+                self.observe(&request, &body.kept);
+            }
             Phase::Holding(..) => {}
         }
         self.end(now, false, true);

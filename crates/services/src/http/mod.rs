@@ -68,6 +68,10 @@ pub(crate) struct Http {
     came: u64,
     /// A body that is late is waited for once more.
     waits_again: bool,
+    /// Half a record has come since the last answer.
+    stirred: bool,
+    /// The client was too slow with what it had begun.
+    late: bool,
     ended: bool,
     /// It did so by `close_notify`, and its connection is open.
     parted: bool,
@@ -121,6 +125,8 @@ impl Http {
             began: opening.now,
             came: 0,
             waits_again: false,
+            stirred: false,
+            late: false,
             ended: false,
             parted: false,
             unread: false,
@@ -182,6 +188,7 @@ impl Http {
             Progress::Whole(request, end) => {
                 self.input.drain(..end.min(self.input.len()));
                 self.served = self.served.saturating_add(1);
+                self.stirred = false;
                 if let Some(settings) = self.asks_for_two(&request) {
                     self.switch(now, request, &settings);
                     return false;
@@ -191,6 +198,7 @@ impl Http {
             }
             Progress::Refused(fault) => {
                 self.served = self.served.saturating_add(1);
+                self.stirred = false;
                 self.refuse(now, &fault, reader.passed(), false);
                 true
             }
@@ -314,7 +322,7 @@ impl Conversation for Http {
                 break;
             }
             if matches!(self.phase, Phase::Head(_)) {
-                if self.input.is_empty() {
+                if self.input.is_empty() && !self.stirred {
                     self.start(cx.now);
                 }
                 self.came = self.came.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
@@ -346,6 +354,18 @@ impl Conversation for Http {
         }
         (self.ended, self.parted) = (true, true);
         self.part(cx.now);
+    }
+
+    fn handle_stir(&mut self, cx: &mut Context<'_>) {
+        let is_idle = matches!(self.phase, Phase::Head(_)) && self.input.is_empty() && self.two.is_none();
+        if is_idle && !self.outbox.is_closing() && !core::mem::replace(&mut self.stirred, true) {
+            self.start(cx.now);
+            self.set_alarm();
+        }
+    }
+
+    fn is_late(&self) -> bool {
+        self.late
     }
 
     fn handle_wake(&mut self, cx: &mut Context<'_>) {

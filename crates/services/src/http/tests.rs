@@ -372,6 +372,31 @@ fn who_is_too_slow_is_told_where_the_server_tells() {
 }
 
 #[test]
+fn half_a_record_begins_the_next_request() {
+    let keeping = HttpKeeping { head_s: 20, idle_s: 5, ..HttpKeeping::default() };
+    let spec = ServiceSpec::new("web", ServiceKind::Http(Arc::new(HttpSpec { keeping, ..HttpSpec::default() })));
+    let mut web = open(&spec, &opening());
+    let get = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    for now in [1, 10] {
+        // The alarm of what was awaited before may still come.
+        let said = offer(&mut *web, now * SECOND, get);
+        assert!(!said.closed && (now > 1 || said.wake == Some(6 * SECOND)), "{said:?}");
+        web.handle_stir(at!((now + 2) * SECOND));
+        assert_eq!(drain(&mut *web, (now + 2) * SECOND, 1460).wake, Some((now + 22) * SECOND));
+        // Another one gives no more time, and does not make it too late with something that was said.
+        web.handle_stir(at!((now + 3) * SECOND));
+        assert_eq!(drain(&mut *web, (now + 3) * SECOND, 1460).wake, None);
+    }
+    web.handle_wake(at!(32 * SECOND));
+    let said = drain(&mut *web, 32 * SECOND, 1460);
+    assert!(said.closed && said.octets.is_empty() && !web.is_late(), "{said:?}");
+    let mut web = open(&spec, &opening());
+    offer(&mut *web, SECOND, b"GET / HT");
+    web.handle_wake(at!(21 * SECOND));
+    assert!(drain(&mut *web, 21 * SECOND, 1460).closed && web.is_late());
+}
+
+#[test]
 fn who_comes_in_drops_has_the_time_that_the_drops_give_him() {
     let keeping = HttpKeeping { head_s: 20, head_most_s: 40, body_s: 10, octets_per_s: 500, ..HttpKeeping::default() };
     let rules = HttpRules { waits: true, expect: Expect::BeforeBodies, ..HttpRules::default() };

@@ -1,5 +1,12 @@
 //! Alerts (RFC 8446 §6).
 
+pub(super) const WARNING: u8 = 1;
+pub(super) const FATAL: u8 = 2;
+/// Of a client's alerts, those that are not like all the others.
+pub(super) const CLOSE_NOTIFY: u8 = 0;
+pub(super) const USER_CANCELED: u8 = 90;
+pub(super) const NO_RENEGOTIATION: u8 = 100;
+
 /// Why a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -39,7 +46,7 @@ pub(super) enum Alert {
 impl Alert {
     pub(super) fn code(self) -> u8 {
         match self {
-            Self::CloseNotify => 0,
+            Self::CloseNotify => CLOSE_NOTIFY,
             Self::UnexpectedMessage => 10,
             Self::BadRecordMac => 20,
             Self::RecordOverflow => 22,
@@ -50,7 +57,7 @@ impl Alert {
             Self::ProtocolVersion => 70,
             Self::InternalError => 80,
             Self::InappropriateFallback => 86,
-            Self::NoRenegotiation => 100,
+            Self::NoRenegotiation => NO_RENEGOTIATION,
             Self::MissingExtension => 109,
             Self::UnrecognizedName => 112,
             Self::NoApplicationProtocol => 120,

@@ -74,6 +74,50 @@ impl ClientHello {
         Ok(hello)
     }
 
+    /// Reads the hello of SSL 2 from its version on, which may ask for any version (RFC 5246 §E.2). Its suites are of three
+    /// octets, those of TLS with a zero before them.
+    pub(super) fn read_old(body: &[u8]) -> Result<Self, Alert> {
+        let mut reader = Reader::new(body);
+        let lengths = [(); 4].map(|()| reader.u16());
+        let [Some(version), Some(suites), Some(session_id), Some(challenge)] = lengths else {
+            return Err(Alert::DecodeError);
+        };
+        if version >> 8 != 3 {
+            return Err(Alert::ProtocolVersion);
+        }
+        if session_id > 32 {
+            return Err(Alert::IllegalParameter);
+        }
+        let [suites, session_id, challenge] = [suites, session_id, challenge].map(|length| reader.take(length.into()));
+        let (Some(suites), Some(session_id), Some(challenge), true) =
+            (suites, session_id, challenge, reader.is_empty())
+        else {
+            return Err(Alert::DecodeError);
+        };
+        if suites.len() % 3 != 0 {
+            return Err(Alert::DecodeError);
+        }
+        if suites.is_empty() {
+            return Err(Alert::IllegalParameter);
+        }
+        let mut random = [0; 32];
+        for (to, from) in random.iter_mut().rev().zip(challenge.get(..32).unwrap_or(challenge).iter().rev()) {
+            *to = *from;
+        }
+        let suites = suites.chunks_exact(3).filter_map(|suite| match *suite {
+            [0, high, low] => Some(u16::from_be_bytes([high, low])),
+            _ => None,
+        });
+        Ok(Self {
+            version,
+            random,
+            session_id: session_id.to_owned(),
+            suites: suites.collect(),
+            compressions: Vec::from([0]),
+            extensions: Vec::new(),
+        })
+    }
+
     fn read_head(reader: &mut Reader<'_>) -> Option<Self> {
         let version = reader.u16()?;
         let random = reader.array()?;

@@ -5,13 +5,10 @@ use alloc::vec::Vec;
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    alert::Alert,
+    alert::{Alert, FATAL, WARNING},
     record::{ALERT, HANDSHAKE, Half, MAX_PLAIN},
 };
 use crate::outbox::Outbox;
-
-const WARNING: u8 = 1;
-const FATAL: u8 = 2;
 
 pub(super) struct Line {
     pub(super) out: Outbox,

@@ -65,7 +65,9 @@ impl Tls {
         let body = whole.get(4..).unwrap_or(&[]);
         let (tickets, now_s) = (Tickets::of(self.identity.who.seed()), self.utc_s(cx.now));
         self.state = match core::mem::replace(&mut self.state, State::Over) {
-            State::Hello { transcript, asked } => return self.handle_hello(cx, whole, transcript, asked),
+            State::Hello { transcript, asked } => {
+                return self.handle_hello(cx, whole, ClientHello::read(body), transcript, asked);
+            }
             State::Exchanging(exchanging) => {
                 State::Finishing12(Box::new(exchanging.handle_exchange(whole, body, &mut self.line)?))
             }
@@ -109,10 +111,10 @@ impl Tls {
         &mut self,
         cx: &mut Context<'_>,
         whole: &[u8],
+        hello: Result<ClientHello, Alert>,
         mut transcript: Vec<u8>,
         asked: Option<Group>,
     ) -> Result<(), Fault> {
-        let hello = ClientHello::read(whole.get(4..).unwrap_or(&[]));
         self.tell(whole, hello.as_ref().ok());
         let hello = hello?;
         let key = self.spec.certificate_of(self.identity.who.seed()).key;

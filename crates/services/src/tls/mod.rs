@@ -32,8 +32,9 @@ pub use suite::{Group, Scheme, Suite};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use crate::{Context, Conversation, Opening, Output, limits::tls::HANDSHAKE_TIMEOUT_S, text::Who};
-use alert::{Alert, Fault};
+use alert::{Alert, CLOSE_NOTIFY, FATAL, Fault, NO_RENEGOTIATION, USER_CANCELED, WARNING};
 use choice::Choice;
+use hello::ClientHello;
 use line::Line;
 use record::{
     ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, HEADER, MAX_OVERHEAD, MAX_PLAIN, MAX_PROTECTED_12,
@@ -47,6 +48,10 @@ const MAX_EMPTY: u8 = 32;
 const MAX_WARNINGS: u8 = 5;
 /// What the inner conversation is offered at least, whatever the stack has room for: the rest waits here.
 const MIN_ROOM: usize = 1024;
+/// The header of a record of SSL 2; the least that is in one (OpenSSL's `MIN_SSL2_RECORD_LEN`), and the most that is read.
+const OLD_HEADER: usize = 2;
+const MIN_OLD: usize = 9;
+const MAX_OLD: usize = 16_707;
 const SECOND: u64 = 1_000_000_000;
 
 /// A server behind TLS.
@@ -80,6 +85,8 @@ pub(crate) struct Tls {
     /// The end is an abort.
     resets: bool,
     deadline: u64,
+    /// Until when it reads on after a handshake that failed.
+    lingering: Option<u64>,
     inner_wake: Option<u64>,
     /// Octets that were read last.
     last_read: usize,
@@ -114,8 +121,7 @@ enum State {
 
 impl Tls {
     pub(crate) fn new(spec: &Arc<TlsSpec>, opening: &Opening<'_>, inner: Box<dyn Conversation>) -> Self {
-        let seconds = if spec.handshake_timeout_s == 0 { HANDSHAKE_TIMEOUT_S } else { spec.handshake_timeout_s };
-        let deadline = opening.now.saturating_add(u64::from(seconds) * SECOND);
+        let deadline = deadline(spec, opening.now);
         let mut line = Line::new(opening.chance(), spec.shared_records);
         line.out.wake(deadline);
         Self {
@@ -139,6 +145,7 @@ impl Tls {
             finishing: false,
             resets: false,
             deadline,
+            lingering: None,
             inner_wake: None,
             last_read: 0,
         }
@@ -161,25 +168,28 @@ impl Tls {
                 return Ok(0);
             }
         }
-        let needed = match self.length()? {
-            None => HEADER.saturating_sub(self.record.len()),
-            Some(length) => (HEADER + length).saturating_sub(self.record.len()),
-        };
+        let needed = self.length()?.unwrap_or(HEADER).saturating_sub(self.record.len());
         let count = needed.min(octets.len());
         self.last_read = count;
         self.record.extend_from_slice(octets.get(..count).unwrap_or(&[]));
-        if let Some(length) = self.length()?
-            && self.record.len() == HEADER + length
-        {
+        if self.length()? == Some(self.record.len()) {
             let record = core::mem::take(&mut self.record);
             self.handle_record(cx, &record)?;
         }
         Ok(count)
     }
 
-    /// The length of the record that is coming, if its header is there and makes sense.
+    /// The length of the record that is coming with its header, if that is there and makes sense.
     fn length(&self) -> Result<Option<usize>, Fault> {
         let Some(&[kind, major, _, high, low]) = self.record.first_chunk::<HEADER>() else { return Ok(None) };
+        if self.first && is_old_hello(&self.record) {
+            let length = usize::from(u16::from_be_bytes([kind & 0x7f, major]));
+            return match length {
+                0..MIN_OLD => Err(Alert::DecodeError.into()),
+                MIN_OLD..=MAX_OLD => Ok(Some(OLD_HEADER + length)),
+                _ => Err(Alert::RecordOverflow.into()),
+            };
+        }
         let length = usize::from(u16::from_be_bytes([high, low]));
         if major != 3 {
             let speaks_http = self.spec.plain_by_method && clear::begins_with_a_method(&self.record);
@@ -200,13 +210,25 @@ impl Tls {
         if length > most {
             return Err(Alert::RecordOverflow.into());
         }
-        Ok(Some(length))
+        Ok(Some(HEADER + length))
     }
 
     fn handle_record(&mut self, cx: &mut Context<'_>, record: &[u8]) -> Result<(), Fault> {
-        self.first = false;
         let Some((&head, fragment)) = record.split_first_chunk::<HEADER>() else { return Ok(()) };
         let [kind, ..] = head;
+        if core::mem::replace(&mut self.first, false) {
+            if is_old_hello(record) {
+                let message = record.get(OLD_HEADER..).unwrap_or(&[]);
+                if message.len() > MAX_PLAIN {
+                    return Err(Alert::RecordOverflow.into());
+                }
+                let hello = ClientHello::read_old(message.get(1..).unwrap_or(&[]));
+                return self.handle_hello(cx, message, hello, Vec::new(), None);
+            }
+            if kind != HANDSHAKE {
+                return Err(Alert::UnexpectedMessage.into());
+            }
+        }
         // In TLS 1.3 these two may come in clear where all else is protected.
         let in_clear = self.line.reading.is_modern() && kind != APPLICATION_DATA;
         let (kind, text) =
@@ -238,20 +260,39 @@ impl Tls {
         }
     }
 
+    /// In TLS 1.3 all but two are fatal, whatever they say of themselves (RFC 8446 §6).
     fn handle_alert(&mut self, text: &[u8]) -> Result<(), Fault> {
         let &[level, code] = text else { return Err(Alert::UnexpectedMessage.into()) };
-        match (level, code) {
-            (1, 0) => {
-                self.notified = true;
-                self.ended = true;
+        let (modern, warns) = (self.is_modern(), level == WARNING);
+        if warns || modern && code == USER_CANCELED {
+            self.warnings += 1;
+            if self.warnings >= MAX_WARNINGS {
+                return Err(Alert::UnexpectedMessage.into());
+            }
+        }
+        match code {
+            USER_CANCELED if modern => Ok(()),
+            CLOSE_NOTIFY if modern || warns => {
+                if !matches!(self.state, State::Open(_)) {
+                    return Err(Fault::Silent);
+                }
+                (self.notified, self.ended) = (true, true);
                 Ok(())
             }
-            (1, _) => {
-                self.warnings += 1;
-                if self.warnings >= MAX_WARNINGS { Err(Alert::UnexpectedMessage.into()) } else { Ok(()) }
-            }
-            (2, _) => Err(Fault::Silent),
+            _ if modern || level == FATAL => Err(Fault::Silent),
+            NO_RENEGOTIATION => Err(Alert::HandshakeFailure.into()),
+            _ if warns => Ok(()),
             _ => Err(Alert::IllegalParameter.into()),
+        }
+    }
+
+    /// Whether it was agreed to speak TLS 1.3.
+    fn is_modern(&self) -> bool {
+        match &self.state {
+            State::Hello { asked, .. } => asked.is_some(),
+            State::Key { choice, .. } => choice.version == Tls13,
+            State::Finishing13(_) | State::Open(Some(_)) => true,
+            _ => false,
         }
     }
 
@@ -260,13 +301,7 @@ impl Tls {
             return Ok(finishing.handle_change(text, &mut self.line)?);
         }
         // RFC 8446 §5: one that means nothing, on the way to TLS 1.3.
-        let modern = match &self.state {
-            State::Hello { asked, .. } => asked.is_some(),
-            State::Key { choice, .. } => choice.version == Tls13,
-            State::Finishing13(_) => true,
-            _ => false,
-        };
-        match (modern, text) {
+        match (self.is_modern() && !matches!(self.state, State::Open(_)), text) {
             (true, [1]) => Ok(()),
             (true, _) => Err(Alert::IllegalParameter.into()),
             (false, _) => Err(Alert::UnexpectedMessage.into()),
@@ -300,12 +335,20 @@ impl Tls {
             Fault::Http => return self.say_in_clear(now, true),
             Fault::Silent => {}
         }
-        self.line.out.close();
+        if self.spec.lingers_s > 0 && !self.gone && !self.resets {
+            let until = now.saturating_add(u64::from(self.spec.lingers_s) * SECOND);
+            self.lingering = Some(until);
+            self.line.out.finish();
+            self.line.out.wake(until);
+        } else {
+            self.line.out.close();
+        }
     }
 
     /// The alert with which the connection ends, if there is to be one.
     fn say_the_end(&mut self, finished: bool) {
-        let silent = self.spec.ends_silently && (self.notified || self.cut_off);
+        let silent = self.spec.ends_silently && (self.notified || self.cut_off)
+            || self.spec.late_silently && self.inner.is_late();
         if finished || self.finishing || silent {
             return;
         }
@@ -314,6 +357,11 @@ impl Tls {
         } else {
             self.line.warning(Alert::CloseNotify);
         }
+    }
+
+    /// Octets that are read at a time.
+    fn ahead(&self) -> usize {
+        usize::try_from(self.spec.reads_ahead).unwrap_or(usize::MAX)
     }
 
     fn is_blocked(&self) -> bool {
@@ -325,12 +373,30 @@ impl Tls {
     }
 }
 
+/// Whether what comes first is a hello of SSL 2 (RFC 5246 §E.2), as OpenSSL knows it.
+fn is_old_hello(record: &[u8]) -> bool {
+    matches!(record, [first, _, 1, ..] if first & 0x80 != 0)
+}
+
+/// When the handshake must be over that was last heard of `now`.
+fn deadline(spec: &TlsSpec, now: u64) -> u64 {
+    let seconds = if spec.handshake_timeout_s == 0 { HANDSHAKE_TIMEOUT_S } else { spec.handshake_timeout_s };
+    now.saturating_add(u64::from(seconds) * SECOND)
+}
+
 impl Conversation for Tls {
     fn handle_octets(&mut self, cx: &mut Context<'_>, octets: &[u8]) -> usize {
+        if self.lingering.is_some() {
+            return octets.len();
+        }
         if self.line.out.is_finished() {
             // Who reads on after its end throws away what comes: only that it came is of interest.
             self.inner.handle_octets(cx, octets);
             return octets.len();
+        }
+        if self.spec.handshake_goes_on && !matches!(self.state, State::Open(_) | State::Key { .. } | State::Over) {
+            self.deadline = deadline(&self.spec, cx.now);
+            self.line.out.wake(self.deadline);
         }
         let mut taken = 0;
         while taken < octets.len() && !self.is_blocked() {
@@ -342,10 +408,14 @@ impl Conversation for Tls {
                         self.record.extend_from_slice(octets.get(taken + self.last_read..).unwrap_or(&[]));
                     }
                     self.give_up(cx.now, fault);
-                    // What was read of the record at fault.
-                    return taken.saturating_add(self.last_read).min(octets.len());
+                    // What was read of the record at fault, or together with it.
+                    let ahead = if self.lingering.is_some() { octets.len() } else { self.ahead() };
+                    return taken.saturating_add(self.last_read).max(ahead).min(octets.len());
                 }
             }
+        }
+        if self.spec.half_records_count && !self.record.is_empty() && matches!(self.state, State::Open(_)) {
+            self.inner.handle_stir(cx);
         }
         taken
     }
@@ -359,6 +429,7 @@ impl Conversation for Tls {
                 self.ended = true;
                 self.feed(cx);
             }
+            State::Over if self.lingering.is_some() => self.line.out.close(),
             State::Over => {}
             _ if self.spec.abrupt_end_fails => self.give_up(cx.now, Alert::DecodeError.into()),
             _ => self.give_up(cx.now, Fault::Silent),
@@ -372,6 +443,7 @@ impl Conversation for Tls {
                     self.inner.handle_wake(cx);
                 }
             }
+            State::Over if self.lingering.is_some_and(|until| until <= cx.now) => self.line.out.close(),
             State::Over => {}
             _ if cx.now >= self.deadline => self.give_up(cx.now, Fault::Silent),
             _ => {

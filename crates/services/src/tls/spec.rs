@@ -73,11 +73,22 @@ pub struct TlsSpec {
     pub resets_refused: bool,
     /// Seconds for the handshake, 60 if left out.
     pub handshake_timeout_s: u32,
+    /// They begin anew with whatever comes.
+    pub handshake_goes_on: bool,
+    /// Octets that are read at a time: of what comes together with a record at which the handshake fails, so many are read
+    /// before the end, and more turns it into a RST. 0: nothing is read ahead.
+    pub reads_ahead: u32,
+    /// Seconds for which it reads on after a handshake that failed.
+    pub lingers_s: u32,
     /// A client that ends without `close_notify` is told that this is an error, `decode_error`, as OpenSSL 3 does where it
     /// was not told to overlook it.
     pub abrupt_end_fails: bool,
     /// No `close_notify` is said to a client that has ended.
     pub ends_silently: bool,
+    /// Nor to one that was too slow with a request.
+    pub late_silently: bool,
+    /// Half a record is the beginning of a request, which has the time of one.
+    pub half_records_count: bool,
     /// There is no FIN behind its `close_notify` before the client has said its own, or the server reads on no more.
     pub fin_waits: bool,
     /// What a client is told that asks in HTTP, placeholders and escapes as in a banner, `{date}` and `{length}`, the octets

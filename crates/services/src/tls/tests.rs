@@ -1,9 +1,10 @@
-use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
+use alloc::{boxed::Box, string::ToString, sync::Arc, vec, vec::Vec};
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
 use super::{
+    alert::Alert,
     hello::ClientHello,
     ja::{ja3_text, ja4},
     session::{Session, Tickets},
@@ -12,7 +13,7 @@ use super::{
     wire::{message, put_u16, put_vector},
 };
 use crate::{
-    HttpSpec, ServiceKind, ServiceSpec, open,
+    Conversation, HttpSpec, ServiceKind, ServiceSpec, open,
     tests::{SECOND, at, drain, offer, opening, start},
 };
 
@@ -52,13 +53,15 @@ fn ja4_is_as_published() {
     assert_eq!(ja4(&chrome()), "t13d1516h2_8daaf6152771_e5627efa2ab1");
 }
 
+fn https(tls: TlsSpec) -> Box<dyn Conversation> {
+    let kind = ServiceKind::Http(Arc::new(HttpSpec::default()));
+    open(&ServiceSpec { tls: Some(Arc::new(tls)), ..ServiceSpec::new("https", kind) }, &opening())
+}
+
 #[test]
 fn who_ends_without_a_word_is_told_so_where_that_is_an_error() {
     for (abrupt_end_fails, said) in [(false, &b""[..]), (true, b"\x15\x03\x03\0\x02\x02\x32")] {
-        let tls = TlsSpec { abrupt_end_fails, ..TlsSpec::default() };
-        let kind = ServiceKind::Http(Arc::new(HttpSpec::default()));
-        let spec = ServiceSpec { tls: Some(Arc::new(tls)), ..ServiceSpec::new("https", kind) };
-        let mut web = open(&spec, &opening());
+        let mut web = https(TlsSpec { abrupt_end_fails, ..TlsSpec::default() });
         offer(&mut *web, SECOND, b"\x16\x03\x01\0\x50\x01");
         web.handle_end(at!(SECOND));
         let end = drain(&mut *web, SECOND, 1460);
@@ -91,6 +94,31 @@ fn a_hello_reads_back_and_its_first_half_is_an_error() {
 }
 
 #[test]
+fn a_hello_of_ssl_2_reads_as_one_without_extensions() {
+    let suites = b"\x07\0\xc0\0\xc0\x2f\0\0\x9c";
+    let head = |version: u16, session: u16, challenge: u16| {
+        let lengths = [version, u16::try_from(suites.len()).unwrap(), session, challenge];
+        [&lengths.map(u16::to_be_bytes).concat()[..], suites].concat()
+    };
+    let hello = ClientHello::read_old(&[head(0x0303, 0, 16), vec![9; 16]].concat()).unwrap();
+    assert_eq!((hello.version, hello.suites), (0x0303, vec![0xc02f, 0x9c]));
+    assert!(hello.random[..16] == [0; 16] && hello.random[16..] == [9; 16] && hello.extensions.is_empty());
+    let challenge: Vec<u8> = (0..40).collect();
+    let hello = ClientHello::read_old(&[head(0x0301, 0, 40), challenge.clone()].concat()).unwrap();
+    assert_eq!(hello.random, challenge[..32]);
+    for (body, alert) in [
+        (head(0x0002, 0, 0), Alert::ProtocolVersion),
+        (head(0x0303, 0, 1), Alert::DecodeError),
+        ([head(0x0303, 33, 0), vec![0; 33]].concat(), Alert::IllegalParameter),
+        ([head(0x0303, 0, 0), vec![0]].concat(), Alert::DecodeError),
+        (vec![3, 3, 0, 0, 0, 0, 0, 0], Alert::IllegalParameter),
+        (vec![3, 3, 0], Alert::DecodeError),
+    ] {
+        assert_eq!(ClientHello::read_old(&body).unwrap_err(), alert, "{body:?}");
+    }
+}
+
+#[test]
 fn a_handshake_that_never_ends_is_ended_by_time() {
     let mut secure = start("secure");
     let said = offer(&mut *secure, SECOND, b"\x16\x03\x01\x00\x40\x01");
@@ -98,6 +126,39 @@ fn a_handshake_that_never_ends_is_ended_by_time() {
     secure.handle_wake(crate::tests::at!(61 * SECOND));
     let said = crate::tests::drain(&mut *secure, 61 * SECOND, 1460);
     assert!(said.closed && said.octets.is_empty(), "{}", said.text().to_string());
+}
+
+#[test]
+fn drops_have_more_time_where_they_count() {
+    for (handshake_goes_on, until) in [(false, 61), (true, 110)] {
+        let mut web = https(TlsSpec { handshake_goes_on, ..TlsSpec::default() });
+        let first = offer(&mut *web, SECOND, b"\x16");
+        let said = offer(&mut *web, 50 * SECOND, b"\x03");
+        assert_eq!(said.wake.or(first.wake), Some(until * SECOND));
+    }
+}
+
+#[test]
+fn what_comes_with_a_fault_is_read_as_far_as_the_server_reads_ahead() {
+    // An alert is no beginning, and what follows it is read or not.
+    let octets = [&b"\x15\x03\x03\0\x02\x01\0"[..], &[b'x'; 100]].concat();
+    for (reads_ahead, taken) in [(0, 7), (50, 50), (1000, octets.len())] {
+        let mut web = https(TlsSpec { reads_ahead, ..TlsSpec::default() });
+        assert_eq!(web.handle_octets(at!(SECOND), &octets), taken);
+        let said = drain(&mut *web, SECOND, 1460);
+        assert!(said.octets == b"\x15\x03\x03\0\x02\x02\x0a" && said.closed && !said.finished, "{said:?}");
+    }
+}
+
+#[test]
+fn who_reads_on_after_a_fault_does_so_for_its_time() {
+    let mut web = https(TlsSpec { lingers_s: 5, ..TlsSpec::default() });
+    let said = offer(&mut *web, SECOND, b"\x16\x03\x01\0\x05\x02\0\0\x01x and more");
+    assert!(said.octets.len() == 7 && said.finished && said.wake == Some(6 * SECOND), "{said:?}");
+    assert_eq!(web.handle_octets(at!(2 * SECOND), b"still more"), 10);
+    web.handle_wake(at!(6 * SECOND));
+    let said = drain(&mut *web, 6 * SECOND, 1460);
+    assert!(said.octets.is_empty() && said.closed && !said.finished, "{said:?}");
 }
 
 #[test]

@@ -135,6 +135,8 @@ fn serve(spec: &ServiceSpec, mut stream: &TcpStream, told: &Facts, accounts: &Ar
     }
     let mut talk = open(spec, &opening);
     let (mut wake, mut waiting, mut ended) = (None, Vec::new(), false);
+    // As much as there is, which is how the engine offers it.
+    let mut octets = vec![0; 1 << 17];
     stream.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
     while start.elapsed() < LONGEST {
         loop {
@@ -161,7 +163,6 @@ fn serve(spec: &ServiceSpec, mut stream: &TcpStream, told: &Facts, accounts: &Ar
             wake = None;
             talk.handle_wake(at!(now()));
         }
-        let mut octets = [0; 2048];
         match stream.read(&mut octets) {
             Ok(0) if !ended && waiting.is_empty() => {
                 ended = true;
