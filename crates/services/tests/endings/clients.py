@@ -35,7 +35,7 @@ class Client:
     """One connection, and a client of TLS in memory that has said its hello."""
 
     def __init__(self, version):
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         context.maximum_version = version
         self.to_us, self.to_them = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -108,10 +108,11 @@ class Client:
                 if said := self.to_them.read():
                     self.line.sendall(said)
         self.line.sendall(self.to_them.read())
-        # Tickets of TLS 1.3, however many.
-        self.line.settimeout(0.4)
+        # Tickets of TLS 1.3, however many, of a server that shakes many hands.
+        self.line.settimeout(2)
         try:
-            self.to_us.write(self.line.recv(65536))
+            while said := self.line.recv(65536):
+                self.to_us.write(said)
         except TimeoutError:
             pass
         self.begun = time.monotonic()
