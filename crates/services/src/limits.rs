@@ -123,6 +123,9 @@ pub(crate) mod tls {
     pub(crate) const MAX_MESSAGE: usize = 32 * 1024;
     /// Seconds for a handshake where the product does not say: nginx's `client_header_timeout`.
     pub(crate) const HANDSHAKE_TIMEOUT_S: u32 = 60;
+    /// Seconds for all of one where the time begins anew with whatever comes (Apache, lighttpd): the longest hello, an
+    /// octet every five minutes, would take a year.
+    pub(crate) const HANDSHAKE_MOST_S: u32 = 3600;
     /// Extensions of one hello at most; no client has half as many.
     pub(crate) const MAX_EXTENSIONS: usize = 64;
     /// Tickets of one hello that are looked at; clients offer one.

@@ -31,14 +31,18 @@ pub use suite::{Group, Scheme, Suite};
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
-use crate::{Context, Conversation, Opening, Output, limits::tls::HANDSHAKE_TIMEOUT_S, text::Who};
+use crate::{
+    Context, Conversation, Opening, Output,
+    limits::tls::{HANDSHAKE_MOST_S, HANDSHAKE_TIMEOUT_S},
+    text::Who,
+};
 use alert::{Alert, CLOSE_NOTIFY, FATAL, Fault, NO_RENEGOTIATION, USER_CANCELED, WARNING};
 use choice::Choice;
 use hello::ClientHello;
 use line::Line;
 use record::{
     ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, HEADER, MAX_OVERHEAD, MAX_PLAIN, MAX_PROTECTED_12,
-    MAX_PROTECTED_13,
+    MAX_PROTECTED_13, OLD_HEADER,
 };
 use spec::Version::Tls13;
 
@@ -48,10 +52,6 @@ const MAX_EMPTY: u8 = 32;
 const MAX_WARNINGS: u8 = 5;
 /// What the inner conversation is offered at least, whatever the stack has room for: the rest waits here.
 const MIN_ROOM: usize = 1024;
-/// The header of a record of SSL 2; the least that is in one (OpenSSL's `MIN_SSL2_RECORD_LEN`), and the most that is read.
-const OLD_HEADER: usize = 2;
-const MIN_OLD: usize = 9;
-const MAX_OLD: usize = 16_707;
 const SECOND: u64 = 1_000_000_000;
 
 /// A server behind TLS.
@@ -182,13 +182,8 @@ impl Tls {
     /// The length of the record that is coming with its header, if that is there and makes sense.
     fn length(&self) -> Result<Option<usize>, Fault> {
         let Some(&[kind, major, _, high, low]) = self.record.first_chunk::<HEADER>() else { return Ok(None) };
-        if self.first && is_old_hello(&self.record) {
-            let length = usize::from(u16::from_be_bytes([kind & 0x7f, major]));
-            return match length {
-                0..MIN_OLD => Err(Alert::DecodeError.into()),
-                MIN_OLD..=MAX_OLD => Ok(Some(OLD_HEADER + length)),
-                _ => Err(Alert::RecordOverflow.into()),
-            };
+        if let Some(length) = record::old_length(&self.record).filter(|_| self.first) {
+            return Ok(Some(length?));
         }
         let length = usize::from(u16::from_be_bytes([high, low]));
         if major != 3 {
@@ -217,7 +212,7 @@ impl Tls {
         let Some((&head, fragment)) = record.split_first_chunk::<HEADER>() else { return Ok(()) };
         let [kind, ..] = head;
         if core::mem::replace(&mut self.first, false) {
-            if is_old_hello(record) {
+            if record::old_length(record).is_some() {
                 let message = record.get(OLD_HEADER..).unwrap_or(&[]);
                 if message.len() > MAX_PLAIN {
                     return Err(Alert::RecordOverflow.into());
@@ -373,11 +368,6 @@ impl Tls {
     }
 }
 
-/// Whether what comes first is a hello of SSL 2 (RFC 5246 §E.2), as OpenSSL knows it.
-fn is_old_hello(record: &[u8]) -> bool {
-    matches!(record, [first, _, 1, ..] if first & 0x80 != 0)
-}
-
 /// When the handshake must be over that was last heard of `now`.
 fn deadline(spec: &TlsSpec, now: u64) -> u64 {
     let seconds = if spec.handshake_timeout_s == 0 { HANDSHAKE_TIMEOUT_S } else { spec.handshake_timeout_s };
@@ -395,7 +385,8 @@ impl Conversation for Tls {
             return octets.len();
         }
         if self.spec.handshake_goes_on && !matches!(self.state, State::Open(_) | State::Key { .. } | State::Over) {
-            self.deadline = deadline(&self.spec, cx.now);
+            let last = self.identity.opened.saturating_add(u64::from(HANDSHAKE_MOST_S) * SECOND);
+            self.deadline = deadline(&self.spec, cx.now).min(last);
             self.line.out.wake(self.deadline);
         }
         let mut taken = 0;

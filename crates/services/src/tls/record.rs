@@ -43,6 +43,11 @@ pub(super) const MAX_PROTECTED_13: usize = MAX_PLAIN + 256;
 pub(super) const MAX_PROTECTED_12: usize = MAX_PLAIN + 320;
 /// Octets by which protection makes a record longer at most: header, IV, padding and MAC.
 pub(super) const MAX_OVERHEAD: usize = HEADER + 16 + 16 + 48;
+/// Octets of the header of a record of SSL 2; the least that is in one (OpenSSL's `MIN_SSL2_RECORD_LEN`), and the most that
+/// is read of one.
+pub(super) const OLD_HEADER: usize = 2;
+const MIN_OLD: usize = 9;
+const MAX_OLD: usize = 16_707;
 const TAG: usize = 16;
 /// Octets of the short tag of CCM (RFC 6655 §3).
 const SHORT_TAG: usize = 8;
@@ -354,6 +359,16 @@ impl CbcMac {
             Self::Sha384 => 48,
         }
     }
+}
+
+/// The length of a record of SSL 2 with its header, if one begins here that holds a hello (RFC 5246 §E.2).
+pub(super) fn old_length(record: &[u8]) -> Option<Result<usize, Alert>> {
+    let &[high, low, 1, ..] = record else { return None };
+    (high & 0x80 != 0).then(|| match usize::from(u16::from_be_bytes([high & 0x7f, low])) {
+        0..MIN_OLD => Err(Alert::DecodeError),
+        length @ MIN_OLD..=MAX_OLD => Ok(OLD_HEADER + length),
+        _ => Err(Alert::RecordOverflow),
+    })
 }
 
 fn header(kind: u8, version: u16, length: usize) -> [u8; HEADER] {

@@ -136,6 +136,13 @@ fn drops_have_more_time_where_they_count() {
         let said = offer(&mut *web, 50 * SECOND, b"\x03");
         assert_eq!(said.wake.or(first.wake), Some(until * SECOND));
     }
+    // But not for ever.
+    let mut web = https(TlsSpec { handshake_goes_on: true, ..TlsSpec::default() });
+    offer(&mut *web, SECOND, b"\x16\x03\x01\x10\0");
+    let wakes = (1..72).filter_map(|turn| offer(&mut *web, turn * 50 * SECOND, b"x").wake);
+    assert_eq!(wakes.last(), Some(3601 * SECOND));
+    web.handle_wake(at!(3601 * SECOND));
+    assert!(drain(&mut *web, 3601 * SECOND, 1460).closed);
 }
 
 #[test]
