@@ -13,7 +13,7 @@ use std::{
     net::TcpStream,
     process::{Child, ChildStdin, Command, Stdio},
     sync::{
-        Arc, Mutex,
+        Mutex,
         atomic::{AtomicUsize, Ordering},
         mpsc,
     },
@@ -62,12 +62,7 @@ impl Pair {
         if let Some(alpn) = file["tls"].get("alpn") {
             tls.alpn = alpn.clone().try_into().unwrap();
         }
-        let kind = table::kind(spec);
-        let ours = Server::with(ServiceSpec { tls: Some(Arc::new(tls)), ..ServiceSpec::new(name, kind) }, &[]);
-        // The first client waits until the decoy's key is found.
-        let (_, said) = secure::run("curl", &["-sk", "--max-time", "60", &format!("https://127.0.0.1:{}/", ours.port)]);
-        assert!(!said.is_empty());
-        Self { name, secure: true, ours, real }
+        Self { name, secure: true, ours: secure::behind(name, tls, table::kind(spec)), real }
     }
 
     /// Without TLS.

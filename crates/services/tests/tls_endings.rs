@@ -9,9 +9,8 @@ mod secure;
 mod server;
 mod table;
 
-use std::{collections::BTreeMap, process::Command, sync::Arc, thread};
+use std::{collections::BTreeMap, process::Command, thread};
 
-use chaff_services::{ServiceSpec, TlsSpec};
 use daemon::Daemon;
 use server::Server;
 use table::{kind, set_up};
@@ -32,15 +31,8 @@ struct Pair {
 
 impl Pair {
     fn new(name: &'static str, tls: &str, real: impl FnOnce(&str) -> Daemon) -> Self {
-        let page = set_up(name, 443).pages[0].body.clone();
-        let real = real(&page);
-        let file = format!("{}/../../profiles/tls/{tls}.toml", env!("CARGO_MANIFEST_DIR"));
-        let tls: TlsSpec = toml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-        let spec = ServiceSpec { tls: Some(Arc::new(tls)), ..ServiceSpec::new(name, kind(set_up(name, real.port))) };
-        let ours = Server::with(spec, &[]);
-        // The first client waits until the decoy's key is found.
-        let (_, said) = secure::run("curl", &["-sk", "--max-time", "60", &format!("https://127.0.0.1:{}/", ours.port)]);
-        assert!(!said.is_empty());
+        let real = real(&set_up(name, 443).pages[0].body);
+        let ours = secure::behind(name, toml::from_str(tls).unwrap(), kind(set_up(name, real.port)));
         Self { name, ours, real }
     }
 
@@ -97,15 +89,15 @@ fn told(port: u16, mode: &str) -> BTreeMap<String, Told> {
 }
 
 fn nginx() -> Pair {
-    Pair::new("nginx-1.22.1-debian12", "openssl-3.0-nginx", |_| secure::nginx())
+    Pair::new("nginx-1.22.1-debian12", secure::NGINX, |_| secure::nginx())
 }
 
 fn apache() -> Pair {
-    Pair::new("apache-2.4.71-debian12", "openssl-3.0-apache", real::apache_http2)
+    Pair::new("apache-2.4.71-debian12", secure::APACHE, real::apache_http2)
 }
 
 fn lighttpd() -> Pair {
-    Pair::new("lighttpd-1.4.69-debian12", "openssl-3.0-lighttpd", real::lighttpd_tls)
+    Pair::new("lighttpd-1.4.69-debian12", secure::LIGHTTPD, real::lighttpd_tls)
 }
 
 fn all(mode: &str, tries: usize) {

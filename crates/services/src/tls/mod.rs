@@ -354,11 +354,6 @@ impl Tls {
         }
     }
 
-    /// Octets that are read at a time.
-    fn ahead(&self) -> usize {
-        usize::try_from(self.spec.reads_ahead).unwrap_or(usize::MAX)
-    }
-
     fn is_blocked(&self) -> bool {
         self.line.out.is_closing()
             || self.line.out.is_behind()
@@ -368,7 +363,7 @@ impl Tls {
     }
 }
 
-/// When the handshake must be over that was last heard of `now`.
+/// When a handshake is given up of which something came `now`.
 fn deadline(spec: &TlsSpec, now: u64) -> u64 {
     let seconds = if spec.handshake_timeout_s == 0 { HANDSHAKE_TIMEOUT_S } else { spec.handshake_timeout_s };
     now.saturating_add(u64::from(seconds) * SECOND)
@@ -400,7 +395,10 @@ impl Conversation for Tls {
                     }
                     self.give_up(cx.now, fault);
                     // What was read of the record at fault, or together with it.
-                    let ahead = if self.lingering.is_some() { octets.len() } else { self.ahead() };
+                    if self.lingering.is_some() {
+                        return octets.len();
+                    }
+                    let ahead = usize::try_from(self.spec.reads_ahead).unwrap_or(usize::MAX);
                     return taken.saturating_add(self.last_read).max(ahead).min(octets.len());
                 }
             }

@@ -73,7 +73,7 @@ pub struct TlsSpec {
     pub resets_refused: bool,
     /// Seconds for the handshake, 60 if left out.
     pub handshake_timeout_s: u32,
-    /// They begin anew with whatever comes.
+    /// The time for the handshake begins anew with whatever comes.
     pub handshake_goes_on: bool,
     /// Octets that are read at a time: of what comes together with a record at which the handshake fails, so many are read
     /// before the end, and more turns it into a RST. 0: nothing is read ahead.
@@ -85,7 +85,7 @@ pub struct TlsSpec {
     pub abrupt_end_fails: bool,
     /// No `close_notify` is said to a client that has ended.
     pub ends_silently: bool,
-    /// Nor to one that was too slow with a request.
+    /// No `close_notify` is said to a client that was too slow with a request.
     pub late_silently: bool,
     /// Half a record is the beginning of a request, which has the time of one.
     pub half_records_count: bool,

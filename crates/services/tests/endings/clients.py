@@ -171,8 +171,10 @@ def quick():
     for count in (1, 100, 7_900, 8_100, 16_600, 16_800, 40_000):
         cases[f"a wrong hello and {count} octets"] = [wrong + b"y" * (count - 10 if count > 10 else count)]
         cases[f"alert 2/40 and {count} octets"] = [HELLO, 0.4, alert(2, 40) + b"y" * count]
-    for name, ending in (("a wrong hello", [wrong]), ("alert 2/40", [HELLO, 0.4, alert(2, 40)]), ("alert 1/0", [HELLO, 0.4, alert(1, 0)])):
-        cases[f"{name}, later more"] = [*ending, 1, b"x", 0.4, b"x", 0.4]
+    later = [1, b"x", 0.4, b"x", 0.4]
+    cases["a wrong hello, later more"] = [wrong, *later]
+    for level, code in ((2, 40), (1, 0)):
+        cases[f"alert {level}/{code}, later more"] = [HELLO, 0.4, alert(level, code), *later]
     own, shared = b"\x07\0\xc0\x05\0\x80", b"\0\xc0\x2f\0\xc0\x30\0\0\x2f\0\0\x9c\0\0\xff"
     for version in (2, 0x300, 0x301, 0x302, 0x303, 0x304, 0x909):
         cases[f"hello of SSL 2, version {version:x}"] = [old_hello(version, own + shared)]

@@ -37,10 +37,12 @@ pub(crate) fn with_ecdsa(spec: &str, key: &str) -> String {
 pub(crate) fn https(spec: &str) -> Server {
     let page = HttpPage { path: "/".into(), body: "<h1>{hostname}</h1>\n".repeat(2000), ..HttpPage::default() };
     let http = HttpSpec { server: "nginx/1.22.1".into(), pages: vec![page], ..HttpSpec::default() };
-    let tls: TlsSpec = toml::from_str(spec).unwrap();
-    let kind = ServiceKind::Http(Arc::new(http));
-    let server = Server::with(ServiceSpec { tls: Some(Arc::new(tls)), ..ServiceSpec::new("https", kind) }, &[]);
-    // The first client waits until the decoy's key is found.
+    behind("https", toml::from_str(spec).unwrap(), ServiceKind::Http(Arc::new(http)))
+}
+
+/// A service behind TLS, once the decoy's key is found, for which the first client has to wait.
+pub(crate) fn behind(name: &str, tls: TlsSpec, kind: ServiceKind) -> Server {
+    let server = Server::with(ServiceSpec { tls: Some(Arc::new(tls)), ..ServiceSpec::new(name, kind) }, &[]);
     let said = Said { pieces: vec![hellos::new().record()], ends: false };
     let ready = (0..20).any(|_| answer(server.port, &said).len() > 1);
     assert!(ready, "no key was found");

@@ -151,17 +151,17 @@ pub(super) fn begins(mut block: &[u8]) -> bool {
         Ok(())
     };
     while let Some(&octet) = block.first() {
-        let read = match octet {
-            0x80.. => integer(&mut block, 7).map(|_| ()),
-            0x20..=0x3f => match integer(&mut block, 5) {
-                Ok(_) => continue,
-                Err(wrong) => Err(wrong),
-            },
-            _ => integer(&mut block, if octet & 0x40 != 0 { 6 } else { 4 })
-                .and_then(|index| if index == 0 { skip(&mut block) } else { Ok(()) })
-                .and_then(|()| skip(&mut block)),
-        };
-        return read.is_ok();
+        match octet {
+            0x80.. => return integer(&mut block, 7).is_ok(),
+            // A change of the table's size is no field.
+            0x20..=0x3f if integer(&mut block, 5).is_ok() => {}
+            0x20..=0x3f => return false,
+            _ => {
+                let index = integer(&mut block, if octet & 0x40 != 0 { 6 } else { 4 });
+                let name = index.and_then(|index| if index == 0 { skip(&mut block) } else { Ok(()) });
+                return name.and_then(|()| skip(&mut block)).is_ok();
+            }
+        }
     }
     false
 }
