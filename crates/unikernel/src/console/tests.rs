@@ -52,6 +52,11 @@ fn read(octets: &[u8], piece: usize) -> (Vec<ToHost>, u64) {
     (found, reader.skipped())
 }
 
+/// Any octet that begins no frame.
+fn no_magic() -> impl Strategy<Value = u8> {
+    prop_oneof![..MAGIC[0], MAGIC[0] + 1..]
+}
+
 #[test]
 fn what_was_said_is_heard_however_it_is_cut() {
     for piece in [1, 7, 100_000] {
@@ -124,7 +129,7 @@ proptest! {
     }
 
     #[test]
-    fn frames_around_nonsense_are_found(octets in proptest::collection::vec(any::<u8>().prop_filter("no magic", |&o| o != MAGIC[0]), 0..500)) {
+    fn frames_around_nonsense_are_found(octets in proptest::collection::vec(no_magic(), 0..500)) {
         let mut all = octets.clone();
         all.extend(stream());
         let (found, skipped) = read(&all, 64);

@@ -2,7 +2,7 @@ use alloc::{string::ToString, vec::Vec};
 
 use proptest::prelude::*;
 
-use super::{ARP, Content, Frame, HEADER, Header, IPV4, IPV6, Mac, NotAMac};
+use super::*;
 
 const A: Mac = Mac([0x00, 0x50, 0x56, 0x9a, 0x10, 0x07]);
 const B: Mac = Mac([0x52, 0x54, 0x00, 0xaa, 0xbb, 0xcc]);
@@ -101,7 +101,7 @@ proptest! {
         destination: [u8; 6],
         source: [u8; 6],
         vlan in proptest::option::of(1u16..4096),
-        kind in prop_oneof![0x0600u16..0x8100, 0x8101u16..],
+        kind in prop_oneof![FIRST_ETHERTYPE..VLAN, VLAN + 1..SERVICE_VLAN, SERVICE_VLAN + 1..],
         payload in proptest::collection::vec(any::<u8>(), 0..50),
     ) {
         let header = Header { destination: Mac(destination), source: Mac(source), vlan, kind };
