@@ -208,6 +208,30 @@ pub(crate) mod shell {
     pub(crate) const MAX_MATCHES: usize = 512;
     /// Files that a walk through the tree (`find`, `ls -R`) tells of: as much as one looks at.
     pub(crate) const MAX_FOUND: usize = 2048;
+    /// Steps of the program that a regular expression becomes; those that people type have some tens.
+    pub(crate) const MAX_REGEX_STEPS: usize = 2048;
+    /// Groups of a regular expression within each other: each is a call within a call.
+    pub(crate) const MAX_REGEX_NESTING: usize = 32;
+    /// How often `{n}` of a regular expression repeats: GNU's RE_DUP_MAX.
+    pub(crate) const MAX_REGEX_REPEAT: usize = 0x7fff;
+    /// Steps that one program may take in looking for regular expressions: some tens of milliseconds, and enough for a
+    /// dozen of the largest outputs. Then nothing fits any more.
+    pub(crate) const MAX_REGEX_WORK: u32 = 4_000_000;
+    /// Steps of one `sed` or `awk`, some tens of milliseconds: a script of theirs looks at each line a few times, and one
+    /// that never ends must. What is written by then is all there is.
+    pub(crate) const MAX_SCRIPT_STEPS: u32 = 200_000;
+    /// Parts of an expression of `awk` or `expr`, or blocks, within each other: each is a call within a call.
+    pub(crate) const MAX_SCRIPT_NESTING: usize = 32;
+    /// Operators in one statement of `awk`, which nest as well.
+    pub(crate) const MAX_SCRIPT_OPERATORS: usize = 200;
+    /// Octets of one text that `awk`, `sed` or `printf` puts together.
+    pub(crate) const MAX_SCRIPT_TEXT: usize = 64 * 1024;
+    /// Fields of one record of `awk`: a line that a terminal takes has fewer.
+    pub(crate) const MAX_SCRIPT_FIELDS: usize = 4096;
+    /// Commands that one `xargs` runs.
+    pub(crate) const MAX_XARGS_RUNS: usize = 64;
+    /// Files that a text program reads together: more are no work for a shell that is looked around in.
+    pub(crate) const MAX_TEXTS: usize = 64;
 }
 
 /// The command line of a device behind a planted account.

@@ -11,6 +11,7 @@ mod network;
 mod patterns;
 mod privilege;
 mod system;
+mod text;
 
 use alloc::{
     format,
@@ -123,7 +124,24 @@ impl Call<'_> {
             "sort" => self.sort(),
             "uniq" => self.uniq(),
             "cut" => self.cut(),
-            "tr" | "sed" | "awk" | "xargs" => self.pass_on(),
+            "tr" => self.tr(),
+            "sed" => self.sed(),
+            "awk" | "mawk" | "nawk" => self.awk(),
+            "xargs" => self.xargs(),
+            "paste" => self.paste(),
+            "tac" => self.tac(),
+            "rev" => self.rev(),
+            "nl" => self.nl(),
+            "seq" => self.seq(),
+            "expr" => self.expr(),
+            "basename" => self.basename(),
+            "dirname" => self.dirname(),
+            "tee" => self.tee(),
+            "base64" => self.base64(),
+            "md5sum" | "sha1sum" | "sha256sum" | "sha512sum" => self.checksum(),
+            "hexdump" | "hd" => self.hexdump(),
+            "xxd" => self.xxd(),
+            "od" => self.od(),
             "find" => self.find(),
             "stat" | "file" | "du" => self.about(),
             "touch" | "mkdir" | "rm" | "rmdir" | "chmod" | "cp" | "mv" => self.change(),
@@ -312,28 +330,6 @@ impl Call<'_> {
             text.push(b'\n');
         }
         self.written.output(&text);
-        0
-    }
-
-    fn printf(&mut self) -> u8 {
-        let Some((form, args)) = self.args.split_first() else {
-            self.fail_builtin("usage: printf [-v var] format [arguments]");
-            return 2;
-        };
-        let form = lossy(form).into_owned();
-        let mut args = args.iter();
-        let mut filled = String::new();
-        let mut letters = form.chars();
-        while let Some(letter) = letters.next() {
-            match (letter, letter == '%') {
-                (_, true) => match letters.next() {
-                    Some('%') | None => filled.push('%'),
-                    Some(_) => filled.push_str(&args.next().map(|arg| lossy(arg)).unwrap_or_default()),
-                },
-                (other, _) => filled.push(other),
-            }
-        }
-        self.written.output(&crate::text::unescape(&filled));
         0
     }
 

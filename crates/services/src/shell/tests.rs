@@ -7,6 +7,7 @@ use crate::limits::shell::MAX_LINE;
 
 mod ash;
 mod native;
+mod text;
 
 /// 2026-11-27 02:40:11 UTC, a Friday.
 const NOW: u64 = 1_795_747_211 * NANOS;
