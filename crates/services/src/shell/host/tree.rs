@@ -16,7 +16,7 @@ use crate::{
 const PROGRAMS: &[(&str, &str)] = &[
     (
         "/usr/bin",
-        "arch awk base64 bash cat chmod chown clear cp crontab cut date dd df diff dir dmesg du echo egrep env expr false file find free grep groups gzip head hostname id ip kill last less ln ls lsblk lscpu md5sum mkdir more mount mv nano nproc passwd perl ping printf ps pwd python3 rm rmdir scp sed sh sha256sum sleep sort ss ssh stat su sudo systemctl tail tar tee test top touch tr tty uname uniq uptime vi w watch wc wget curl which who whoami xargs",
+        "arch awk base64 basename bash cat chmod chown clear cp crontab curl cut date dd df diff dir dirname dmesg du echo egrep env expr false fgrep file find free grep groups gzip hd head hexdump hostname id ip kill last less ln ls lsblk lscpu mawk md5sum mkdir more mount mv nano nawk nl nproc od passwd paste perl ping printf ps pwd python3 rev rm rmdir scp sed seq sh sha1sum sha256sum sha512sum sleep sort ss ssh stat su sudo systemctl tac tail tar tee test top touch tr tty uname uniq uptime vi w watch wc wget which who whoami xargs xxd",
     ),
     ("/usr/sbin", "arp cron fdisk ifconfig init nologin route sshd useradd usermod visudo"),
 ];

@@ -340,3 +340,209 @@ fn xargs() {
         "printf 'root\\n' | xargs -I{} grep -c '^{}:' /etc/passwd; seq 3 | xargs -n1 expr 1 +",
     ]);
 }
+
+/// Parts of patterns of which any row is a pattern.
+const PARTS: &[&str] = &[
+    "a",
+    "b",
+    "ab",
+    ".",
+    "[ab]",
+    "[^a]",
+    "[a-c]",
+    "[[:alpha:]]",
+    "a*",
+    "b+",
+    "c?",
+    ".*",
+    "a{2}",
+    "b{1,2}",
+    "(a|b)",
+    "(ab|c)*",
+    "(a|ab)(c|bc)",
+    "(b*)c",
+    "^a",
+    "c$",
+    "\\bb",
+    "\\w+",
+    "a|b",
+    "(a?b)+",
+    "x*",
+];
+
+/// The same for sed.
+const COMMANDS: &[&str] = &[
+    "p",
+    "d",
+    "=",
+    "2d",
+    "$d",
+    "2,3p",
+    "/b/d",
+    "/a/,/c/p",
+    "2!d",
+    "s/a/x/",
+    "s/b*/-/g",
+    "s/[ab]/<&>/2",
+    "y/abc/xyz/",
+    "n",
+    "N",
+    "h",
+    "G",
+    "x",
+    "H",
+    "g",
+    "P",
+    "D",
+    "2q",
+    "/c/!s/^/> /",
+    "s/.$//",
+    "s/\\(.\\)\\(.\\)/\\2\\1/",
+    "$!N",
+    "1i I",
+    "2a A",
+    "3c C",
+    "s/x*$/E/",
+    "/b/{p;d}",
+    "1~2d",
+    "2,+1d",
+    "s/\\n/,/",
+    "l",
+    "t",
+    "/b/,2p",
+    "2,/a/d",
+    "$!d",
+    "0,/a/s/a/Q/",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    /// Patterns of such parts find what those of the real grep and sed find.
+    #[test]
+    fn patterns_find_what_the_real_ones_find(rows in prop::collection::vec(prop::collection::vec(prop::sample::select(PARTS), 1..5), 6)) {
+        let text = "printf 'abc\\naab\\n\\nb a c\\nabcabc_x\\nAB\\n'";
+        for row in rows {
+            let pattern = row.concat();
+            let line = format!("{text} | grep -nE '{pattern}'; {text} | grep -oE '{pattern}'; {text} | grep -cwE '{pattern}'; {text} | grep -ciE '{pattern}'; {text} | sed -E 's/{pattern}/<&>/g'; {text} | grep -xE '{pattern}'");
+            let (out, _, status) = exec_at_root(&line);
+            let (theirs, _, real_status) = real(&line);
+            prop_assert_eq!((out, i32::from(status)), (theirs, real_status), "{}", line);
+        }
+    }
+
+    #[test]
+    fn scripts_do_what_those_of_the_real_sed_do(rows in prop::collection::vec(prop::collection::vec(prop::sample::select(COMMANDS), 1..5), 6), quiet in any::<bool>()) {
+        for row in rows {
+            let script = row.join("\n");
+            let line = format!("printf 'abc\\nb\\nca\\nxbx\\nc' | sed {} '{script}'", if quiet { "-n" } else { "-e" });
+            let (out, errors, status) = exec_at_root(&line);
+            prop_assert_eq!((out, errors, i32::from(status)), real(&line), "{}", line);
+        }
+    }
+}
+
+/// Words of the text programs that mean something, for any row of them.
+const WORDS_OF_TEXT: &[&str] = &[
+    "awk",
+    "sed",
+    "grep",
+    "tr",
+    "xargs",
+    "cut",
+    "sort",
+    "uniq",
+    "head",
+    "tail",
+    "seq",
+    "expr",
+    "printf",
+    "nl",
+    "tac",
+    "rev",
+    "od",
+    "xxd",
+    "hexdump",
+    "base64",
+    "paste",
+    "tee",
+    "wc",
+    "md5sum",
+    "basename",
+    "|",
+    "|",
+    "|",
+    ";",
+    "/etc/passwd",
+    "/tmp/a",
+    "-n",
+    "-e",
+    "-i",
+    "-r",
+    "-E",
+    "-F:",
+    "-f1-3,5-",
+    "-d:",
+    "-c",
+    "-k2,2n",
+    "-t:",
+    "-I{}",
+    "{}",
+    "-0",
+    "-w3",
+    "3",
+    "+2",
+    "-2",
+    "99999999999999999999",
+    "'{print $1, $NF}'",
+    "'BEGIN{while(1)x=x \"ab\";}'",
+    "'{a[$0]=a[NR] $0 $0} END{for(k in a) print k a[k]}'",
+    "'s/\\(.*\\)/\\1\\1/g;ba'",
+    "':a;s/^/xx/;ta'",
+    "':a;G;h;ba'",
+    "'BEGIN{for(;;)print}'",
+    "'BEGIN{printf \"%999999999d%*s\", 1, 1e300, 2}'",
+    "%s\\n",
+    "%999999d",
+    "%b",
+    "'(a|b*)*'",
+    "'[a-'",
+    "a-z",
+    "[:upper:]",
+    "'[x*9999999]'",
+    "1000000000",
+    "0.0000001",
+    "5",
+    "'{$1e9=1; $(-1)=2}'",
+    "'{gsub(/x*/,$0)}1'",
+    "-f%99999f",
+    "'BEGIN{RS=\"\";FS=\"[\"}{NF=1e9}END{print substr($0,-1e300,1e300) 1%0 2^1e9 split($0,a,\"\")}'",
+];
+
+proptest! {
+    #[test]
+    fn any_words_of_text_programs(words in prop::collection::vec(prop::sample::select(WORDS_OF_TEXT), 0..16)) {
+        let mut shell = shell_of("deploy", true);
+        let mut out = Vec::new();
+        let began = std::time::Instant::now();
+        shell.handle_line(NOW, words.join(" ").as_bytes(), &mut out);
+        prop_assert!(out.len() <= MAX_OUTPUT);
+        prop_assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?} {:?}", began.elapsed(), words);
+    }
+
+    #[test]
+    fn any_program_of_awk(parts in prop::collection::vec(prop::sample::select(PARTS_OF_AWK), 0..40)) {
+        let program = parts.join(" ").replace('\'', "");
+        let mut out = Vec::new();
+        let mut shell = shell_of("deploy", true);
+        shell.handle_line(NOW, format!("awk '{program}' /etc/passwd").as_bytes(), &mut out);
+        prop_assert!(out.len() <= MAX_OUTPUT);
+    }
+}
+
+const PARTS_OF_AWK: &[&str] = &[
+    "BEGIN", "END", "{", "}", "{", "}", "(", ")", "[", "]", ";", ",", "print", "printf", "\"%s\"", "if", "else",
+    "while", "do", "for", "in", "next", "exit", "break", "continue", "delete", "$", "$1", "$NF", "NF", "NR", "x", "a",
+    "1", "0", "1e9", "-", "+", "*", "/", "%", "^", "!", ">", "<", "==", "~", "!~", "/a/", "/(/", "&&", "||", "?", ":",
+    "=", "+=", "++", "--", "length", "substr(", "split(", "sub(/x/,", "gsub(", "sprintf(", "\"a\"", ">>", "\n",
+];

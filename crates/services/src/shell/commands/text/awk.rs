@@ -2,8 +2,10 @@
 //! (`system`, pipes), and what takes tables of mathematics (`sin`, `exp`, `log`).
 
 mod array;
+mod expressions;
 mod functions;
 mod reader;
+mod records;
 mod running;
 mod tokens;
 mod values;

@@ -6,6 +6,8 @@
 //! Perl's patterns take the first instead of the longest. What it does not do: back references, and looking ahead.
 
 mod machine;
+#[cfg(test)]
+mod tests;
 
 use alloc::{boxed::Box, vec::Vec};
 
@@ -51,6 +53,12 @@ impl Set {
 
     pub(super) fn contains(&self, octet: u8) -> bool {
         self.0.get(usize::from(octet >> 6)).is_some_and(|word| word >> (octet & 63) & 1 == 1)
+    }
+
+    /// With each letter also the other one, if `wanted`.
+    fn in_both_cases(self, wanted: bool) -> Self {
+        let both = |o: u8| self.contains(o.to_ascii_lowercase()) || self.contains(o.to_ascii_uppercase());
+        if wanted { Self::of(|octet| self.contains(octet) || both(octet)) } else { self }
     }
 
     fn not(self) -> Self {
@@ -131,6 +139,7 @@ fn is_word(octet: u8) -> bool {
 struct Reader<'p> {
     rest: &'p [u8],
     syntax: Syntax,
+    ignore_case: bool,
     groups: usize,
     open: usize,
 }
@@ -301,7 +310,7 @@ impl Reader<'_> {
         self.rest = rest;
         let basic = self.syntax == Syntax::Basic;
         Ok(match octet {
-            b'.' => Part::Set(Set::of(|octet| self.syntax == Syntax::Awk || octet != b'\n')),
+            b'.' => Part::Set(Set::of(|octet| self.syntax != Syntax::Perl || octet != b'\n')),
             b'[' => Part::Set(self.bracket()?),
             b'^' if !basic || first => Part::Edge(Edge::TextStart),
             b'$' if !basic || rest.is_empty() || rest.starts_with(b"\\)") || rest.starts_with(b"\\|") => {
@@ -399,7 +408,8 @@ impl Reader<'_> {
                 _ => set.insert(octet),
             }
         }
-        Ok(if negated { set.not() } else { set })
+        // What is not in it is neither in the other case.
+        Ok(if negated { set.in_both_cases(self.ignore_case).not() } else { set })
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     Expression,
     array::Array,
     lossy,
-    running::{RLENGTH, RSTART, Run, Step},
+    running::{FS, RLENGTH, RSTART, Run, Step},
     values::Value,
 };
 use crate::{
@@ -208,7 +208,7 @@ impl Run<'_, '_> {
                 self.split(&text, &separator)?
             }
             None => {
-                let separator = self.variable(3).text();
+                let separator = self.variable(FS).text();
                 self.split(&text, &separator)?
             }
         };

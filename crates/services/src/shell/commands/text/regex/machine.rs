@@ -80,7 +80,7 @@ impl Regex {
                 branches.push(Part::Row(pattern.iter().map(|octet| Part::Set(Set::of(|o| o == *octet))).collect()));
                 continue;
             };
-            let mut reader = Reader { rest: pattern, syntax, groups, open: 0 };
+            let mut reader = Reader { rest: pattern, syntax, groups, ignore_case, open: 0 };
             branches.push(reader.either()?);
             groups = reader.groups;
         }
@@ -243,8 +243,7 @@ fn emit(part: &Part, steps: &mut Vec<Step>, ignore_case: bool) -> Result<(), Wro
         Part::Begin => drop(push(steps, Step::Save(0))?),
         Part::Edge(edge) => drop(push(steps, Step::Edge(*edge))?),
         Part::Set(set) => {
-            let both = |o: u8| set.contains(o.to_ascii_lowercase()) || set.contains(o.to_ascii_uppercase());
-            let set = if ignore_case { Set::of(|o| set.contains(o) || both(o)) } else { *set };
+            let set = set.in_both_cases(ignore_case);
             push(steps, Step::Set(set))?;
         }
         Part::Group(number, part) => {

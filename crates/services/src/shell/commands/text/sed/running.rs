@@ -1,8 +1,13 @@
 //! `sed`: what a script does to lines.
 
-use alloc::{borrow::Cow, collections::VecDeque, format, string::String, vec::Vec};
+use alloc::{
+    collections::{BTreeSet, VecDeque},
+    format,
+    string::String,
+    vec::Vec,
+};
 
-use super::{Address, Call, Command, Piece, Script, Substitution, What};
+use super::{Address, Call, Command, Script, What};
 use crate::{
     limits::shell::{MAX_OUTPUT, MAX_REGEX_WORK, MAX_SCRIPT_STEPS, MAX_SCRIPT_TEXT},
     shell::{
@@ -12,21 +17,26 @@ use crate::{
 };
 
 /// One run over one row of lines.
-struct Run<'s> {
-    script: &'s Script,
-    lines: VecDeque<&'s [u8]>,
+pub(super) struct Run<'s> {
+    pub(super) script: &'s Script,
+    pub(super) lines: VecDeque<&'s [u8]>,
     number: usize,
-    space: Vec<u8>,
+    pub(super) space: Vec<u8>,
     hold: Vec<u8>,
     /// Whether each command is within its range, and to which line if that is known.
     ranges: Vec<Option<usize>>,
+    /// Ranges that have ended.
+    closed: BTreeSet<usize>,
     later: Vec<u8>,
-    out: Vec<u8>,
+    pub(super) out: Vec<u8>,
     quiet: bool,
-    /// The last line has no end, and so far nothing was written behind it.
-    missing: bool,
+    /// Whether the line in the space, and the one that is held, have no end, as the last of a text may have none.
+    endless: bool,
+    held_endless: bool,
+    /// What was written last has no end yet.
+    open: bool,
     last_regex: Option<usize>,
-    substituted: bool,
+    pub(super) substituted: bool,
     steps: u32,
     budget: u32,
     name: String,
@@ -72,6 +82,9 @@ impl Call<'_> {
             (steps, budget) = (run.steps, run.budget);
             let out = core::mem::take(&mut run.out);
             if let Some(fault) = run.fault {
+                if in_place.is_none() {
+                    self.written.output(&out);
+                }
                 return self.fail(&format!("-e expression #1, char 0: {fault}"));
             }
             match (in_place, row.first()) {
@@ -138,13 +151,16 @@ impl<'s> Run<'s> {
             lines: row.iter().flat_map(|(_, text)| text.split_inclusive(|octet| *octet == b'\n')).collect(),
             ranges: script.commands.iter().map(closed).collect(),
             script,
+            closed: BTreeSet::new(),
             number: 0,
             space: Vec::new(),
             hold: Vec::new(),
             later: Vec::new(),
             out: Vec::new(),
             quiet,
-            missing: false,
+            endless: false,
+            held_endless: false,
+            open: false,
             last_regex: None,
             substituted: false,
             steps,
@@ -161,7 +177,7 @@ impl<'s> Run<'s> {
             let next = self.script_once();
             again = matches!(next, Next::Again);
             match next {
-                Next::Line => self.print_unless_quiet(),
+                Next::Line if self.fault.is_none() => self.print_unless_quiet(),
                 Next::End(status, print) => {
                     if print {
                         self.print_unless_quiet();
@@ -183,7 +199,7 @@ impl<'s> Run<'s> {
     fn read(&mut self, append: bool) -> bool {
         let Some(line) = self.lines.pop_front() else { return false };
         let bare = line.strip_suffix(b"\n");
-        self.missing = bare.is_none();
+        self.endless = bare.is_none();
         if append {
             self.space.push(b'\n');
         } else {
@@ -195,26 +211,20 @@ impl<'s> Run<'s> {
         true
     }
 
-    fn line_out(&mut self, line: &[u8]) {
-        self.end_line();
-        self.out.extend_from_slice(line);
-        if self.missing && self.lines.is_empty() {
-            return;
-        }
-        self.out.push(b'\n');
-    }
-
     /// A line that was left without its end gets it before more is written.
-    fn end_line(&mut self) {
-        if self.out.last().is_some_and(|octet| *octet != b'\n') {
+    pub(super) fn end_line(&mut self) {
+        if core::mem::take(&mut self.open) {
             self.out.push(b'\n');
         }
     }
 
-    fn print(&mut self) {
-        let space = core::mem::take(&mut self.space);
-        self.line_out(&space);
-        self.space = space;
+    pub(super) fn print(&mut self) {
+        self.end_line();
+        self.out.extend_from_slice(&self.space);
+        self.open = self.endless;
+        if !self.endless {
+            self.out.push(b'\n');
+        }
     }
 
     fn print_unless_quiet(&mut self) {
@@ -263,7 +273,7 @@ impl<'s> Run<'s> {
         }
     }
 
-    fn find(&mut self, regex: Option<usize>, from: usize) -> Option<Found> {
+    pub(super) fn find(&mut self, regex: Option<usize>, from: usize) -> Option<Found> {
         let place = regex.or(self.last_regex);
         self.last_regex = place;
         match place.and_then(|place| self.script.regexes.get(place)) {
@@ -282,7 +292,12 @@ impl<'s> Run<'s> {
             (Some(from), Some(to)) => (from, to),
         };
         let Some(until) = self.ranges.get(place).copied().flatten() else {
-            if !self.fits(from) {
+            // A range that begins at a line begins behind it as well, if the line went past the command, but only once.
+            let begins = match from {
+                Address::Line(line) => self.number >= *line && !self.closed.contains(&place),
+                other => self.fits(other),
+            };
+            if !begins {
                 return false;
             }
             let until = match to {
@@ -292,7 +307,10 @@ impl<'s> Run<'s> {
                 _ => usize::MAX,
             };
             self.range(place, (until > self.number).then_some(until));
-            return true;
+            return match (from, to) {
+                (Address::Line(from), Address::Line(to)) => self.number == *from || self.number <= *to,
+                _ => true,
+            };
         };
         let ends = match to {
             Address::Line(_) | Address::More(_) => self.number >= until,
@@ -306,6 +324,9 @@ impl<'s> Run<'s> {
     }
 
     fn range(&mut self, place: usize, until: Option<usize>) {
+        if until.is_none() {
+            self.closed.insert(place);
+        }
         if let Some(range) = self.ranges.get_mut(place) {
             *range = until;
         }
@@ -352,10 +373,13 @@ impl<'s> Run<'s> {
     fn simple(&mut self, letter: u8, next: Next) -> Next {
         match letter {
             b'p' => self.print(),
-            b'P' => {
-                let line = self.space.split(|octet| *octet == b'\n').next().unwrap_or_default().to_vec();
-                self.line_out(&line);
-            }
+            b'P' => match self.space.iter().position(|octet| *octet == b'\n') {
+                Some(end) => {
+                    self.end_line();
+                    self.out.extend_from_slice(self.space.get(..=end).unwrap_or_default());
+                }
+                None => self.print(),
+            },
             b'd' => return Next::Deleted,
             b'D' => match self.space.iter().position(|octet| *octet == b'\n') {
                 Some(end) => {
@@ -379,16 +403,30 @@ impl<'s> Run<'s> {
                 self.flush();
                 self.read(true);
             }
-            b'h' => self.hold = self.space.clone(),
+            b'h' => {
+                self.hold = self.space.clone();
+                self.held_endless = self.endless;
+            }
             b'H' | b'G' => {
-                let (to, from) =
-                    if letter == b'H' { (&mut self.hold, &self.space) } else { (&mut self.space, &self.hold) };
+                let (to, from) = if letter == b'H' {
+                    self.held_endless = self.endless;
+                    (&mut self.hold, &self.space)
+                } else {
+                    self.endless = self.held_endless;
+                    (&mut self.space, &self.hold)
+                };
                 to.push(b'\n');
                 to.extend_from_slice(from);
                 to.truncate(MAX_SCRIPT_TEXT);
             }
-            b'g' => self.space = self.hold.clone(),
-            b'x' => core::mem::swap(&mut self.space, &mut self.hold),
+            b'g' => {
+                self.space = self.hold.clone();
+                self.endless = self.held_endless;
+            }
+            b'x' => {
+                core::mem::swap(&mut self.space, &mut self.hold);
+                core::mem::swap(&mut self.endless, &mut self.held_endless);
+            }
             b'z' => self.space.clear(),
             b'F' => {
                 let name = self.name.clone();
@@ -398,105 +436,5 @@ impl<'s> Run<'s> {
             _ => self.list(),
         }
         next
-    }
-
-    /// `l`: what is no plain letter as an escape, in lines of 70.
-    fn list(&mut self) {
-        let mut shown = Vec::new();
-        let mut column = 0;
-        for octet in &self.space {
-            let escape: Cow<'_, [u8]> = match octet {
-                b'\\' => b"\\\\".into(),
-                b'\n' => b"\\n".into(),
-                b'\t' => b"\\t".into(),
-                b' '..=b'~' => Vec::from([*octet]).into(),
-                other => format!("\\{other:03o}").into_bytes().into(),
-            };
-            if column + escape.len() > 69 {
-                shown.extend_from_slice(b"\\\n");
-                column = 0;
-            }
-            column += escape.len();
-            shown.extend_from_slice(&escape);
-        }
-        shown.extend_from_slice(b"$\n");
-        self.end_line();
-        self.out.append(&mut shown);
-    }
-
-    fn substitute(&mut self, substitution: &Substitution) {
-        let (mut done, mut at, mut count) = (Vec::new(), 0, 0);
-        let (mut copied, mut last_end) = (0, None);
-        while let Some(found) = self.find(substitution.regex, at) {
-            let rest = self.space.get(copied..found.start).unwrap_or_default();
-            // An empty match directly behind another is none.
-            let empty_again = found.end == found.start && last_end == Some(found.start);
-            done.extend_from_slice(rest);
-            copied = found.start;
-            if !empty_again {
-                count += 1;
-                if count >= substitution.from {
-                    self.replace(substitution, &found, &mut done);
-                } else {
-                    done.extend_from_slice(self.space.get(found.start..found.end).unwrap_or_default());
-                }
-                copied = found.end;
-                last_end = Some(found.end);
-                if count >= substitution.from && !substitution.every {
-                    break;
-                }
-            }
-            at = found.end;
-            if found.end == found.start {
-                let Some(octet) = self.space.get(found.end) else { break };
-                done.push(*octet);
-                at += 1;
-                copied = at;
-            }
-            if at > self.space.len() || done.len() > MAX_SCRIPT_TEXT {
-                break;
-            }
-        }
-        if count < substitution.from {
-            return;
-        }
-        done.extend_from_slice(self.space.get(copied..).unwrap_or_default());
-        done.truncate(MAX_SCRIPT_TEXT);
-        self.space = done;
-        self.substituted = true;
-        if substitution.print {
-            self.print();
-        }
-    }
-
-    fn replace(&self, substitution: &Substitution, found: &Found, done: &mut Vec<u8>) {
-        // The case of what follows, and of its first letter alone.
-        let (mut case, mut once) = (b'E', b'E');
-        for piece in &substitution.by {
-            let text = match piece {
-                Piece::Case(letter @ (b'u' | b'l')) => {
-                    once = *letter;
-                    continue;
-                }
-                Piece::Case(letter) => {
-                    case = *letter;
-                    continue;
-                }
-                Piece::Text(text) => text.as_slice(),
-                Piece::Group(number) => {
-                    found.group(*number).and_then(|(start, end)| self.space.get(start..end)).unwrap_or_default()
-                }
-            };
-            for octet in text {
-                done.push(match (core::mem::replace(&mut once, b'E'), case) {
-                    (b'u', _) | (b'E', b'U') => octet.to_ascii_uppercase(),
-                    (b'l', _) | (b'E', b'L') => octet.to_ascii_lowercase(),
-                    _ => *octet,
-                });
-            }
-            if done.len() > MAX_SCRIPT_TEXT {
-                break;
-            }
-        }
     }
 }
