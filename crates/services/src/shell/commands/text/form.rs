@@ -259,7 +259,7 @@ impl Call<'_> {
         };
         let mut out = Vec::new();
         let status = self.fill_form(form, args, &mut out);
-        self.shell.assign(&lossy(name).into_owned(), out);
+        self.shell.assign(&lossy(name), out);
         status
     }
 

@@ -17,7 +17,7 @@ impl Call<'_> {
         if let Some(extra) = options.rest.get(2).filter(|_| !several) {
             return self.fail_with_hint(&format!("extra operand ‘{}’", lossy(extra)));
         }
-        let suffix = options.value('s').or(options.rest.get(1).map(Vec::as_slice).filter(|_| !several));
+        let suffix = options.value('s').or_else(|| options.rest.get(1).map(Vec::as_slice).filter(|_| !several));
         let names = if several { options.rest.len() } else { 1 };
         for path in options.rest.iter().take(names) {
             let bare = path.as_slice();

@@ -145,7 +145,7 @@ impl Call<'_> {
                 _ => false,
             });
             let Some(place) = wrong else { return 0 };
-            let name = options.paths().first().cloned().unwrap_or("-".into());
+            let name = options.paths().first().cloned().unwrap_or_else(|| "-".into());
             let line = lines.get(place + 1).map(|line| lossy(line).into_owned()).unwrap_or_default();
             return self.fail(&format!("{name}:{}: disorder: {line}", place + 2));
         }
@@ -299,10 +299,12 @@ fn key(text: &str, global: &Kind) -> Result<Key, String> {
             let (digits, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
             let shown = rest.to_string();
             rest = after;
-            digits.parse::<usize>().or(if digits.is_empty() {
-                Err(format!("invalid number {behind}: invalid count at start of ‘{shown}’"))
-            } else {
-                Ok(usize::MAX / 4)
+            digits.parse::<usize>().or_else(|_| {
+                if digits.is_empty() {
+                    Err(format!("invalid number {behind}: invalid count at start of ‘{shown}’"))
+                } else {
+                    Ok(usize::MAX / 4)
+                }
             })
         };
         let field = number(if first { "at field start" } else { "after ‘,’" })?;

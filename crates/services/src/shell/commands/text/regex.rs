@@ -95,11 +95,11 @@ enum Part {
     Set(Set),
     Edge(Edge),
     /// A group, with its number if it has one.
-    Group(Option<usize>, Box<Part>),
-    Row(Vec<Part>),
-    Either(Vec<Part>),
+    Group(Option<usize>, Box<Self>),
+    Row(Vec<Self>),
+    Either(Vec<Self>),
     Repeat {
-        part: Box<Part>,
+        part: Box<Self>,
         least: usize,
         most: Option<usize>,
         lazy: bool,
@@ -325,7 +325,7 @@ impl Reader<'_> {
         })
     }
 
-    fn escaped(&mut self, letter: u8) -> Part {
+    fn escaped(&self, letter: u8) -> Part {
         let awk = self.syntax == Syntax::Awk;
         match letter {
             b'n' if awk || self.syntax == Syntax::Perl => self.literal(b'\n'),

@@ -70,7 +70,7 @@ impl Call<'_> {
                     "FAILED"
                 }
             };
-            if !silent && !(quiet && said == "OK") {
+            if !(silent || quiet && said == "OK") {
                 self.say(&format!("{path}: {said}\n"));
             }
         }

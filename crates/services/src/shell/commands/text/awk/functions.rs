@@ -229,7 +229,7 @@ impl Run<'_, '_> {
         let regex = self.pattern_of(pattern)?;
         let found = regex.find(&text, 0, &mut self.budget);
         let start = found.map_or(0, |found| found.start + 1);
-        let length = found.map_or(Value::Number(-1.0), |found| number(found.end - found.start));
+        let length = found.map_or_else(|| Value::Number(-1.0), |found| number(found.end - found.start));
         self.set_variable(RSTART, number(start))?;
         self.set_variable(RLENGTH, length)?;
         Ok(number(start))

@@ -142,11 +142,12 @@ impl Regex {
                             break;
                         }
                     }
-                    Some(Step::Set(set)) if octet.is_some_and(|octet| set.contains(octet)) => {
+                    Some(Step::Set(set))
+                        if octet.is_some_and(|octet| set.contains(octet))
                         // What began later than the match that there is cannot be better.
-                        if best.is_none_or(|best| places[0] <= best.start || self.takes_first) {
-                            self.follow(step + 1, *places, text, at + 1, &mut next, &mut stack, budget);
-                        }
+                        && best.is_none_or(|best| places[0] <= best.start || self.takes_first) =>
+                    {
+                        self.follow(step + 1, *places, text, at + 1, &mut next, &mut stack, budget);
                     }
                     _ => {}
                 }

@@ -165,7 +165,11 @@ impl<'s> Run<'s> {
             substituted: false,
             steps,
             budget,
-            name: row.first().map(|(name, _)| name.clone()).filter(|name| !name.is_empty()).unwrap_or("-".into()),
+            name: row
+                .first()
+                .map(|(name, _)| name.clone())
+                .filter(|name| !name.is_empty())
+                .unwrap_or_else(|| "-".into()),
             fault: None,
         }
     }
