@@ -24,7 +24,7 @@ use core::fmt::Write;
 use crate::{
     Account,
     limits::shell::MAX_OUTPUT,
-    shell::{Flow, Interpreter, Surroundings},
+    shell::{Flow, Interpreter, Surroundings, Written},
     text::{Who, fill_with},
 };
 pub(crate) use facts::{Facts, link_local, peer_mac, width_of, write_wide};
@@ -254,7 +254,7 @@ impl Interpreter for Console {
         self.asking.is_some()
     }
 
-    fn handle_line(&mut self, utc: u64, line: &[u8], out: &mut Vec<u8>) -> Flow {
+    fn handle_line(&mut self, utc: u64, line: &[u8], said: &mut Written) -> Flow {
         let (text, flow) = match self.asking.take() {
             Some(asking) => (self.answer(utc, asking, line), Flow::More),
             None => {
@@ -266,23 +266,28 @@ impl Interpreter for Console {
         text.truncate(MAX_OUTPUT);
         if self.terminal && self.page > 0 && !self.spec.more.is_empty() {
             self.rest = text;
-            self.show(self.page - 1, out);
+            let mut shown = Vec::new();
+            self.show(self.page - 1, &mut shown);
+            said.output(&shown);
         } else {
-            out.append(&mut text);
+            said.output(&text);
         }
         flow
     }
 
-    fn exec(&mut self, utc: u64, line: &[u8], out: &mut Vec<u8>, errors: &mut Vec<u8>) -> u8 {
+    fn exec(&mut self, utc: u64, line: &[u8], _input: Option<Vec<u8>>, said: &mut Written) -> Option<u8> {
         let (text, flow, refused) = self.run(utc, &String::from_utf8_lossy(line), true);
         self.asking = None;
-        let (to, status) = match (refused.then_some(self.spec.refusals.status).flatten(), flow) {
-            (Some(status), _) => (errors, status),
-            (None, Flow::Exit(status)) => (out, status),
-            (None, Flow::More) => (out, 0),
-        };
-        to.extend(text.into_bytes().into_iter().take(MAX_OUTPUT));
-        status
+        match (refused.then_some(self.spec.refusals.status).flatten(), flow) {
+            (Some(status), _) => {
+                said.errors(text.as_bytes());
+                Some(status)
+            }
+            (None, flow) => {
+                said.output(text.as_bytes());
+                Some(if let Flow::Exit(status) = flow { status } else { 0 })
+            }
+        }
     }
 
     fn awaits_key(&self) -> bool {

@@ -180,30 +180,52 @@ pub(crate) mod files {
 pub(crate) mod shell {
     /// Octets of a line that are read: what a terminal of Linux passes on at a time (N_TTY_BUF_SIZE).
     pub(crate) const MAX_LINE: usize = 4095;
+    /// Octets that wait for a program that does not read: a pipe of Linux holds as many. A terminal holds a line.
+    pub(crate) const MAX_PIPED: usize = 64 * 1024;
     /// Lines of one session; whoever types more is a program in a loop, and its connection ends as at a time limit.
     pub(crate) const MAX_LINES: u32 = 4096;
     /// Octets that one line may write; real tools write more only of files that are not here.
     pub(crate) const MAX_OUTPUT: usize = 256 * 1024;
     /// Octets of lines kept for `history`: some hundreds of them.
     pub(crate) const MAX_HISTORY: usize = 32 * 1024;
-    /// Command substitutions within each other: each is a call within a call.
-    pub(crate) const MAX_DEPTH: u8 = 4;
+    /// Commands, substitutions and parentheses within each other: each is a call within a call.
+    pub(crate) const MAX_DEPTH: u8 = 8;
     /// Commands of one line; real lines of intruders have some tens.
     pub(crate) const MAX_COMMANDS: usize = 128;
+    /// Commands that one line runs, each turn of a loop anew: a few for each address of a network. What runs more is
+    /// taken for endless, and goes on until it is interrupted.
+    pub(crate) const MAX_RUNS: u32 = 2048;
+    /// Commands of a line that are run in no time. Each further one takes as long as starting a program does, so that
+    /// nobody keeps a worker busy whatever he types.
+    pub(crate) const FREE_RUNS: u32 = 16;
+    /// Octets that are read or written in the time of one of them.
+    pub(crate) const RUN_OCTETS: usize = 4096;
+    /// That time, in nanoseconds.
+    pub(crate) const RUN_NANOS: u64 = 500_000;
+    /// Octets and quoted pieces of all words that braces become on their way.
+    pub(crate) const MAX_BRACED: usize = 16 * 1024;
     /// Words of one command after expansion: a pattern in a line makes some hundreds.
     pub(crate) const MAX_WORDS: usize = 1024;
     /// Variables of a session: a script sets some tens.
     pub(crate) const MAX_VARIABLES: usize = 128;
     /// Octets of a variable: a line's.
     pub(crate) const MAX_VARIABLE: usize = 4096;
-    /// Files that a session may make: enough for a script and its output.
+    /// Files that those who were let in may make or change on one decoy: enough for scripts and their output.
     pub(crate) const MAX_OWN_FILES: usize = 64;
     /// Octets of those files in all.
     pub(crate) const MAX_OWN_OCTETS: usize = 128 * 1024;
+    /// Decoys on which somebody's files are kept at a time; there are planted accounts on some of them.
+    pub(crate) const MAX_DISKS: usize = 64;
+    /// Octets that are read of a device that has no end.
+    pub(crate) const MAX_DEVICE: usize = 64 * 1024;
     /// Links that are followed in one path (Linux follows 40), so that a circle of them ends.
     pub(crate) const MAX_LINKS: usize = 8;
     /// Octets of a block of `dd`: as much as its buffer is worth anywhere.
     pub(crate) const MAX_BLOCK: usize = 64 * 1024;
+    /// Octets of a pattern times those of a text that it is held to: names and lines are far below.
+    pub(crate) const MAX_FITTING: usize = 64 * 1024;
+    /// The same times the places where a text is cut to fit it.
+    pub(crate) const MAX_CUTTING: usize = 64 * 1024;
     /// Paths that a pattern becomes: as much as one looks at.
     pub(crate) const MAX_MATCHES: usize = 512;
     /// Files that a walk through the tree (`find`, `ls -R`) tells of: as much as one looks at.
@@ -214,11 +236,11 @@ pub(crate) mod shell {
     pub(crate) const MAX_REGEX_NESTING: usize = 32;
     /// How often `{n}` of a regular expression repeats: GNU's RE_DUP_MAX.
     pub(crate) const MAX_REGEX_REPEAT: usize = 0x7fff;
-    /// Steps that one program may take in looking for regular expressions: some tens of milliseconds, and enough for a
-    /// dozen of the largest outputs. Then nothing fits any more.
+    /// Steps that the programs of one line may take in looking for regular expressions: some tens of milliseconds, and
+    /// enough for a dozen of the largest outputs. Then nothing fits any more.
     pub(crate) const MAX_REGEX_WORK: u32 = 4_000_000;
-    /// Steps of one `sed` or `awk`, some tens of milliseconds: a script of theirs looks at each line a few times, and one
-    /// that never ends must. What is written by then is all there is.
+    /// Steps of all `sed` and `awk` of one line, some tens of milliseconds: a script of theirs looks at each line a few
+    /// times, and one that never ends must. What is written by then is all there is.
     pub(crate) const MAX_SCRIPT_STEPS: u32 = 200_000;
     /// Parts of an expression of `awk` or `expr`, or blocks, within each other: each is a call within a call.
     pub(crate) const MAX_SCRIPT_NESTING: usize = 32;
@@ -228,8 +250,6 @@ pub(crate) mod shell {
     pub(crate) const MAX_SCRIPT_TEXT: usize = 64 * 1024;
     /// Fields of one record of `awk`: a line that a terminal takes has fewer.
     pub(crate) const MAX_SCRIPT_FIELDS: usize = 4096;
-    /// Commands that one `xargs` runs.
-    pub(crate) const MAX_XARGS_RUNS: usize = 64;
     /// Files that a text program reads together: more are no work for a shell that is looked around in.
     pub(crate) const MAX_TEXTS: usize = 64;
 }

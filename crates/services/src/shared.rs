@@ -2,6 +2,7 @@
 
 use crate::{
     keys::{RsaKeys, RsaPurpose},
+    shell::Disks,
     ssh::Startups,
     tls::{Certificates, Sessions},
 };
@@ -17,6 +18,8 @@ pub struct Shared {
     pub(crate) sessions: Sessions,
     /// Who is at the doors of SSH.
     pub(crate) startups: Startups,
+    /// What was changed behind planted accounts.
+    pub(crate) disks: Disks,
 }
 
 impl Shared {

@@ -1,18 +1,21 @@
 //! The shallow shell behind a planted account: it looks like the system that the product runs on, and there is nothing
 //! behind it. No command is executed, no file of the machine is read, nothing is sent anywhere: every answer is made of
-//! the product's facts ([`ShellSpec`]) and of the decoy's identity, and what a session writes is kept for that session
-//! and forgotten with it.
+//! the product's facts ([`ShellSpec`]) and of the decoy's identity, and what a session writes is kept in memory for the
+//! decoy's next one.
 //!
-//! What it does not do: compound commands and functions of the shell, arithmetic, here documents, editors and other
-//! programs that take the whole terminal, answers that take time (a `ping` comes back at once).
+//! What it does not do: functions of the shell, editors and other programs that take the whole terminal.
 
+mod arithmetic;
+mod braces;
 mod commands;
+mod execution;
 mod expansion;
 mod files;
 mod host;
 mod interpreter;
 mod look;
 mod spec;
+mod stdin;
 mod syntax;
 mod terminal;
 mod written;
@@ -32,16 +35,22 @@ use alloc::{
 
 use crate::{
     Identity,
-    limits::shell::{MAX_DEPTH, MAX_HISTORY, MAX_OUTPUT, MAX_VARIABLE, MAX_VARIABLES, MAX_WORDS},
+    limits::shell::{
+        MAX_DEPTH, MAX_HISTORY, MAX_LINE, MAX_OUTPUT, MAX_REGEX_WORK, MAX_SCRIPT_STEPS, MAX_VARIABLE, MAX_VARIABLES,
+        MAX_WORDS, RUN_OCTETS,
+    },
 };
-use expansion::assignment;
+use execution::Jump;
 use files::{Asker, Files, Refusal};
+pub(crate) use files::{Disk, Disks};
 use host::Host;
 pub(crate) use interpreter::{Flow, Interpreter, Surroundings};
 pub(crate) use look::Look;
-use syntax::{Channel, Fault, Redirection, Simple, Step, When, parse};
+use stdin::Stdin;
+use syntax::{Fault, parse};
 pub(crate) use terminal::{Lines, Terminal, Typed, cooked, cut};
-use written::{Written, lossy};
+pub(crate) use written::Written;
+use written::lossy;
 
 /// A session.
 #[derive(Debug)]
@@ -57,9 +66,54 @@ pub(crate) struct Shell {
     status: u8,
     /// Lines so far, as process numbers grow with them.
     lines: u32,
+    /// Lines that make sense only with what comes next.
+    begun_lines: Vec<u8>,
     asking: Option<Asking>,
     terminal: bool,
+    /// The shell that reads what is run: another one may have been called.
+    kind: ShellKind,
+    /// How many shells were called at the terminal and not left.
+    inner: u32,
+    /// The file whose lines are run in this shell.
+    file: Option<Vec<u8>>,
+    /// The line that is run, from 1.
+    line: usize,
+    /// Of the script that is run: its name and its arguments.
+    script: Option<Vec<u8>>,
+    arguments: Vec<Vec<u8>>,
+    /// When the line that is run was begun, nanoseconds since 1970.
+    begun: u64,
+    /// Commands that it has run, what they stand within, and the loops among that.
+    runs: u32,
+    depth: u8,
+    loops: u64,
+    /// Steps that the text programs of the line may still take: of patterns, and of scripts.
+    regex_work: u32,
+    script_steps: u32,
+    jump: Option<Jump>,
+    /// Nothing more of the line is run.
+    aborted: bool,
+    /// A word of the command that is run was a substitution, whose status counts.
+    substituted: bool,
+    /// Numbers drawn, so that none is drawn twice.
+    drawn: u64,
+    /// What goes on until it is interrupted, and says something then.
+    pinging: Option<Pinging>,
     exit: Option<u8>,
+}
+
+/// A `ping` that goes on.
+#[derive(Clone, Debug)]
+struct Pinging {
+    target: String,
+    /// Nanoseconds after the line was begun.
+    from: u64,
+    /// Nanoseconds.
+    interval: u64,
+    seed: u64,
+    answers: bool,
+    /// It is its own host.
+    itself: bool,
 }
 
 /// A program that waits for a password.
@@ -93,8 +147,26 @@ impl Shell {
             history_octets: 0,
             status: 0,
             lines: 0,
+            begun_lines: Vec::new(),
             asking: None,
             terminal,
+            kind: spec.shell,
+            inner: 0,
+            file: None,
+            line: 1,
+            script: None,
+            arguments: Vec::new(),
+            begun: utc,
+            runs: 0,
+            depth: 0,
+            loops: 0,
+            regex_work: 0,
+            script_steps: 0,
+            jump: None,
+            aborted: false,
+            substituted: false,
+            drawn: 0,
+            pinging: None,
             exit: None,
             host,
         };
@@ -111,195 +183,57 @@ impl Shell {
         }
     }
 
-    fn run(&mut self, utc: u64, line: &[u8], written: &mut Written, depth: u8) {
-        let steps = match parse(line) {
-            Ok(steps) => steps,
-            Err(fault) => {
-                self.complain(&fault, line, written);
-                self.status = 2;
-                return;
-            }
-        };
-        for step in steps {
-            let due = match step.when {
-                When::Always => true,
-                When::Success => self.status == 0,
-                When::Failure => self.status != 0,
-            };
-            if due {
-                self.run_pipeline(utc, &step, written, depth);
-            }
-            if self.exit.is_some() || written.is_full() {
-                break;
-            }
-        }
+    /// Begins with a line, or with what a program was given.
+    fn begin(&mut self, utc: u64) {
+        (self.begun, self.runs, self.aborted, self.jump, self.pinging) = (utc, 0, false, None, None);
+        (self.regex_work, self.script_steps) = (MAX_REGEX_WORK, MAX_SCRIPT_STEPS);
     }
 
-    fn complain(&self, fault: &Fault, line: &[u8], written: &mut Written) {
-        let what = match (fault, self.spec.shell) {
-            (Fault::Unexpected(sign), ShellKind::Bash) => format!("syntax error near unexpected token `{sign}'"),
-            (Fault::Open(quote), ShellKind::Bash) => {
-                format!("unexpected EOF while looking for matching `{quote}'")
-            }
-            (Fault::Unexpected(sign), ShellKind::Ash) => format!("syntax error: unexpected \"{sign}\""),
-            (Fault::Open(_), ShellKind::Ash) => "syntax error: unterminated quoted string".to_string(),
-            (Fault::Unexpected(sign), ShellKind::Zsh) => format!("parse error near `{sign}'"),
-            (Fault::Open(quote), ShellKind::Zsh) => format!("unmatched {quote}"),
-            (Fault::Unexpected(sign), _) => format!("Syntax error: \"{sign}\" unexpected"),
-            (Fault::Open(_), _) => "Syntax error: Unterminated quoted string".to_string(),
+    /// Counts octets that were read or written as commands that were run.
+    fn count(&mut self, octets: usize) {
+        self.runs = self.runs.saturating_add(u32::try_from(octets / RUN_OCTETS).unwrap_or(u32::MAX));
+    }
+
+    /// What is in a file.
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, Refusal> {
+        let text = self.files.read(path, self.asker())?;
+        self.count(text.len());
+        Ok(text)
+    }
+
+    /// The time of day by what was written so far, in seconds since 1970.
+    fn seconds(&self, written: &Written) -> u64 {
+        self.begun.saturating_add(written.at) / NANOS
+    }
+
+    /// What the shell calls itself.
+    fn own_name(&self) -> String {
+        let name = match self.kind {
+            ShellKind::Bash => "bash",
+            ShellKind::Zsh => "zsh",
+            ShellKind::Dash | ShellKind::Ash | ShellKind::Sh => "sh",
         };
-        let before = match (self.spec.shell, self.terminal) {
-            (ShellKind::Sh, true) => "-sh: ",
-            (ShellKind::Sh, false) => "sh: ",
-            _ => self.error_prefix(),
-        };
-        written.errors(format!("{before}{what}\n").as_bytes());
-        if self.spec.shell == ShellKind::Bash && !self.terminal && matches!(fault, Fault::Unexpected(_)) {
-            written.errors(b"bash: -c: line 1: `");
-            written.errors(line);
-            written.errors(b"'\n");
-        }
+        format!("{}{name}", if self.terminal { "-" } else { "" })
     }
 
     /// What the shell's own error messages begin with.
-    fn error_prefix(&self) -> &'static str {
-        match (self.spec.shell, self.terminal) {
-            (ShellKind::Bash, true) => "-bash: ",
-            (ShellKind::Bash, false) => "bash: line 1: ",
-            (ShellKind::Dash, true) => "-sh: 1: ",
-            (ShellKind::Dash, false) => "sh: 1: ",
-            (ShellKind::Ash, true) => "-sh: ",
-            (ShellKind::Ash, false) => "sh: ",
-            (ShellKind::Sh, _) => "",
-            (ShellKind::Zsh, true) => "zsh: ",
-            (ShellKind::Zsh, false) => "zsh:1: ",
+    fn error_prefix(&self) -> String {
+        let line = self.line;
+        if let Some(script) = self.file.as_ref().or(self.script.as_ref()).filter(|_| self.kind != ShellKind::Sh) {
+            let word = if matches!(self.kind, ShellKind::Dash | ShellKind::Zsh) { "" } else { "line " };
+            return format!("{}: {word}{line}: ", lossy(script));
         }
-    }
-
-    fn run_pipeline(&mut self, utc: u64, step: &Step, written: &mut Written, depth: u8) {
-        if step.background && self.terminal {
-            written.errors(format!("[1] {}\n", self.host.next_pid(self.lines)).as_bytes());
+        match (self.kind, self.terminal) {
+            (ShellKind::Bash, true) => "-bash: ".into(),
+            (ShellKind::Bash, false) => format!("bash: line {line}: "),
+            (ShellKind::Dash, true) => "-sh: 1: ".into(),
+            (ShellKind::Dash, false) => format!("sh: {line}: "),
+            (ShellKind::Ash, true) => "-sh: ".into(),
+            (ShellKind::Ash, false) => "sh: ".into(),
+            (ShellKind::Sh, _) => String::new(),
+            (ShellKind::Zsh, true) => "zsh: ".into(),
+            (ShellKind::Zsh, false) => format!("zsh:{line}: "),
         }
-        let mut input = Vec::new();
-        let count = step.pipeline.len();
-        for (place, command) in step.pipeline.iter().enumerate() {
-            let mut own = Written { room: written.room, ..Written::default() };
-            let last = place + 1 == count;
-            // All but a lone command run in a subshell, which `exit` and `cd` do not leave.
-            self.run_command(utc, command, core::mem::take(&mut input), &mut own, last && count == 1, depth);
-            if last {
-                written.append(own);
-            } else {
-                own.split(&mut input, &mut Vec::new());
-                for (errors, octets) in &own.pieces {
-                    if *errors {
-                        written.errors(octets);
-                    }
-                }
-            }
-        }
-    }
-
-    fn run_command(
-        &mut self,
-        utc: u64,
-        command: &Simple,
-        mut input: Vec<u8>,
-        written: &mut Written,
-        alone: bool,
-        depth: u8,
-    ) {
-        let mut words: Vec<Vec<u8>> = Vec::new();
-        let mut assigning = true;
-        for word in &command.words {
-            if assigning && let Some((name, value)) = assignment(word) {
-                let value = self.expand_joined(utc, &value, written, depth);
-                self.assign(name, value);
-                continue;
-            }
-            assigning = false;
-            self.expand(utc, word, &mut words, written, depth);
-            words.truncate(MAX_WORDS);
-        }
-        let mut own = Written { room: written.room, ..Written::default() };
-        let (mut to_file, mut errors_to_file) = (None, None);
-        let (mut merged, mut swapped) = (false, false);
-        for redirection in &command.redirections {
-            match redirection {
-                Redirection::Input(word) => {
-                    let path = self.expand_joined(utc, word, written, depth);
-                    let full = files::join(&self.directory, &lossy(&path));
-                    match self.files.read(&full, self.asker()) {
-                        Ok(text) => input = text,
-                        Err(refusal) => return self.refuse(&path, refusal, false, written),
-                    }
-                }
-                Redirection::Output { target, append, from } => {
-                    let path = self.expand_joined(utc, target, written, depth);
-                    let full = files::join(&self.directory, &lossy(&path));
-                    let asker = self.asker();
-                    if let Err(refusal) = self.files.write(&full, asker, utc / NANOS, b"", *append) {
-                        return self.refuse(&path, refusal, true, written);
-                    }
-                    if *from != Channel::Errors {
-                        to_file = Some(full.clone());
-                    }
-                    if *from != Channel::Output {
-                        errors_to_file = Some(full);
-                    }
-                }
-                Redirection::ErrorsToOutput => merged = true,
-                Redirection::OutputToErrors => swapped = true,
-            }
-        }
-        if words.is_empty() {
-            self.status = 0;
-            return;
-        }
-        let to_terminal = self.terminal && alone && to_file.is_none() && depth == 0;
-        let before = self.directory.clone();
-        self.status = commands::run(self, utc, &words, input, &mut own, to_terminal);
-        if !alone {
-            self.exit = None;
-            self.directory = before;
-        }
-        let asker = self.asker();
-        for (errors, octets) in own.pieces {
-            let errors = if swapped { true } else { errors && !merged };
-            let target = if errors { &errors_to_file } else { &to_file };
-            match target {
-                // A full disk is not told twice.
-                Some(path) => drop(self.files.write(path, asker, utc / NANOS, &octets, true)),
-                None if errors => written.errors(&octets),
-                None => written.output(&octets),
-            }
-        }
-    }
-
-    /// A file that cannot be read or written as a redirection wants it.
-    fn refuse(&mut self, path: &[u8], refusal: Refusal, writes: bool, written: &mut Written) {
-        let (before, reason) = match (self.spec.shell, refusal, writes) {
-            (ShellKind::Sh, _, true) => ("cannot create ", refusal.text()),
-            (ShellKind::Sh, _, false) => ("cannot open ", refusal.text()),
-            (ShellKind::Zsh, ..) => {
-                written.errors(self.zsh_refusal(&lossy(path), refusal).as_bytes());
-                self.status = 1;
-                return;
-            }
-            (ShellKind::Bash, _, _) => ("", refusal.text()),
-            (ShellKind::Dash, Refusal::NotFound, true) => ("cannot create ", "Directory nonexistent"),
-            (ShellKind::Dash, Refusal::NotFound, false) => ("cannot open ", "No such file"),
-            (ShellKind::Dash, _, true) => ("cannot create ", refusal.text()),
-            (ShellKind::Dash, _, false) => ("cannot open ", refusal.text()),
-            (ShellKind::Ash, Refusal::NotFound, true) => ("can't create ", "nonexistent directory"),
-            (ShellKind::Ash, Refusal::NotFound, false) => ("can't open ", "no such file"),
-            (ShellKind::Ash, _, true) => ("can't create ", refusal.text()),
-            (ShellKind::Ash, _, false) => ("can't open ", refusal.text()),
-        };
-        written.errors(format!("{}{before}", self.error_prefix()).as_bytes());
-        written.errors(path);
-        written.errors(format!(": {reason}\n").as_bytes());
-        self.status = if matches!(self.spec.shell, ShellKind::Dash | ShellKind::Sh) { 2 } else { 1 };
     }
 
     /// A refusal in zsh's words: `zsh: no such file or directory: x`.
@@ -327,6 +261,15 @@ impl Shell {
         }
     }
 
+    /// Keeps a file that was sent here and whose place was made: its octets, or if there were more, how many.
+    pub(crate) fn keep(&mut self, utc: u64, path: &str, text: &[u8], length: u64) {
+        let asker = self.asker();
+        let whole = u64::try_from(text.len()).ok() == Some(length);
+        if !whole || self.files.write(path, asker, utc / NANOS, text, false).is_err() {
+            self.files.keep_length(path, length);
+        }
+    }
+
     fn asker(&self) -> Asker {
         Asker { uid: self.host.user.uid, gid: self.host.user.gid }
     }
@@ -346,6 +289,9 @@ impl Interpreter for Shell {
             Some(Asking::Su) => return b"Password: ".to_vec(),
             Some(Asking::Passwd) => return b"Current password: ".to_vec(),
             None => {}
+        }
+        if !self.begun_lines.is_empty() {
+            return b"> ".to_vec();
         }
         let form = if self.spec.prompt.is_empty() { r"\u@\h:\w\$ " } else { &self.spec.prompt };
         let mut prompt = String::new();
@@ -376,32 +322,65 @@ impl Interpreter for Shell {
         self.asking.is_some()
     }
 
-    fn handle_line(&mut self, utc: u64, line: &[u8], out: &mut Vec<u8>) -> Flow {
+    fn handle_line(&mut self, utc: u64, line: &[u8], said: &mut Written) -> Flow {
         self.lines = self.lines.wrapping_add(1);
-        let mut written = Written::default();
+        self.begin(utc);
         if let Some(asking) = self.asking.take() {
-            commands::answer(self, asking, &mut written);
-        } else {
-            self.remember(line);
-            self.run(utc, line, &mut written, 0);
+            commands::answer(self, asking, said);
+            return Flow::More;
         }
-        written.all(out);
+        let mut whole = core::mem::take(&mut self.begun_lines);
+        whole.extend_from_slice(line);
+        match parse(&whole, false) {
+            // More is to come, as far as a line goes.
+            Err(Fault::Ends(_) | Fault::Open(_)) if self.terminal && whole.len() < MAX_LINE => {
+                whole.push(b'\n');
+                self.begun_lines = whole;
+                return Flow::More;
+            }
+            Ok(steps) => {
+                self.remember(&whole);
+                self.run_steps(&steps, &mut Stdin::default(), said);
+            }
+            Err(fault) => {
+                self.remember(&whole);
+                self.complain(&fault, &whole, said);
+                self.status = 2;
+            }
+        }
+        said.charge(self.runs);
         self.exit.map_or(Flow::More, Flow::Exit)
     }
 
-    fn exec(&mut self, utc: u64, line: &[u8], out: &mut Vec<u8>, errors: &mut Vec<u8>) -> u8 {
-        let mut written = Written::default();
-        self.run(utc, line, &mut written, 0);
+    fn exec(&mut self, utc: u64, line: &[u8], input: Option<Vec<u8>>, said: &mut Written) -> Option<u8> {
+        self.begin(utc);
+        let mut input = input.map_or_else(Stdin::awaited, Stdin::from);
+        self.run(line, &mut input, said);
+        said.charge(self.runs);
         if self.asking.take().is_some() {
-            written.errors(b"\n");
+            said.errors(b"\n");
             self.status = 1;
         }
-        written.split(out, errors);
-        self.exit.unwrap_or(self.status)
+        (!input.is_wanted()).then(|| self.exit.unwrap_or(self.status))
+    }
+
+    fn mount(&mut self, disk: &mut Disk) {
+        self.files.mount(disk);
+    }
+
+    fn interrupt(&mut self, after: u64, said: &mut Written) {
+        if let Some(pinging) = self.pinging.take() {
+            let nanos = after.saturating_sub(pinging.from);
+            let sent = nanos / pinging.interval.max(1) + 1;
+            said.output(pinging.statistics(self.host.seed, sent, (sent - 1) * pinging.interval).as_bytes());
+        }
+        self.begun_lines.clear();
+        self.asking = None;
+        self.status = 130;
     }
 
     fn farewell(&self) -> Option<&[u8]> {
-        Some(if self.spec.shell == ShellKind::Bash { b"logout\n" } else { b"\n" })
+        Some(if self.kind == ShellKind::Bash { b"logout\n" } else { b"\n" })
     }
 }
 

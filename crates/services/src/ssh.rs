@@ -220,7 +220,7 @@ impl Ssh {
             self.outbox.flush();
         }
         if self.auth.is_admitted() && !self.outbox.is_closing() {
-            let (channels, mut line) = self.channels(cx.now);
+            let (channels, mut line) = self.channels(cx);
             channels.advance(&mut line);
             self.outbox.flush();
         }
@@ -235,7 +235,8 @@ impl Ssh {
     }
 
     /// The channels, and what they need.
-    fn channels(&mut self, now: u64) -> (&mut Channels, Wire<'_>) {
+    fn channels<'a>(&'a mut self, cx: &'a mut Context<'_>) -> (&'a mut Channels, Wire<'a>) {
+        let now = cx.now;
         let line = Wire {
             spec: &self.spec,
             transport: &mut self.transport,
@@ -249,6 +250,7 @@ impl Ssh {
                 uptime: self.around.uptime.map(|uptime| uptime.saturating_add(now.saturating_sub(self.opened))),
                 ..self.around.clone()
             },
+            disk: cx.shared.disks.of(self.who.identity().seed),
         };
         (&mut self.channels, line)
     }
@@ -273,7 +275,7 @@ impl Ssh {
                 self.transport.send(&mut self.outbox, &answer.unwrap_or_else(|| [message::REQUEST_FAILURE].into()));
                 return Ok(());
             }
-            let (channels, mut line) = self.channels(cx.now);
+            let (channels, mut line) = self.channels(cx);
             if !channels.handle(&mut line, &packet.payload)? {
                 self.transport.unimplemented(&mut self.outbox, packet.sequence);
             }
@@ -398,7 +400,9 @@ impl Ssh {
         // A search goes on with every call; its wake-up is at once.
         let key = self.searches().then_some(0);
         let grace = (!self.auth.is_admitted()).then_some(self.grace);
-        let next = [greeting, key, self.refusal, grace].into_iter().flatten().min();
+        let due = self.channels.due().filter(|_| !self.outbox.is_behind());
+        let session = due.map(|utc| utc.saturating_sub(self.utc).saturating_add(self.opened));
+        let next = [greeting, key, self.refusal, grace, session].into_iter().flatten().min();
         if let Some(at) = next
             && self.armed != next
         {

@@ -215,7 +215,6 @@ fn text(folder: &str, name: &str) -> String {
     std::fs::read_to_string(table::root().join("profiles").join(folder).join(format!("{name}.toml"))).unwrap()
 }
 
-/// What a server sends to one client of TLS, and whether it has then ended.
 /// A client of TLS that has connected: its program, what it is told to say, and what it hears.
 fn connect(port: u16) -> (Child, ChildStdin, mpsc::Receiver<Vec<u8>>) {
     let mut client = Command::new("openssl")
@@ -229,6 +228,7 @@ fn connect(port: u16) -> (Child, ChildStdin, mpsc::Receiver<Vec<u8>>) {
     (client, input, heard(output))
 }
 
+/// What a server sends to one client of TLS, and whether it has then ended.
 fn converse(port: u16, case: &Case, silence: u64) -> (Vec<u8>, bool) {
     let (mut client, input, said) = connect(port);
     // Each of these servers begins to speak when the handshake is over.

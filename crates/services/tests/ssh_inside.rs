@@ -10,6 +10,7 @@ use std::{
     path::Path,
     process::{Command, Output, Stdio},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use chaff_events::Detail;
@@ -177,6 +178,53 @@ fn the_rest_of_a_long_line_is_not_read() {
     let said = text(&child.wait_with_output().unwrap().stdout);
     assert_eq!(said, format!("{}\n{USER}\n", "x".repeat(4090)));
     assert_eq!(door.lines().len(), 2, "{:?}", door.lines());
+}
+
+#[test]
+fn what_is_sent_behind_a_command_is_read_and_kept() {
+    let door = Door::of("openssh-9.2-debian12");
+    let sent = |line: &str, octets: &[u8]| {
+        let mut child =
+            door.program("ssh", "-p").args(["-l", USER, "127.0.0.1", line]).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(octets).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (text(&output.stdout), text(&output.stderr), output.status.code())
+    };
+    let octets: Vec<u8> = (0..50_000u32).map(|place| place.to_le_bytes()[0] ^ 0x5a).collect();
+    assert_eq!(sent("cat > /tmp/up; wc -c < /tmp/up", &octets), ("50000\n".into(), String::new(), Some(0)));
+    assert_eq!(door.files(), [<[u8; 32]>::from(Sha256::digest(&octets))]);
+    // It is there for the next one who comes, and what is longer than is kept has its length.
+    assert_eq!(door.exec(USER, "wc -c < /tmp/up; cat /tmp/up | wc -c").0, "50000\n50000\n");
+    let big = door.folder.path().join("big");
+    fs::write(&big, vec![7; 300_000]).unwrap();
+    let options = ["-q", "-O", big.to_str().unwrap()];
+    let copied = door.program("scp", "-P").args(options).arg(format!("{USER}@127.0.0.1:/tmp/")).output().unwrap();
+    assert!(copied.status.success(), "{copied:?}");
+    assert_eq!(door.exec(USER, "cd /tmp && ls -l big | cut -d ' ' -f 5; rm up big; ls").0, "300000\n");
+    // A script.
+    let (said, errors, status) = sent("bash -s", b"cd /etc\npwd; nothing\nexit 3\n");
+    assert_eq!((said.as_str(), status), ("/etc\n", Some(3)));
+    assert!(errors.ends_with("nothing: command not found\n"), "{errors}");
+    let lines = door.lines();
+    assert!(lines.ends_with(&["bash -s", "cd /etc", "pwd; nothing", "exit 3"].map(String::from)), "{lines:?}");
+}
+
+#[test]
+fn what_takes_time_takes_it() {
+    let door = Door::of("openssh-9.2-debian12");
+    let begun = Instant::now();
+    assert_eq!(door.exec(USER, "echo a; sleep 2; echo $((2+3)); exit 4"), ("a\n5\n".into(), String::new(), Some(4)));
+    assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
+    // Who keeps the shell busy waits for it, however he interrupts it.
+    let begun = Instant::now();
+    let (shown, status) = door.session(USER, "while :; do :; done\n\x03echo $?\nexit 5\n");
+    assert!(shown.contains("; done\r\n^C\r\n") && shown.contains("$ echo $?\r\n130\r\n"), "{shown}");
+    assert_eq!((status, begun.elapsed() >= Duration::from_secs(1)), (Some(5), true));
+    // Control-C ends what would go on.
+    let (shown, status) = door.session(USER, "ping 127.0.0.1\nno\x03sleep 100\n\x03echo $?\nexit\n");
+    assert_eq!(status, Some(0), "{shown}");
+    assert!(shown.contains("^C\r\n--- 127.0.0.1 ping statistics ---\r\n1 packets transmitted, 1 received,"), "{shown}");
+    assert!(shown.contains("$ sleep 100\r\n^C\r\n") && shown.contains("$ echo $?\r\n130\r\n"), "{shown}");
 }
 
 #[test]

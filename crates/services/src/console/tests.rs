@@ -39,9 +39,9 @@ fn console_of(spec: &Arc<ConsoleSpec>, seed: u8, terminal: bool) -> Console {
 }
 
 fn say(console: &mut Console, line: &str) -> String {
-    let mut out = Vec::new();
-    console.handle_line(NOW, line.as_bytes(), &mut out);
-    String::from_utf8(out).unwrap()
+    let mut said = Written::default();
+    console.handle_line(NOW, line.as_bytes(), &mut said);
+    String::from_utf8(said.all()).unwrap()
 }
 
 /// A session without pages, in privileged mode.
@@ -63,7 +63,7 @@ fn a_session_from_prompt_to_exit() {
     assert_eq!(say(&mut console, "sh clo"), "*02:40:11.000 UTC Fri Nov 27 2026\n");
     assert_eq!(say(&mut console, "SHOW PRIVILEGE"), "Current privilege level is 1\n");
     assert!(say(&mut console, "who").contains("*  1 vty 0     backup     idle                 00:00:00 10.20.3.9\n"));
-    assert_eq!(console.handle_line(NOW, b"exi", &mut Vec::new()), Flow::Exit(0));
+    assert_eq!(console.handle_line(NOW, b"exi", &mut Written::default()), Flow::Exit(0));
     assert_eq!(console.farewell(), None, "control-D is no end");
 }
 
@@ -195,9 +195,9 @@ fn a_question_mark_helps() {
 #[test]
 fn one_command_over_ssh() {
     let exec = |line: &str| {
-        let mut out = Vec::new();
-        let status = console_of(&switch(), 7, false).exec(NOW, line.as_bytes(), &mut out, &mut Vec::new());
-        (String::from_utf8(out).unwrap(), status)
+        let mut said = Written::default();
+        let status = console_of(&switch(), 7, false).exec(NOW, line.as_bytes(), None, &mut said).unwrap();
+        (String::from_utf8(said.all()).unwrap(), status)
     };
     assert_eq!(exec("show privilege"), ("Current privilege level is 1\n".into(), 0));
     assert_eq!(exec("uname -a"), ("Line has invalid autocommand \"uname -a\"".into(), 0));
@@ -241,10 +241,10 @@ proptest! {
         let mut console = console_of(&switch(), 7, terminal);
         for line in lines {
             console.help(&line);
-            let mut out = Vec::new();
-            console.handle_line(NOW, &line, &mut out);
-            prop_assert!(out.len() <= MAX_OUTPUT + 64);
-            console.handle_key(b' ', &mut out);
+            let mut said = Written::default();
+            console.handle_line(NOW, &line, &mut said);
+            prop_assert!(said.all().len() <= MAX_OUTPUT + 64);
+            console.handle_key(b' ', &mut Vec::new());
         }
     }
 
@@ -256,9 +256,9 @@ proptest! {
             console.mode = mode.into();
             let line = words.join(" ");
             console.help(line.as_bytes());
-            let mut out = Vec::new();
-            console.handle_line(utc, line.as_bytes(), &mut out);
-            prop_assert!(out.len() <= MAX_OUTPUT + 64);
+            let mut said = Written::default();
+            console.handle_line(utc, line.as_bytes(), &mut said);
+            prop_assert!(said.all().len() <= MAX_OUTPUT + 64);
             console.rest.clear();
             console.asking = None;
         }

@@ -2,14 +2,18 @@
 
 mod answers;
 mod applets;
+mod builtins;
 mod changing;
+mod conditions;
 mod filters;
 mod listing;
 mod machine;
 mod native;
 mod network;
+mod others;
 mod patterns;
 mod privilege;
+mod reach;
 mod system;
 mod text;
 
@@ -20,12 +24,12 @@ use alloc::{
 };
 
 use super::{
-    NANOS, Shell, ShellKind, ShellSystem, Written,
-    files::{Refusal, join, may, parent_of},
+    MAX_DEPTH, NANOS, Shell, ShellKind, ShellSystem, Stdin, Written,
+    files::{Node, Refusal, What, join, may, parent_of},
     lossy,
 };
 pub(super) use listing::permissions;
-pub(super) use patterns::{fits, matching_paths};
+pub(super) use patterns::{fits, is_pattern, matching_paths};
 pub(super) use privilege::answer;
 
 /// Programs that are in /usr/sbin.
@@ -38,9 +42,11 @@ struct Call<'c> {
     utc: u64,
     now: u64,
     name: &'c str,
+    /// The path, if it was called by that.
+    by_path: Option<&'c str>,
     /// What follows the name.
     args: &'c [Vec<u8>],
-    input: Vec<u8>,
+    input: &'c mut Stdin,
     written: &'c mut Written,
     /// Its output goes to a terminal.
     terminal: bool,
@@ -49,9 +55,8 @@ struct Call<'c> {
 /// Runs one command; its status.
 pub(super) fn run(
     shell: &mut Shell,
-    utc: u64,
     words: &[Vec<u8>],
-    input: Vec<u8>,
+    input: &mut Stdin,
     written: &mut Written,
     terminal: bool,
 ) -> u8 {
@@ -60,20 +65,24 @@ pub(super) fn run(
     let base = match name.rsplit_once('/') {
         // A program by its path is one only if the path is there.
         Some((_, base)) => match shell.files.find(&join(&shell.directory, &name), shell.asker()) {
-            Ok((_, node)) if may(node, shell.asker(), 1) && node.what != super::files::What::Directory => base,
+            Ok((_, Node { what: What::Text(text), mode, .. })) if mode & 0o111 != 0 => {
+                let text = text.clone();
+                return builtins::run_script(shell, &name, &text, args, input, written);
+            }
+            Ok((_, node)) if may(node, shell.asker(), 1) && node.what != What::Directory => base,
             found => {
                 let (reason, status) = match found {
-                    Ok((_, node)) if node.what == super::files::What::Directory => (Refusal::IsADirectory, 126),
+                    Ok((_, node)) if node.what == What::Directory => (Refusal::IsADirectory, 126),
                     Ok(_) => (Refusal::Denied, 126),
                     Err(Refusal::Denied) => (Refusal::Denied, 126),
                     Err(reason) => (reason, 127),
                 };
-                let text = match (shell.spec.shell, reason) {
+                let text = match (shell.kind, reason) {
                     (ShellKind::Bash, _) => reason.text(),
                     (_, Refusal::NotFound) => "not found",
                     _ => Refusal::Denied.text(),
                 };
-                let line = if shell.spec.shell == ShellKind::Zsh {
+                let line = if shell.kind == ShellKind::Zsh {
                     shell.zsh_refusal(&name, reason)
                 } else {
                     format!("{}{name}: {text}\n", shell.error_prefix())
@@ -87,8 +96,17 @@ pub(super) fn run(
     // /usr/sbin is not in the path of an ordinary user.
     let debian = shell.spec.shell == ShellKind::Bash && shell.spec.system == ShellSystem::Linux;
     let hidden = debian && base == name && SUPERUSER.contains(&base) && shell.host.user.uid != 0;
-    let mut call = Call { shell, utc, now: utc / NANOS, name: base, args, input, written, terminal };
-    if hidden { call.not_found() } else { call.dispatch() }
+    let utc = shell.begun.saturating_add(written.at);
+    let by_path = Some(name.as_ref()).filter(|name| *name != base);
+    let mut call = Call { shell, utc, now: utc / NANOS, name: base, by_path, args, input, written, terminal };
+    // `sudo sudo sudo …`
+    if call.shell.depth > 2 * MAX_DEPTH {
+        return 126;
+    }
+    call.shell.depth += 1;
+    let status = if hidden { call.not_found() } else { call.dispatch() };
+    shell.depth -= 1;
+    status
 }
 
 impl Call<'_> {
@@ -97,20 +115,32 @@ impl Call<'_> {
             return status;
         }
         match self.name {
-            ":" | "true" | "set" | "unset" | "umask" | "shopt" | "ulimit" | "trap" | "wait" | "jobs" | "sleep"
-            | "clear" | "stty" | "disown" | "nohup" | "sync" => self.quiet(),
+            ":" | "true" | "umask" | "shopt" | "ulimit" | "trap" | "wait" | "jobs" | "clear" | "stty" | "disown"
+            | "sync" => self.quiet(),
+            "set" => self.set(),
+            "unset" => self.unset(),
+            "shift" => self.shift(),
+            "read" => self.read(),
+            "break" | "continue" => self.jump(),
+            "let" => self.calculate(),
+            "eval" => self.eval(),
+            "exec" | "nohup" | "setsid" | "nice" | "time" | "builtin" => self.run_rest(),
+            "." | "source" => self.source(),
+            "sh" | "bash" | "dash" | "ash" | "zsh" => self.call_shell(),
+            "sleep" => self.sleep(),
             "false" => 1,
             "cd" => self.cd(),
             "pwd" => self.line(&self.shell.directory.clone()),
             "echo" => self.echo(),
             "printf" => self.printf(),
             "exit" | "logout" => self.exit(),
-            "export" | "declare" | "readonly" => self.export(),
+            "export" | "declare" | "readonly" | "local" | "typeset" => self.export(),
             "env" | "printenv" => self.env(),
             "history" => self.history(),
             "alias" => 0,
+            "command" if !self.args.first().is_some_and(|arg| arg.starts_with(b"-")) => self.run_rest(),
             "type" | "which" | "command" | "hash" => self.which(),
-            "test" | "[" => self.test(),
+            "test" | "[" | "[[" => self.test(),
             "sudo" => self.sudo(),
             "su" => self.su(),
             "passwd" => self.passwd(),
@@ -179,7 +209,7 @@ impl Call<'_> {
             "wget" => self.wget(),
             "curl" => self.curl(),
             "ssh" | "scp" | "sftp" => self.ssh(),
-            _ => self.not_found(),
+            _ => self.other(),
         }
     }
 
@@ -231,7 +261,7 @@ impl Call<'_> {
     fn not_found(&mut self) -> u8 {
         let name = self.name;
         let prefix = self.shell.error_prefix();
-        let text = match self.shell.spec.shell {
+        let text = match self.shell.kind {
             ShellKind::Bash => format!("{prefix}{name}: command not found\n"),
             ShellKind::Zsh => format!("{prefix}command not found: {name}\n"),
             _ => format!("{prefix}{name}: not found\n"),
@@ -279,7 +309,7 @@ impl Call<'_> {
         let full = self.full(&target);
         let asker = self.shell.asker();
         let found = match self.shell.files.find(&full, asker) {
-            Ok((_, node)) if node.what != super::files::What::Directory => Err(Refusal::NotADirectory),
+            Ok((_, node)) if node.what != What::Directory => Err(Refusal::NotADirectory),
             Ok((_, node)) if !may(node, asker, 1) => Err(Refusal::Denied),
             Ok(_) => Ok(()),
             Err(refusal) => Err(refusal),
@@ -289,13 +319,13 @@ impl Call<'_> {
                 self.shell.previous_directory = core::mem::replace(&mut self.shell.directory, full);
                 0
             }
-            Err(refusal) if self.shell.spec.shell == ShellKind::Zsh => {
+            Err(refusal) if self.shell.kind == ShellKind::Zsh => {
                 let before = if self.shell.terminal { "cd: " } else { "zsh:cd:1: " };
                 let line = format!("{before}{}: {target}\n", refusal.text().to_lowercase());
                 self.written.errors(line.as_bytes());
                 1
             }
-            Err(refusal) if matches!(self.shell.spec.shell, ShellKind::Bash | ShellKind::Sh) => {
+            Err(refusal) if matches!(self.shell.kind, ShellKind::Bash | ShellKind::Sh) => {
                 self.fail_builtin(&format!("{target}: {}", refusal.text()))
             }
             Err(refusal) if self.is_applet() => {
@@ -312,7 +342,7 @@ impl Call<'_> {
 
     fn echo(&mut self) -> u8 {
         let mut args = self.args;
-        let (mut newline, mut escapes) = (true, self.shell.spec.shell == ShellKind::Dash);
+        let (mut newline, mut escapes) = (true, self.shell.kind == ShellKind::Dash);
         while let Some((first, rest)) = args.split_first() {
             match first.as_slice() {
                 b"-n" => newline = false,
@@ -336,7 +366,14 @@ impl Call<'_> {
     fn exit(&mut self) -> u8 {
         let status = self.args.first().and_then(|arg| lossy(arg).parse::<i64>().ok());
         let status = status.map_or(self.shell.status, |s| u8::try_from(s.rem_euclid(256)).unwrap_or(0));
-        if self.name == "exit" && self.shell.terminal && self.terminal && self.shell.spec.shell == ShellKind::Bash {
+        if self.shell.inner > 0 && self.shell.terminal {
+            self.shell.inner -= 1;
+            if self.shell.kind == ShellKind::Bash {
+                self.written.errors(b"exit\n");
+            }
+            return status;
+        }
+        if self.name == "exit" && self.shell.terminal && self.terminal && self.shell.kind == ShellKind::Bash {
             self.written.errors(b"logout\n");
         }
         self.shell.exit = Some(status);
@@ -414,7 +451,7 @@ impl Call<'_> {
                     self.line(&path);
                 }
                 (_, None) => {
-                    if self.shell.spec.shell == ShellKind::Zsh {
+                    if self.shell.kind == ShellKind::Zsh {
                         self.line(&format!("{name} not found"));
                     }
                     status = 1;
@@ -422,29 +459,6 @@ impl Call<'_> {
             }
         }
         status
-    }
-
-    /// Files and strings; anything else is false.
-    fn test(&self) -> u8 {
-        let args: Vec<String> = self.args.iter().map(|arg| lossy(arg).into_owned()).collect();
-        let args: Vec<&str> = args.iter().map(String::as_str).filter(|arg| *arg != "]").collect();
-        let asker = self.shell.asker();
-        let mode = |path: &str, bit: u16| {
-            self.shell.files.find(&self.full(path), asker).is_ok_and(|(_, node)| bit == 0 || may(node, asker, bit))
-        };
-        let holds = match args.as_slice() {
-            ["-e" | "-f", path] => mode(path, 0),
-            ["-d", path] => self.shell.files.list(&self.full(path), asker).is_ok(),
-            ["-r", path] => mode(path, 4),
-            ["-w", path] => mode(path, 2),
-            ["-x", path] => mode(path, 1),
-            ["-z", text] => text.is_empty(),
-            ["-n", text] | [text] => !text.is_empty(),
-            [left, "=" | "==" | "-eq", right] => left == right,
-            [left, "!=" | "-ne", right] => left != right,
-            _ => false,
-        };
-        u8::from(!holds)
     }
 }
 

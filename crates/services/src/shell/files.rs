@@ -1,15 +1,20 @@
-//! The file tree that a session sees: made of the product's files and the decoy's identity, changed only for the
-//! session that changes it.
+//! The file tree that a session sees: made of the product's files and the decoy's identity, and what those who were let
+//! in have changed since the worker was started.
 
 use alloc::{
     collections::BTreeMap,
     format,
     string::{String, ToString},
+    vec,
     vec::Vec,
 };
+use core::cell::Cell;
 
 use super::ShellSystem;
-use crate::limits::shell::{MAX_LINKS, MAX_OWN_FILES, MAX_OWN_OCTETS};
+use crate::{
+    limits::shell::{MAX_DEVICE, MAX_DISKS, MAX_LINKS, MAX_OWN_FILES, MAX_OWN_OCTETS},
+    text::scramble,
+};
 
 /// A file, a directory or a link.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +32,10 @@ pub(super) enum What {
     Directory,
     Text(Vec<u8>),
     Link(String),
-    /// A program, of so many octets.
+    /// A program, of so many octets, or any file of which no more is known.
     Program(u64),
+    /// A device of characters: its numbers on Linux (Documentation/admin-guide/devices.txt).
+    Device(u8, u8),
 }
 
 /// Why a path leads nowhere.
@@ -60,14 +67,51 @@ pub(super) struct Asker {
     pub(super) gid: u32,
 }
 
+/// What was changed in the tree of one decoy: entries that were made or changed, and places where none is any more.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Disk {
+    changes: BTreeMap<String, Option<Node>>,
+}
+
+/// The disks of all decoys of one engine on which something was changed.
+#[derive(Debug, Default)]
+pub(crate) struct Disks {
+    /// By the decoy's seed, each with when it was used last.
+    disks: BTreeMap<[u8; 16], (u64, Disk)>,
+    uses: u64,
+}
+
+impl Disks {
+    /// The disk of the decoy with this seed. Beyond the limit, the one that was longest unused is as it was at first.
+    pub(crate) fn of(&mut self, seed: [u8; 16]) -> &mut Disk {
+        self.uses += 1;
+        if self.disks.len() >= MAX_DISKS && !self.disks.contains_key(&seed) {
+            let oldest = self.disks.iter().min_by_key(|(_, (used, _))| *used).map(|(seed, _)| *seed);
+            oldest.and_then(|oldest| self.disks.remove(&oldest));
+        }
+        let (used, disk) = self.disks.entry(seed).or_default();
+        *used = self.uses;
+        disk
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Files {
     nodes: BTreeMap<String, Node>,
-    own_files: usize,
-    own_octets: usize,
+    /// What is changed of them, while it is mounted.
+    disk: Disk,
     machine: String,
     system: ShellSystem,
+    /// Where the next octets of chance begin.
+    drawn: Cell<u64>,
 }
+
+/// The numbers of devices of memory.
+const MEMORY: u8 = 1;
+const ZERO: u8 = 5;
+const FULL: u8 = 7;
+const RANDOM: u8 = 8;
+const URANDOM: u8 = 9;
 
 impl Files {
     /// Puts a node and the directories above it in their place, as the system's maker did.
@@ -82,10 +126,37 @@ impl Files {
         self.nodes.insert(path, node);
     }
 
-    /// The machine that programs are for, as `uname -m` says it, and its system.
-    pub(super) fn machine(&mut self, name: &str, system: ShellSystem) {
+    /// The machine that programs are for, as `uname -m` says it, its system, and what chance begins with.
+    pub(super) fn machine(&mut self, name: &str, system: ShellSystem, chance: u64) {
+        self.drawn.set(chance);
         self.machine = name.into();
         self.system = system;
+    }
+
+    /// Puts a disk in the place of the one that is mounted.
+    pub(super) fn mount(&mut self, disk: &mut Disk) {
+        core::mem::swap(&mut self.disk, disk);
+    }
+
+    fn get(&self, path: &str) -> Option<&Node> {
+        match self.disk.changes.get(path) {
+            Some(changed) => changed.as_ref(),
+            None => self.nodes.get(path),
+        }
+    }
+
+    fn set(&mut self, path: String, node: Node) {
+        self.disk.changes.insert(path, Some(node));
+    }
+
+    /// Whether so many octets more, and perhaps a file, can be kept.
+    fn has_room(&self, path: &str, octets: usize) -> bool {
+        let kept = self.disk.changes.iter().filter(|(other, _)| *other != path).filter_map(|(_, node)| node.as_ref());
+        let (files, used) = kept.fold((1, octets), |(files, used), node| match &node.what {
+            What::Text(text) => (files + 1, used + text.len()),
+            _ => (files + 1, used),
+        });
+        files <= MAX_OWN_FILES && used <= MAX_OWN_OCTETS
     }
 
     /// The node, links followed, and where it really is.
@@ -93,7 +164,7 @@ impl Files {
         let mut path = path.to_string();
         for _ in 0..MAX_LINKS {
             let resolved = self.resolve_parents(&path, asker)?;
-            let node = self.nodes.get(&resolved).ok_or(Refusal::NotFound)?;
+            let node = self.get(&resolved).ok_or(Refusal::NotFound)?;
             match &node.what {
                 What::Link(target) => path = join(parent_of(&resolved), target),
                 _ => return Ok((resolved, node)),
@@ -105,7 +176,8 @@ impl Files {
     /// The node itself, be it a link.
     pub(super) fn find_link(&self, path: &str, asker: Asker) -> Result<(String, &Node), Refusal> {
         let resolved = self.resolve_parents(path, asker)?;
-        self.nodes.get_key_value(&resolved).map(|(path, node)| (path.clone(), node)).ok_or(Refusal::NotFound)
+        let node = self.get(&resolved).ok_or(Refusal::NotFound)?;
+        Ok((resolved, node))
     }
 
     /// The path with links in its directories replaced, all of which must be there and may be entered.
@@ -118,7 +190,7 @@ impl Files {
             if rest.is_empty() {
                 return Ok(next);
             }
-            let node = self.nodes.get(&next).ok_or(Refusal::NotFound)?;
+            let node = self.get(&next).ok_or(Refusal::NotFound)?;
             match &node.what {
                 What::Directory if may(node, asker, 1) => done = next,
                 What::Directory => return Err(Refusal::Denied),
@@ -145,7 +217,18 @@ impl Files {
             What::Directory => Err(Refusal::IsADirectory),
             What::Link(_) => Err(Refusal::NotFound),
             What::Program(_) => Ok(header(&self.machine, self.system)),
+            What::Device(MEMORY, FULL | ZERO) => Ok(vec![0; MAX_DEVICE]),
+            What::Device(MEMORY, RANDOM | URANDOM) => Ok(self.random()),
+            What::Device(..) => Ok(Vec::new()),
         }
+    }
+
+    /// Octets that look as if chance had drawn them, others with each call.
+    fn random(&self) -> Vec<u8> {
+        let words = u64::try_from(MAX_DEVICE / 8).unwrap_or(0);
+        let from = self.drawn.get();
+        self.drawn.set(from.wrapping_add(words));
+        (0..words).flat_map(|word| scramble(from.wrapping_add(word)).to_le_bytes()).collect()
     }
 
     /// Names in a directory and what they are, in order.
@@ -163,11 +246,20 @@ impl Files {
     /// Entries of a directory whose full path is known.
     pub(super) fn children(&self, path: &str) -> impl Iterator<Item = (&str, &Node)> {
         let prefix = if path == "/" { String::from("/") } else { format!("{path}/") };
-        let from = prefix.clone();
-        self.nodes
-            .range(from..)
-            .map_while(move |(path, node)| Some((path.strip_prefix(&prefix)?, node)))
-            .filter_map(|(name, node)| (!name.is_empty() && !name.contains('/')).then_some((name, node)))
+        let name = |path: &'_ str| {
+            path.strip_prefix(&prefix).filter(|name| !name.is_empty() && !name.contains('/')).map(str::len)
+        };
+        let within = |path: &str| path.starts_with(&prefix);
+        let planted = self.nodes.range(prefix.clone()..).take_while(|(path, _)| within(path));
+        let planted = planted.filter(|(path, _)| !self.disk.changes.contains_key(*path));
+        let changed = self.disk.changes.range(prefix.clone()..).take_while(|(path, _)| within(path));
+        let changed = changed.filter_map(|(path, node)| Some((path, node.as_ref()?)));
+        let mut entries: Vec<(&str, &Node)> = planted
+            .chain(changed)
+            .filter_map(|(path, node)| Some((path.get(path.len() - name(path)?..)?, node)))
+            .collect();
+        entries.sort_unstable_by_key(|(name, _)| *name);
+        entries.into_iter()
     }
 
     /// Links that a node has: a directory is also in itself and in its subdirectories.
@@ -178,7 +270,7 @@ impl Files {
         }
     }
 
-    /// Writes a file for this session.
+    /// Writes a file.
     pub(super) fn write(
         &mut self,
         path: &str,
@@ -191,7 +283,10 @@ impl Files {
             Ok((path, node)) => match &node.what {
                 What::Directory => return Err(Refusal::IsADirectory),
                 _ if !may(node, asker, 2) => return Err(Refusal::Denied),
-                What::Text(old) => (path, Some((node.clone(), old.len()))),
+                What::Device(..) => return Ok(()),
+                What::Text(_) => (path, Some(node.clone())),
+                // Of what is longer than is kept, what is written over it is.
+                What::Program(_) if self.disk.changes.contains_key(&path) && !append => (path, None),
                 _ => return Err(Refusal::Denied),
             },
             Err(Refusal::NotFound) => (self.place_in_parent(path, asker)?, None),
@@ -200,47 +295,54 @@ impl Files {
         if path.starts_with("/dev/") {
             return Ok(());
         }
-        if self.own_octets + octets.len() > MAX_OWN_OCTETS || (old.is_none() && self.own_files >= MAX_OWN_FILES) {
-            return Err(Refusal::Full);
-        }
-        self.own_octets += octets.len();
-        self.own_files += usize::from(old.is_none());
-        let mut node = old.map_or_else(|| Node::new(What::Text(Vec::new()), 0o644, asker, seconds), |(node, _)| node);
+        let mut node = old.unwrap_or_else(|| Node::new(What::Text(Vec::new()), 0o644, asker, seconds));
         if let What::Text(text) = &mut node.what {
             if !append {
                 text.clear();
             }
+            if !self.has_room(&path, text.len() + octets.len()) {
+                return Err(Refusal::Full);
+            }
             text.extend_from_slice(octets);
         }
         node.modified = seconds;
-        self.nodes.insert(path, node);
+        self.set(path, node);
         Ok(())
     }
 
-    /// Makes a directory for this session.
+    /// Keeps a file that is there as one of so many octets of which nothing more is known.
+    pub(super) fn keep_length(&mut self, path: &str, length: u64) {
+        if let Some(node) = self.disk.changes.get_mut(path).and_then(Option::as_mut) {
+            node.what = What::Program(length);
+        }
+    }
+
+    /// Makes a directory.
     pub(super) fn make_directory(&mut self, path: &str, asker: Asker, seconds: u64) -> Result<(), Refusal> {
         let path = self.place_in_parent(path, asker)?;
-        if self.own_files >= MAX_OWN_FILES {
+        if !self.has_room(&path, 0) {
             return Err(Refusal::Full);
         }
-        self.own_files += 1;
-        self.nodes.insert(path, Node::new(What::Directory, 0o755, asker, seconds));
+        self.set(path, Node::new(What::Directory, 0o755, asker, seconds));
         Ok(())
     }
 
-    /// Removes a file, or a directory with all that is in it, for this session.
+    /// Removes a file, or a directory with all that is in it.
     pub(super) fn remove(&mut self, path: &str, asker: Asker, recursive: bool) -> Result<(), Refusal> {
         let (path, node) = self.find_link(path, asker)?;
         if node.what == What::Directory && !recursive {
             return Err(Refusal::IsADirectory);
         }
-        let parent = self.nodes.get(parent_of(&path)).ok_or(Refusal::NotFound)?;
+        let parent = self.get(parent_of(&path)).ok_or(Refusal::NotFound)?;
         // In a directory with the sticky bit only the owner removes.
         if !may(parent, asker, 2) || (parent.mode & 0o1000 != 0 && asker.uid != 0 && node.uid != asker.uid) {
             return Err(Refusal::Denied);
         }
         let below = format!("{path}/");
-        self.nodes.retain(|other, _| *other != path && !other.starts_with(&below));
+        let goes = |other: &String| *other == path || other.starts_with(&below);
+        self.disk.changes.retain(|other, _| !goes(other));
+        let planted: Vec<String> = self.nodes.keys().filter(|other| goes(other)).cloned().collect();
+        self.disk.changes.extend(planted.into_iter().map(|path| (path, None)));
         Ok(())
     }
 
@@ -250,16 +352,17 @@ impl Files {
         if asker.uid != 0 && node.uid != asker.uid {
             return Err(Refusal::Denied);
         }
-        if let Some(node) = self.nodes.get_mut(&path) {
-            node.mode = mode;
+        if !self.has_room(&path, 0) {
+            return Err(Refusal::Full);
         }
+        self.set(path, Node { mode, ..node.clone() });
         Ok(())
     }
 
     /// Where a new entry would be, if the asker may make one there.
     fn place_in_parent(&self, path: &str, asker: Asker) -> Result<String, Refusal> {
         let path = self.resolve_parents(path, asker)?;
-        let parent = self.nodes.get(parent_of(&path)).ok_or(Refusal::NotFound)?;
+        let parent = self.get(parent_of(&path)).ok_or(Refusal::NotFound)?;
         match parent.what {
             What::Directory if may(parent, asker, 2) => Ok(path),
             What::Directory => Err(Refusal::Denied),
@@ -281,6 +384,7 @@ impl Node {
             What::Text(text) => length(text.len()),
             What::Link(target) => length(target.len()),
             What::Program(size) => *size,
+            What::Device(..) => 0,
         }
     }
 }

@@ -3,6 +3,8 @@
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use super::{Disk, Written};
+
 /// Whether the session goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
@@ -37,11 +39,18 @@ pub(crate) trait Interpreter: core::fmt::Debug + Send {
     fn hides_input(&self) -> bool;
 
     /// One line typed at the prompt, without its end, no longer than a terminal passes on.
-    fn handle_line(&mut self, utc: u64, line: &[u8], out: &mut Vec<u8>) -> Flow;
+    fn handle_line(&mut self, utc: u64, line: &[u8], said: &mut Written) -> Flow;
 
-    /// One command line without a prompt, as `ssh host command` sends it and as long as a line: what it writes, and
-    /// its status.
-    fn exec(&mut self, utc: u64, line: &[u8], out: &mut Vec<u8>, errors: &mut Vec<u8>) -> u8;
+    /// One command line without a prompt, as `ssh host command` sends it and as long as a line, and what comes behind
+    /// it, if that has come: what it writes, and its status. `None`: it reads what has not come, so it is to be run when
+    /// that is there, and what it did by now is not so.
+    fn exec(&mut self, utc: u64, line: &[u8], input: Option<Vec<u8>>, said: &mut Written) -> Option<u8>;
+
+    /// Puts a disk in the place of the one that is mounted: files are there only while it is.
+    fn mount(&mut self, _disk: &mut Disk) {}
+
+    /// What was begun or is awaited is given up (control-C), so many nanoseconds after the last line.
+    fn interrupt(&mut self, _after: u64, _said: &mut Written) {}
 
     /// Whether the next key says how to go on with an output.
     fn awaits_key(&self) -> bool {

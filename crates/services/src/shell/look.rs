@@ -37,6 +37,7 @@ impl Shell {
             What::Directory => 0o040_000,
             What::Link(_) => 0o120_000,
             What::Text(_) | What::Program(_) => 0o100_000,
+            What::Device(..) => 0o020_000,
         };
         Some(Look {
             mode: kind | u32::from(node.mode),

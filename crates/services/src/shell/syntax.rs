@@ -1,14 +1,23 @@
-//! A line of shell, taken apart: POSIX.1-2017 XCU §2 without its compound commands and functions.
+//! A line of shell, taken apart: POSIX.1-2017 XCU §2 without functions, with what bash adds that intruders type.
+
+mod compound;
+mod words;
 
 use alloc::{string::String, vec::Vec};
 
-use crate::limits::shell::MAX_COMMANDS;
+use crate::limits::shell::{MAX_COMMANDS, MAX_DEPTH};
+pub(super) use words::quoted_text;
+use words::{closing, is_delimiter};
 
 /// A pipeline, and whether it is run.
 #[derive(Debug, PartialEq)]
 pub(super) struct Step {
     pub(super) when: When,
-    pub(super) pipeline: Vec<Simple>,
+    /// Where it begins, from 1.
+    pub(super) line: usize,
+    /// `!` stands before it.
+    pub(super) negated: bool,
+    pub(super) pipeline: Vec<Command>,
     /// `&` follows it.
     pub(super) background: bool,
 }
@@ -21,11 +30,47 @@ pub(super) enum When {
     Failure,
 }
 
-/// A simple command.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Simple {
-    pub(super) words: Vec<Word>,
+/// A command and where its input and output go.
+#[derive(Debug, PartialEq)]
+pub(super) struct Command {
+    pub(super) body: Body,
     pub(super) redirections: Vec<Redirection>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) enum Body {
+    Simple(Vec<Word>),
+    /// `{ …; }`
+    Group(Vec<Step>),
+    /// `( … )`
+    Subshell(Vec<Step>),
+    /// `(( … ))`
+    Arithmetic(Word),
+    For {
+        name: String,
+        words: Vec<Word>,
+        body: Vec<Step>,
+    },
+    /// `for (( …; …; … ))`
+    Count {
+        parts: [Word; 3],
+        body: Vec<Step>,
+    },
+    /// `while` and `until`
+    Loop {
+        until: bool,
+        condition: Vec<Step>,
+        body: Vec<Step>,
+    },
+    If {
+        /// Conditions and what they lead to.
+        arms: Vec<[Vec<Step>; 2]>,
+        otherwise: Vec<Step>,
+    },
+    Case {
+        word: Word,
+        arms: Vec<(Vec<Word>, Vec<Step>)>,
+    },
 }
 
 /// A word before its expansion.
@@ -39,6 +84,7 @@ pub(super) enum Piece {
         quoted: bool,
     },
     Variable {
+        /// With whatever stands between the braces.
         name: String,
         quoted: bool,
     },
@@ -47,11 +93,18 @@ pub(super) enum Piece {
         line: Vec<u8>,
         quoted: bool,
     },
+    /// `$((…))`
+    Arithmetic {
+        text: Word,
+        quoted: bool,
+    },
 }
 
 #[derive(Debug, PartialEq)]
 pub(super) enum Redirection {
     Input(Word),
+    /// `<<` and `<<<`
+    Text(Word),
     Output {
         target: Word,
         append: bool,
@@ -61,6 +114,8 @@ pub(super) enum Redirection {
     ErrorsToOutput,
     /// `>&2`
     OutputToErrors,
+    /// `2>&-`
+    Closed(Channel),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,271 +129,277 @@ pub(super) enum Channel {
 #[derive(Debug, PartialEq)]
 pub(super) enum Fault {
     /// Something stands where it may not; the word, as the shell names it.
-    Unexpected(&'static str),
+    Unexpected(String),
     /// A quote is not closed.
     Open(char),
+    /// Something is begun and not ended; the word that some shells name as missing.
+    Ends(&'static str),
 }
 
-/// Takes a line apart.
-pub(super) fn parse(line: &[u8]) -> Result<Vec<Step>, Fault> {
-    let mut parser = Parser { rest: line, steps: Vec::new(), pipeline: Vec::new(), command: Simple::default() };
-    parser.line()?;
-    Ok(parser.steps)
+/// Words that are commands only where no command stands.
+const RESERVED: [&str; 16] =
+    ["if", "then", "elif", "else", "fi", "for", "while", "until", "do", "done", "case", "esac", "{", "}", "!", "[["];
+
+/// Takes a line apart. Of a text whose end is not awaited (`whole`), what is begun and not ended is taken as it is where
+/// shells do that.
+pub(super) fn parse(line: &[u8], whole: bool) -> Result<Vec<Step>, Fault> {
+    Parser { text: line, rest: line, behind: None, whole, commands: 0, depth: 0 }.list(&[])
 }
 
 struct Parser<'l> {
+    text: &'l [u8],
+    /// What is still to be read of it.
     rest: &'l [u8],
-    steps: Vec<Step>,
-    pipeline: Vec<Simple>,
-    command: Simple,
+    /// What follows the here documents of this line.
+    behind: Option<&'l [u8]>,
+    whole: bool,
+    commands: usize,
+    depth: u8,
 }
 
-impl Parser<'_> {
-    fn line(&mut self) -> Result<(), Fault> {
+impl<'l> Parser<'l> {
+    /// Steps up to the end, or up to one of the words that end them, which is left.
+    fn list(&mut self, ends: &[&'static str]) -> Result<Vec<Step>, Fault> {
+        let mut steps = Vec::new();
         let mut when = When::Always;
         loop {
+            self.skip_lines();
+            if self.rest.is_empty() {
+                return if when == When::Always { Ok(steps) } else { Err(Fault::Ends("")) };
+            }
+            let next = self.reserved().or_else(|| self.sign());
+            if let Some(next) = next
+                && ends.contains(&next)
+                && when == When::Always
+            {
+                return Ok(steps);
+            }
+            let mut negated = false;
+            while self.take_reserved("!") {
+                negated = !negated;
+            }
+            let line = self.line();
+            let pipeline = self.pipeline()?;
             self.skip_blanks();
-            let Some(&next) = self.rest.first() else { break };
-            match (next, self.rest.get(1)) {
-                (b'#', _) => break,
-                (b'\n' | b'\r', _) => {
-                    self.rest = self.rest.get(1..).unwrap_or_default();
-                    if !self.is_empty() {
-                        self.end_step(when, false)?;
-                    }
-                    when = When::Always;
-                }
-                (b'&', Some(b'>')) => self.redirection(Channel::Both)?,
-                (b'&', Some(b'&')) => when = self.operator("&&", when, When::Success)?,
-                (b'|', Some(b'|')) => when = self.operator("||", when, When::Failure)?,
-                (b';', Some(b';')) => return Err(Fault::Unexpected(";;")),
-                (b';', _) => when = self.operator(";", when, When::Always)?,
-                (b'&', _) => when = self.operator("&", when, When::Always)?,
-                (b'|', _) => {
-                    self.rest = self.rest.get(1..).unwrap_or_default();
-                    self.end_command("|")?;
-                }
-                (b'(', _) => return Err(Fault::Unexpected("(")),
-                (b')', _) => return Err(Fault::Unexpected(")")),
-                (b'2', Some(b'>')) => {
-                    self.rest = self.rest.get(1..).unwrap_or_default();
-                    self.redirection(Channel::Errors)?;
-                }
-                (b'1', Some(b'>')) => {
-                    self.rest = self.rest.get(1..).unwrap_or_default();
-                    self.redirection(Channel::Output)?;
-                }
-                (b'>' | b'<', _) => self.redirection(Channel::Output)?,
-                _ => {
-                    let word = self.word()?;
-                    self.command.words.push(word);
+            let sign = self.sign();
+            let next = match sign {
+                None if self.rest.first().is_none_or(|octet| matches!(octet, b'\n' | b'\r' | b'#')) => When::Always,
+                None => return Err(Fault::Unexpected(self.shown())),
+                Some("&&") => When::Success,
+                Some("||") => When::Failure,
+                Some(_) => When::Always,
+            };
+            steps.push(Step { when, line, negated, pipeline, background: sign == Some("&") });
+            when = next;
+            match sign {
+                Some(sign @ ("&&" | "||" | ";" | "&")) => self.skip(sign.len()),
+                Some(")" | ";;") | None => {}
+                Some(other) => return Err(Fault::Unexpected(other.into())),
+            }
+            if self.commands > MAX_COMMANDS {
+                self.rest = &[];
+                return Ok(steps);
+            }
+        }
+    }
+
+    fn pipeline(&mut self) -> Result<Vec<Command>, Fault> {
+        let mut pipeline = Vec::new();
+        loop {
+            let mut command = self.command()?;
+            self.commands += 1;
+            self.skip_blanks();
+            let joined = self.rest.starts_with(b"|&");
+            if joined {
+                command.redirections.push(Redirection::ErrorsToOutput);
+            }
+            pipeline.push(command);
+            if !joined && self.sign() != Some("|") || self.commands > MAX_COMMANDS {
+                return Ok(pipeline);
+            }
+            self.skip(if joined { 2 } else { 1 });
+            self.skip_lines();
+            if self.rest.is_empty() {
+                return Err(Fault::Ends(""));
+            }
+        }
+    }
+
+    fn command(&mut self) -> Result<Command, Fault> {
+        if self.depth >= MAX_DEPTH {
+            return Err(Fault::Ends(""));
+        }
+        self.depth += 1;
+        let command = self.command_within();
+        self.depth -= 1;
+        command
+    }
+
+    fn command_within(&mut self) -> Result<Command, Fault> {
+        self.skip_blanks();
+        let body = if let Some(inner) = self.arithmetic() {
+            self.skip(inner.len() + 4);
+            Body::Arithmetic(quoted_text(inner, self.depth)?)
+        } else if self.rest.first() == Some(&b'(') {
+            self.skip(1);
+            let steps = self.filled(&[")"])?;
+            self.expect(")")?;
+            Body::Subshell(steps)
+        } else {
+            match self.reserved() {
+                None => return self.simple(),
+                Some("[[") => return self.condition(),
+                Some(word) => {
+                    self.skip(word.len());
+                    self.compound(word)?
                 }
             }
-            if self.steps.len() + self.pipeline.len() > MAX_COMMANDS {
+        };
+        let mut command = Command { body, redirections: Vec::new() };
+        loop {
+            self.skip_blanks();
+            if !self.redirection(&mut command.redirections)? {
+                return Ok(command);
+            }
+        }
+    }
+
+    fn simple(&mut self) -> Result<Command, Fault> {
+        let (mut words, mut redirections) = (Vec::new(), Vec::new());
+        loop {
+            self.skip_blanks();
+            if self.redirection(&mut redirections)? {
+                continue;
+            }
+            if self.rest.first() == Some(&b'(') {
+                return Err(Fault::Unexpected("(".into()));
+            }
+            let word = if self.rest.first() == Some(&b'#') { Word::new() } else { self.word()? };
+            if word.is_empty() {
                 break;
             }
+            words.push(word);
         }
-        if !self.is_empty() {
-            self.end_step(when, false)?;
-        } else if when != When::Always {
-            return Err(Fault::Unexpected("newline"));
+        if words.is_empty() && redirections.is_empty() {
+            return Err(if self.rest.is_empty() { Fault::Ends("") } else { Fault::Unexpected(self.shown()) });
         }
-        Ok(())
+        Ok(Command { body: Body::Simple(words), redirections })
     }
 
-    fn is_empty(&self) -> bool {
-        self.pipeline.is_empty() && self.command == Simple::default()
+    /// The line that is read, from 1.
+    fn line(&self) -> usize {
+        let read = self.text.get(..self.text.len().saturating_sub(self.rest.len())).unwrap_or_default();
+        1 + read.iter().filter(|octet| **octet == b'\n').count()
     }
 
-    fn operator(&mut self, sign: &'static str, when: When, next: When) -> Result<When, Fault> {
-        self.rest = self.rest.get(sign.len()..).unwrap_or_default();
-        if self.is_empty() {
-            return Err(Fault::Unexpected(sign));
+    /// What stands where it may not, as shells name it.
+    fn shown(&self) -> String {
+        match self.sign() {
+            Some(sign) => sign.into(),
+            None => match self.rest.first() {
+                None | Some(b'\n' | b'\r' | b'#') => "newline".into(),
+                Some(b'<') => "<".into(),
+                Some(b'>') => ">".into(),
+                Some(b'(') => "(".into(),
+                Some(_) => String::from_utf8_lossy(self.plain()).into_owned(),
+            },
         }
-        self.end_step(when, sign == "&")?;
-        Ok(next)
     }
 
-    fn end_command(&mut self, sign: &'static str) -> Result<(), Fault> {
-        if self.command == Simple::default() {
-            return Err(Fault::Unexpected(sign));
+    /// The sign that comes next between commands.
+    fn sign(&self) -> Option<&'static str> {
+        Some(match self.rest {
+            [b'&', b'>', ..] => return None,
+            [b'&', b'&', ..] => "&&",
+            [b'&', ..] => "&",
+            [b'|', b'|', ..] => "||",
+            [b'|', ..] => "|",
+            [b';', b';', ..] => ";;",
+            [b';', ..] => ";",
+            [b')', ..] => ")",
+            _ => return None,
+        })
+    }
+
+    /// The octets up to the next blank or sign.
+    fn plain(&self) -> &'l [u8] {
+        let end = self.rest.iter().position(|octet| is_delimiter(*octet)).unwrap_or(self.rest.len());
+        self.rest.get(..end).unwrap_or(self.rest)
+    }
+
+    fn reserved(&self) -> Option<&'static str> {
+        let next = self.plain();
+        RESERVED.into_iter().find(|word| word.as_bytes() == next)
+    }
+
+    fn take_reserved(&mut self, word: &'static str) -> bool {
+        self.skip_lines();
+        let is_next = self.reserved() == Some(word);
+        if is_next {
+            self.skip(word.len());
         }
-        self.pipeline.push(core::mem::take(&mut self.command));
-        Ok(())
+        is_next
     }
 
-    fn end_step(&mut self, when: When, background: bool) -> Result<(), Fault> {
-        self.end_command("newline")?;
-        self.steps.push(Step { when, pipeline: core::mem::take(&mut self.pipeline), background });
-        Ok(())
+    fn expect(&mut self, word: &'static str) -> Result<(), Fault> {
+        self.skip_lines();
+        if self.plain() == word.as_bytes() || self.sign() == Some(word) {
+            self.skip(word.len());
+            return Ok(());
+        }
+        Err(if self.rest.is_empty() { Fault::Ends(word) } else { Fault::Unexpected(self.shown()) })
+    }
+
+    /// What stands between `((` and `))`, if that comes next.
+    fn arithmetic(&self) -> Option<&'l [u8]> {
+        if !self.rest.starts_with(b"((") {
+            return None;
+        }
+        let end = closing(self.rest)?;
+        self.rest.get(2..end)?.strip_suffix(b")")
+    }
+
+    fn skip(&mut self, octets: usize) {
+        self.rest = self.rest.get(octets..).unwrap_or_default();
     }
 
     fn skip_blanks(&mut self) {
-        while let Some((b' ' | b'\t', rest)) = self.rest.split_first() {
-            self.rest = rest;
-        }
-    }
-
-    fn redirection(&mut self, from: Channel) -> Result<(), Fault> {
-        let (redirect, length): (fn(Word, Channel) -> Redirection, usize) = match self.rest {
-            [b'>', b'&', b'1', ..] => {
-                self.rest = self.rest.get(3..).unwrap_or_default();
-                if from == Channel::Errors {
-                    self.command.redirections.push(Redirection::ErrorsToOutput);
-                }
-                return Ok(());
-            }
-            [b'>', b'&', b'2', ..] => {
-                self.rest = self.rest.get(3..).unwrap_or_default();
-                self.command.redirections.push(Redirection::OutputToErrors);
-                return Ok(());
-            }
-            [b'&', b'>', b'>', ..] => (|target, from| Redirection::Output { target, append: true, from }, 3),
-            [b'&', b'>', ..] => (|target, from| Redirection::Output { target, append: false, from }, 2),
-            [b'>', b'>', ..] => (|target, from| Redirection::Output { target, append: true, from }, 2),
-            [b'>', b'|', ..] => (|target, from| Redirection::Output { target, append: false, from }, 2),
-            [b'>', ..] => (|target, from| Redirection::Output { target, append: false, from }, 1),
-            [b'<', b'<', ..] => (|target, _| Redirection::Input(target), 2),
-            _ => (|target, _| Redirection::Input(target), 1),
-        };
-        self.rest = self.rest.get(length..).unwrap_or_default();
-        self.skip_blanks();
-        match self.rest.first() {
-            None | Some(b'\n') => Err(Fault::Unexpected("newline")),
-            Some(b';') => Err(Fault::Unexpected(";")),
-            Some(b'&') => Err(Fault::Unexpected("&")),
-            Some(b'|') => Err(Fault::Unexpected("|")),
-            Some(b'<' | b'>') => Err(Fault::Unexpected(">")),
-            Some(b'(') => Err(Fault::Unexpected("(")),
-            Some(b')') => Err(Fault::Unexpected(")")),
-            Some(_) => {
-                let target = self.word()?;
-                self.command.redirections.push(redirect(target, from));
-                Ok(())
+        loop {
+            match self.rest {
+                [b' ' | b'\t', rest @ ..] | [b'\\', b'\n', rest @ ..] => self.rest = rest,
+                _ => return,
             }
         }
     }
 
-    /// A word; at least one octet is taken.
-    fn word(&mut self) -> Result<Word, Fault> {
-        let mut word = Word::new();
-        while let Some((&next, rest)) = self.rest.split_first() {
-            match next {
-                b' ' | b'\t' | b'\n' | b'\r' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')' => break,
-                b'\\' => {
-                    let (escaped, rest) = rest.split_first().map_or((b'\\', rest), |(&e, rest)| (e, rest));
-                    push(&mut word, escaped, true);
-                    self.rest = rest;
-                }
-                b'\'' => {
-                    let end = rest.iter().position(|&o| o == b'\'').ok_or(Fault::Open('\''))?;
-                    word.push(Piece::Text { text: rest.get(..end).unwrap_or_default().into(), quoted: true });
-                    self.rest = rest.get(end + 1..).unwrap_or_default();
-                }
-                b'"' => {
-                    self.rest = rest;
-                    self.double_quoted(&mut word)?;
-                }
-                b'$' | b'`' => {
-                    self.rest = rest;
-                    self.expansion(&mut word, next, false)?;
-                }
-                _ => {
-                    push(&mut word, next, false);
-                    self.rest = rest;
-                }
-            }
-        }
-        Ok(word)
-    }
-
-    fn double_quoted(&mut self, word: &mut Word) -> Result<(), Fault> {
-        word.push(Piece::Text { text: Vec::new(), quoted: true });
-        while let Some((&next, rest)) = self.rest.split_first() {
-            self.rest = rest;
-            match next {
-                b'"' => return Ok(()),
-                b'\\' => match rest.split_first() {
-                    Some((&escaped @ (b'"' | b'\\' | b'$' | b'`'), rest)) => {
-                        push(word, escaped, true);
-                        self.rest = rest;
+    /// Blanks, ends of lines and remarks.
+    fn skip_lines(&mut self) {
+        loop {
+            self.skip_blanks();
+            match self.rest.first() {
+                Some(b'\r') => self.skip(1),
+                Some(b'\n') => {
+                    self.skip(1);
+                    if let Some(behind) = self.behind.take() {
+                        self.rest = behind;
                     }
-                    _ => push(word, b'\\', true),
-                },
-                b'$' | b'`' => self.expansion(word, next, true)?,
-                _ => push(word, next, true),
-            }
-        }
-        Err(Fault::Open('"'))
-    }
-
-    /// What follows a dollar sign or a back quote.
-    fn expansion(&mut self, word: &mut Word, sign: u8, quoted: bool) -> Result<(), Fault> {
-        if sign == b'`' {
-            let end = self.rest.iter().position(|&o| o == b'`').ok_or(Fault::Open('`'))?;
-            word.push(Piece::Command { line: self.rest.get(..end).unwrap_or_default().into(), quoted });
-            self.rest = self.rest.get(end + 1..).unwrap_or_default();
-            return Ok(());
-        }
-        match self.rest.first() {
-            Some(b'(') => {
-                let end = closing(self.rest).ok_or(Fault::Open(')'))?;
-                word.push(Piece::Command { line: self.rest.get(1..end).unwrap_or_default().into(), quoted });
-                self.rest = self.rest.get(end + 1..).unwrap_or_default();
-            }
-            Some(b'{') => {
-                let end = self.rest.iter().position(|&o| o == b'}').ok_or(Fault::Open('}'))?;
-                let name = self.rest.get(1..end).unwrap_or_default();
-                let name = String::from_utf8_lossy(name).into_owned();
-                word.push(Piece::Variable { name, quoted });
-                self.rest = self.rest.get(end + 1..).unwrap_or_default();
-            }
-            Some(&first @ (b'?' | b'$' | b'#' | b'!' | b'@' | b'*' | b'-' | b'0'..=b'9')) => {
-                word.push(Piece::Variable { name: String::from(char::from(first)), quoted });
-                self.rest = self.rest.get(1..).unwrap_or_default();
-            }
-            Some(first) if first.is_ascii_alphabetic() || *first == b'_' => {
-                let end = self.rest.iter().position(|o| !o.is_ascii_alphanumeric() && *o != b'_');
-                let (name, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
-                word.push(Piece::Variable { name: String::from_utf8_lossy(name).into_owned(), quoted });
-                self.rest = rest;
-            }
-            _ => push(word, b'$', quoted),
-        }
-        Ok(())
-    }
-}
-
-fn push(word: &mut Word, octet: u8, quoted: bool) {
-    if let Some(Piece::Text { text, quoted: same }) = word.last_mut()
-        && *same == quoted
-    {
-        text.push(octet);
-        return;
-    }
-    word.push(Piece::Text { text: Vec::from([octet]), quoted });
-}
-
-/// Where the parenthesis that `octets` begin with is closed.
-fn closing(octets: &[u8]) -> Option<usize> {
-    let mut depth = 0usize;
-    let mut quote = None;
-    for (at, &octet) in octets.iter().enumerate() {
-        match (octet, quote) {
-            (b'\'' | b'"', None) => quote = Some(octet),
-            (_, Some(open)) if octet == open => quote = None,
-            (_, Some(_)) => {}
-            (b'(', None) => depth += 1,
-            (b')', None) => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    return Some(at);
                 }
+                Some(b'#') => {
+                    let end = self.rest.iter().position(|octet| *octet == b'\n').unwrap_or(self.rest.len());
+                    self.skip(end);
+                }
+                _ => return,
             }
-            _ => {}
         }
     }
-    None
+
+    fn skip_separator(&mut self) {
+        self.skip_blanks();
+        if self.sign() == Some(";") {
+            self.skip(1);
+        }
+        self.skip_lines();
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Flow, Interpreter};
+use super::{Flow, Interpreter, Written};
 
 use crate::limits::shell::{MAX_LINE, MAX_LINES};
 
@@ -19,12 +19,12 @@ pub(crate) struct Lines(u32);
 
 impl Lines {
     /// Passes a line on to the program that reads them.
-    pub(crate) fn pass(&mut self, to: &mut dyn Interpreter, utc: u64, line: &[u8], out: &mut Vec<u8>) -> Flow {
+    pub(crate) fn pass(&mut self, to: &mut dyn Interpreter, utc: u64, line: &[u8], said: &mut Written) -> Flow {
         if self.0 == MAX_LINES {
             return Flow::Exit(0);
         }
         self.0 += 1;
-        to.handle_line(utc, cut(line), out)
+        to.handle_line(utc, cut(line), said)
     }
 }
 

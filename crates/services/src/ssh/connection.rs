@@ -3,6 +3,8 @@
 
 mod files;
 mod input;
+mod reading;
+mod running;
 mod scp;
 mod session;
 mod sftp;
@@ -22,7 +24,7 @@ use crate::{
     console::Console,
     limits::ssh::{MAX_HOST, MAX_OUTPUT},
     outbox::Outbox,
-    shell::{Interpreter, Shell, Surroundings},
+    shell::{Disk, Interpreter, Shell, Surroundings},
     text::Who,
 };
 use input::Input;
@@ -55,6 +57,8 @@ pub(crate) struct Line<'a> {
     pub(crate) utc: u64,
     /// What is around it.
     pub(crate) around: Surroundings,
+    /// What was changed on it.
+    pub(crate) disk: &'a mut Disk,
 }
 
 impl Line<'_> {
@@ -115,6 +119,11 @@ impl Channels {
         for channel in &mut self.list {
             channel.advance(line);
         }
+    }
+
+    /// The wall clock when a session has something to do without being told anything.
+    pub(crate) fn due(&self) -> Option<u64> {
+        self.list.iter().filter_map(Channel::due).min()
     }
 
     fn handle_global(&mut self, line: &mut Line<'_>, mut reader: Reader<'_>) -> Option<()> {
@@ -278,6 +287,12 @@ impl Channel {
         {
             self.finish(line, status);
         }
+    }
+
+    /// What cannot be said for now is due when the way is free.
+    fn due(&self) -> Option<u64> {
+        let speaks = !self.closes && self.status.is_none() && self.waiting() < MAX_OUTPUT;
+        self.session.due().filter(|_| speaks)
     }
 
     fn waiting(&self) -> usize {

@@ -119,8 +119,7 @@ impl Call<'_> {
             self.written.errors(format!("{shown}: applet not found\n").as_bytes());
             return 127;
         }
-        let input = core::mem::take(&mut self.input);
-        run(self.shell, self.utc, self.args, input, self.written, self.terminal)
+        run(self.shell, self.args, self.input, self.written, self.terminal)
     }
 
     fn help(&mut self) -> u8 {
@@ -191,11 +190,11 @@ impl Call<'_> {
         let value = |name: &str| words.iter().find_map(|word| word.strip_prefix(name));
         let number = |name: &str| value(name).and_then(|text| text.parse::<usize>().ok());
         let input = match value("if=") {
-            Some(path) => match self.shell.files.read(&self.full(path), self.shell.asker()) {
+            Some(path) => match self.shell.read(&self.full(path)) {
                 Ok(text) => text,
                 Err(refusal) => return self.fail_at(path, refusal, ""),
             },
-            None => core::mem::take(&mut self.input),
+            None => self.input.take(),
         };
         let block = number("bs=").unwrap_or(512).clamp(1, MAX_BLOCK);
         let most = number("count=").map_or(input.len(), |count| count.saturating_mul(block)).min(input.len());

@@ -9,16 +9,16 @@ impl Call<'_> {
     /// The texts that a filter reads: of the files it names, else its input. Says what cannot be read; the status.
     pub(super) fn texts(&mut self, paths: &[String]) -> (Vec<(String, Vec<u8>)>, u8) {
         if paths.is_empty() {
-            return (Vec::from([(String::new(), core::mem::take(&mut self.input))]), 0);
+            return (Vec::from([(String::new(), self.input.take())]), 0);
         }
         let mut status = 0;
         let mut texts = Vec::new();
         for path in paths {
             if path == "-" {
-                texts.push((path.clone(), core::mem::take(&mut self.input)));
+                texts.push((path.clone(), self.input.take()));
                 continue;
             }
-            match self.shell.files.read(&self.full(path), self.shell.asker()) {
+            match self.shell.read(&self.full(path)) {
                 Ok(text) => texts.push((path.clone(), text)),
                 Err(refusal) => {
                     status = match (self.name, refusal) {

@@ -9,12 +9,14 @@ use core::fmt::Write;
 
 use super::{Call, lossy, name_of};
 use crate::{
+    calendar::Moment,
     limits::shell::MAX_FOUND,
     shell::{
-        ShellSystem,
+        NANOS, ShellSystem,
         files::{Node, Refusal, What, join, parent_of},
         host::short_date,
     },
+    text::scramble,
 };
 
 /// Columns of a terminal that has not said how wide it is.
@@ -121,6 +123,7 @@ impl Call<'_> {
 
     fn list_long(&mut self, entries: &[Entry], letters: &str, total: bool) {
         let human = letters.contains('h');
+        let style = self.args.iter().find_map(|arg| lossy(arg).strip_prefix("--time-style=+").map(String::from));
         let rows: Vec<[String; 6]> = entries
             .iter()
             .map(|Entry { name, path, node }| {
@@ -133,12 +136,16 @@ impl Call<'_> {
                     self.shell.files.links(path, node).to_string(),
                     host.name_of(node.uid).into_owned(),
                     host.group_of(node.gid).into_owned(),
-                    if human {
-                        human_size(self.shell.size_of(path, node))
-                    } else {
-                        self.shell.size_of(path, node).to_string()
+                    match node.what {
+                        What::Device(major, minor) if self.is_applet() => format!("{major}, {minor:>3}"),
+                        What::Device(major, minor) => format!("{major}, {minor}"),
+                        _ if human => human_size(self.shell.size_of(path, node)),
+                        _ => self.shell.size_of(path, node).to_string(),
                     },
-                    short_date(node.modified, self.now),
+                    match &style {
+                        Some(style) => Moment::at(node.modified.saturating_mul(NANOS)).format(style),
+                        None => short_date(node.modified, self.now),
+                    },
                     shown,
                 ]
             })
@@ -219,6 +226,7 @@ impl Call<'_> {
                 What::Directory => kind == "d",
                 What::Link(_) => kind == "l",
                 What::Text(_) | What::Program(_) => kind == "f",
+                What::Device(..) => kind == "c",
             });
             // Programs that run as their owner: none here can.
             if fits_name && fits_kind && perm.is_none() {
@@ -294,14 +302,14 @@ impl Call<'_> {
     }
 
     fn stat_text(&self, path: &str, real: &str, node: &Node) -> String {
-        use crate::{calendar::Moment, text::scramble};
         let kind = match node.what {
             What::Directory => "directory",
             What::Link(_) => "symbolic link",
             What::Text(_) | What::Program(_) => "regular file",
+            What::Device(..) => "character special file",
         };
         let hash = real.bytes().fold(crate::text::mix(&self.shell.host.seed, 5), |h, o| scramble(h ^ u64::from(o)));
-        let moment = Moment::at(node.modified * crate::shell::NANOS);
+        let moment = Moment::at(node.modified.saturating_mul(NANOS));
         let date = format!(
             "{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:09} +0000",
             moment.year,
@@ -346,6 +354,7 @@ pub(in crate::shell) fn permissions(node: &Node) -> String {
         What::Directory => "d",
         What::Link(_) => "l",
         What::Text(_) | What::Program(_) => "-",
+        What::Device(..) => "c",
     });
     for place in (0..9).rev() {
         let letter = match place % 3 {
@@ -396,6 +405,7 @@ fn describe(node: &Node) -> Option<&'static str> {
         What::Directory => "directory",
         What::Link(_) => "symbolic link",
         What::Program(_) => return None,
+        What::Device(..) => "character special",
         What::Text(text) if text.is_empty() => "empty",
         What::Text(text) if text.starts_with(b"#!/bin/sh") => "POSIX shell script, ASCII text executable",
         What::Text(_) => "ASCII text",

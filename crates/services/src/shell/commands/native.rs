@@ -20,7 +20,7 @@ impl Call<'_> {
         if self.shell.spec.system == ShellSystem::Linux {
             return None;
         }
-        let missing = self.shell.spec.shell == ShellKind::Sh && self.name == "history";
+        let missing = self.shell.kind == ShellKind::Sh && self.name == "history";
         let builtin = !missing && BUILTINS.split(' ').chain(["logout"]).any(|name| name == self.name);
         if !builtin && self.place_of(self.name).is_none() {
             return Some(self.not_found());

@@ -336,20 +336,6 @@ impl Call<'_> {
         if numeric { 7 } else { 6 }
     }
 
-    pub(super) fn ping(&mut self) -> u8 {
-        let Some(host) = self.words().into_iter().find(|word| !word.starts_with('-') && word.parse::<u32>().is_err())
-        else {
-            self.written.errors(b"ping: usage error: Destination address required\n");
-            return 1;
-        };
-        if host.parse::<IpAddr>().is_ok() {
-            self.fail("connect: Network is unreachable");
-        } else {
-            self.fail(&format!("{host}: Temporary failure in name resolution"));
-        }
-        2
-    }
-
     pub(super) fn ssh(&mut self) -> u8 {
         let Some(target) = self.words().into_iter().rev().find(|word| !word.starts_with('-')) else {
             self.written.errors(

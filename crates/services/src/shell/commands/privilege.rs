@@ -9,8 +9,7 @@ impl Call<'_> {
     pub(super) fn sudo(&mut self) -> u8 {
         if self.shell.host.user.uid == 0 {
             let words: Vec<Vec<u8>> = self.args.iter().skip_while(|arg| arg.starts_with(b"-")).cloned().collect();
-            let input = core::mem::take(&mut self.input);
-            return run(self.shell, self.utc, &words, input, self.written, self.terminal);
+            return run(self.shell, &words, self.input, self.written, self.terminal);
         }
         if self.args.is_empty() {
             self.written.errors(b"usage: sudo -h | -K | -k | -V\nusage: sudo -v [-ABkNnS] [-g group] [-h host] [-p prompt] [-u user]\nusage: sudo -l [-ABkNnS] [-g group] [-h host] [-p prompt] [-U user]\n            [-u user] [command [arg ...]]\nusage: sudo [-ABbEHkNnPS] [-C num] [-D directory]\n            [-g group] [-h host] [-p prompt] [-R directory] [-T timeout]\n            [-u user] [VAR=value] [-i | -s] [command [arg ...]]\nusage: sudo -e [-ABkNnS] [-C num] [-D directory]\n            [-g group] [-h host] [-p prompt] [-R directory] [-T timeout]\n            [-u user] file ...\n");

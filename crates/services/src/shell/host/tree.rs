@@ -16,7 +16,7 @@ use crate::{
 const PROGRAMS: &[(&str, &str)] = &[
     (
         "/usr/bin",
-        "arch awk base64 basename bash cat chmod chown clear cp crontab curl cut date dd df diff dir dirname dmesg du echo egrep env expr false fgrep file find free grep groups gzip hd head hexdump hostname id ip kill last less ln ls lsblk lscpu mawk md5sum mkdir more mount mv nano nawk nl nproc od passwd paste perl ping printf ps pwd python3 rev rm rmdir scp sed seq sh sha1sum sha256sum sha512sum sleep sort ss ssh stat su sudo systemctl tac tail tar tee test top touch tr tty uname uniq uptime vi w watch wc wget which who whoami xargs xxd",
+        "arch awk base64 basename bash cat chmod chown clear cmp cp crontab curl cut date dd df diff dir dirname dmesg du echo egrep env expr false fgrep file find free grep groups gunzip gzip hd head hexdump hostname id ip kill last less ln ls lsblk lscpu mawk md5sum mkdir more mount mv nano nawk nl nproc od passwd paste perl ping printf ps pwd python3 rev rm rmdir scp sed seq sh sha1sum sha256sum sha512sum sleep sort ss ssh stat su sudo systemctl tac tail tar tee test top touch tr tty uname uniq uptime vi w watch wc wget which who whoami xargs xxd zcat",
     ),
     ("/usr/sbin", "arp cron fdisk ifconfig init nologin route sshd useradd usermod visudo"),
 ];
@@ -45,6 +45,20 @@ const SERVER_FOLDERS: &[&str] = &[
 const DEVICE_FOLDERS: &[&str] = &["/dev", "/etc", "/mnt", "/proc", "/sys", "/usr/lib", "/var/log", "/var/run"];
 /// Links of a server whose /usr is merged.
 const LINKS: &[(&str, &str)] = &[("/bin", "usr/bin"), ("/sbin", "usr/sbin"), ("/lib", "usr/lib"), ("/var/run", "/run")];
+/// Devices and their numbers on Linux (Documentation/admin-guide/devices.txt).
+const DEVICES: &[(&str, u8, u8)] = &[
+    ("full", 1, 7),
+    ("null", 1, 3),
+    ("ptmx", TERMINALS, 2),
+    ("random", 1, 8),
+    ("tty", TERMINALS, 0),
+    ("urandom", 1, 9),
+    ("zero", 1, 5),
+];
+const TERMINALS: u8 = 5;
+const PSEUDO_TERMINALS: u8 = 136;
+/// The group of terminals, in Debian and Red Hat.
+const TTY: u32 = 5;
 /// About how long a BusyBox with a few dozen applets is.
 const BUSYBOX_OCTETS: u64 = 412_968;
 
@@ -94,8 +108,17 @@ impl Host {
                 files.plant(&format!("{place}/{name}"), Node::new(node, mode, root, installed));
             }
         }
-        for (name, mode) in [("null", 0o666), ("zero", 0o666), ("random", 0o666), ("urandom", 0o666), ("tty", 0o666)] {
-            files.plant(&format!("/dev/{name}"), Node::new(What::Text(Vec::new()), mode, root, self.booted));
+        for (name, major, minor) in DEVICES {
+            // The numbers are those of Linux.
+            let what = if linux { What::Device(*major, *minor) } else { What::Text(Vec::new()) };
+            let group = if linux && *major == TERMINALS { TTY } else { 0 };
+            let node = Node::new(what, 0o666, Asker { uid: 0, gid: group }, self.booted);
+            files.plant(&format!("/dev/{name}"), node);
+        }
+        if linux && let Some(number) = self.terminal.strip_prefix("pts/").and_then(|number| number.parse().ok()) {
+            let owner = Asker { uid: self.user.uid, gid: TTY };
+            let node = Node::new(What::Device(PSEUDO_TERMINALS, number), 0o620, owner, self.logged_in);
+            files.plant(&format!("/dev/{}", self.terminal), node);
         }
         self.plant_accounts(&mut files, installed);
         if linux {
@@ -108,7 +131,7 @@ impl Host {
             }
             files.plant("/proc/mounts", Node::new(What::Text(text.into_bytes()), 0o444, root, self.booted));
         }
-        files.machine(&spec.machine, spec.system);
+        files.machine(&spec.machine, spec.system, mix(&self.seed, self.logged_in));
         // BSD's links have permissions as files have, and the mask takes from them.
         let bsd = matches!(self.system, ShellSystem::FreeBsd | ShellSystem::MacOs);
         let link_mode = if bsd { 0o755 } else { 0o777 };

@@ -8,12 +8,17 @@ fn text(text: &str, quoted: bool) -> Piece {
     Piece::Text { text: text.as_bytes().to_vec(), quoted }
 }
 
+fn simple(command: &Command) -> &[Word] {
+    let Body::Simple(words) = &command.body else { panic!("{command:?}") };
+    words
+}
+
 #[test]
 fn steps_and_words() {
-    let steps = parse(b"a 'b c'\"$d\" && e | f > g &").unwrap();
+    let steps = parse(b"a 'b c'\"$d\" && e | f > g &", true).unwrap();
     assert_eq!(steps.len(), 2);
     assert_eq!(
-        steps[0].pipeline[0].words,
+        simple(&steps[0].pipeline[0]),
         [
             vec![text("a", false)],
             vec![text("b c", true), text("", true), Piece::Variable { name: "d".into(), quoted: true }]
@@ -28,29 +33,38 @@ fn steps_and_words() {
 
 #[test]
 fn faults() {
+    let unexpected = |sign: &str| Fault::Unexpected(sign.into());
     for (line, fault) in [
-        ("a &&", Fault::Unexpected("newline")),
-        ("| a", Fault::Unexpected("|")),
-        ("a ;;", Fault::Unexpected(";;")),
-        ("; a", Fault::Unexpected(";")),
-        ("a >", Fault::Unexpected("newline")),
-        ("a |", Fault::Unexpected("newline")),
-        ("(a)", Fault::Unexpected("(")),
+        ("a &&", Fault::Ends("")),
+        ("| a", unexpected("|")),
+        ("a ;;", unexpected(";;")),
+        ("; a", unexpected(";")),
+        ("a >", unexpected("newline")),
+        ("a |", Fault::Ends("")),
+        ("a (b)", unexpected("(")),
+        ("(a", Fault::Ends(")")),
+        ("a )", unexpected(")")),
+        ("fi", unexpected("fi")),
+        ("if a; fi", unexpected("fi")),
+        ("while a; do done", unexpected("done")),
+        ("for a in b; echo", unexpected("echo")),
+        ("for a in b; do c", Fault::Ends("done")),
+        ("if a", Fault::Ends("then")),
         ("a \"b", Fault::Open('"')),
         ("a $(b", Fault::Open(')')),
     ] {
-        assert_eq!(parse(line.as_bytes()), Err(fault), "{line}");
+        assert_eq!(parse(line.as_bytes(), true), Err(fault), "{line}");
     }
 }
 
 proptest! {
     #[test]
     fn any_octets(line in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _ = parse(&line);
+        let _ = parse(&line, true);
     }
 
     #[test]
     fn any_signs(line in "[ab$`'\"()<>|&;{}\\\\ 12]{0,60}") {
-        let _ = parse(line.as_bytes());
+        let _ = parse(line.as_bytes(), false);
     }
 }

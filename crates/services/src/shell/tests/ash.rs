@@ -10,12 +10,11 @@ fn device() -> Arc<ShellSpec> {
     Arc::new(table["kind"]["ssh"]["shell"].clone().try_into().unwrap())
 }
 
-fn exec(line: &str) -> (String, String, i32) {
-    let (mut out, mut errors) = (Vec::new(), Vec::new());
+pub(super) fn exec(line: &str) -> (String, String, i32) {
     let mut shell = shell_with(&device(), "root", false);
     shell.directory = "/".into();
-    let status = shell.exec(NOW, line.as_bytes(), &mut out, &mut errors);
-    (String::from_utf8(out).unwrap(), String::from_utf8(errors).unwrap(), status.into())
+    let (out, errors, status) = exec_in(&mut shell, line);
+    (out, errors, status.into())
 }
 
 fn said(line: &str) -> String {
@@ -23,7 +22,7 @@ fn said(line: &str) -> String {
 }
 
 /// What the installed BusyBox says, its shell called as Dropbear calls it.
-fn real(line: &str) -> (String, String, i32) {
+pub(super) fn real(line: &str) -> (String, String, i32) {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
@@ -56,7 +55,7 @@ fn a_session_on_a_device() {
         "-sh: sudo: not found\n-sh: gcc: not found\n-sh: systemctl: not found\n"
     );
     assert_eq!(say(&mut shell, "echo $0 $SHELL $HOME"), "-sh /bin/sh /root\n");
-    assert_eq!(shell.handle_line(NOW, b"exit", &mut Vec::new()), Flow::Exit(0));
+    assert_eq!(shell.handle_line(NOW, b"exit", &mut Written::default()), Flow::Exit(0));
     assert_eq!(shell.farewell(), Some(b"\n".as_slice()));
 }
 

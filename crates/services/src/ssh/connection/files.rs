@@ -6,8 +6,8 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use super::{Line, console, shell};
 use crate::{
     console::{Folders, folder_of},
-    limits::files::MAX_PATH,
-    shell::{Interpreter, Look, Shell},
+    limits::{files::MAX_PATH, shell::MAX_OWN_OCTETS},
+    shell::{Disk, Interpreter, Look, Shell, Written},
 };
 
 pub(super) enum Files {
@@ -44,6 +44,19 @@ impl Files {
         match console(line, false) {
             Some(console) => console.folders().map(Self::Console),
             None => shell(line, false).map(|shell| Self::Shell(Box::new(shell))),
+        }
+    }
+
+    pub(super) fn mount(&mut self, disk: &mut Disk) {
+        if let Self::Shell(shell) = self {
+            shell.mount(disk);
+        }
+    }
+
+    /// Keeps a file for which [`create`](Self::create) has made a place: its octets, or if there were more, how many.
+    pub(super) fn keep(&mut self, line: &Line<'_>, path: &[u8], text: &[u8], length: u64) {
+        if let Self::Shell(shell) = self {
+            shell.keep(line.utc, &String::from_utf8_lossy(path), text, length);
         }
     }
 
@@ -134,7 +147,7 @@ impl Files {
                 };
             }
         };
-        let (_, errors, status) = said(shell, line, &command(b">> ", path));
+        let (_, errors, status) = said(shell, line, &command(b"> ", path));
         if status != 0 && says(&errors, b"Permission denied") {
             Err(Refused::Denied)
         } else if status != 0 && [&b"No such file"[..], b"onexistent"].iter().any(|text| says(&errors, text)) {
@@ -145,10 +158,19 @@ impl Files {
     }
 }
 
+/// Keeps octets of a file that comes in, as far as a disk has room for them and for what is `used` by others.
+pub(super) fn keep(kept: &mut Vec<u8>, octets: &[u8], used: usize) {
+    if used.saturating_add(octets.len()) <= MAX_OWN_OCTETS {
+        kept.extend_from_slice(octets);
+    }
+}
+
 /// What a command of the shell writes, and its status.
 fn said(shell: &mut Shell, line: &Line<'_>, command: &[u8]) -> (Vec<u8>, Vec<u8>, u8) {
+    let mut said = Written::default();
+    let status = shell.exec(line.utc, command, Some(Vec::new()), &mut said).unwrap_or(0);
     let (mut out, mut errors) = (Vec::new(), Vec::new());
-    let status = shell.exec(line.utc, command, &mut out, &mut errors);
+    said.split(&mut out, &mut errors);
     (out, errors, status)
 }
 

@@ -25,6 +25,11 @@ impl Input {
         }
     }
 
+    /// Drops what comes behind so many octets.
+    pub(super) fn cut(&mut self, most: usize) {
+        self.octets.truncate(self.from.saturating_add(most));
+    }
+
     /// Takes so many octets from the front, or as many as there are.
     pub(super) fn take(&mut self, count: usize) -> Vec<u8> {
         let taken = self.get(..count).unwrap_or(self).to_vec();

@@ -1,4 +1,4 @@
-//! The far side of `scp` in its old protocol, which was rcp's: `scp -t` takes files, of which only the hash is kept,
+//! The far side of `scp` in its old protocol, which was rcp's: `scp -t` takes files, of which the hash is told,
 //! `scp -f` shows those of the system. As OpenSSH's scp.c has it, without times and whole folders.
 
 use alloc::{boxed::Box, vec::Vec};
@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Line,
-    files::{Files, Found, Refused},
+    files::{Files, Found, Refused, keep},
     input::Input,
 };
-use crate::limits::files::MAX_HEADER;
+use crate::{limits::files::MAX_HEADER, shell::Disk};
 
 /// What a command line of `scp` asks for.
 pub(super) struct Wanted {
@@ -60,6 +60,9 @@ enum State {
         length: u64,
         left: u64,
         hash: Box<Sha256>,
+        /// Where it is to be, and what is kept of it.
+        place: Vec<u8>,
+        kept: Vec<u8>,
     },
     /// The octet after a file.
     Status,
@@ -77,6 +80,10 @@ impl Scp {
         Self { files, path: wanted.path, state }
     }
 
+    pub(super) fn mount(&mut self, disk: &mut Disk) {
+        self.files.mount(disk);
+    }
+
     pub(super) fn advance(
         &mut self,
         line: &mut Line<'_>,
@@ -90,17 +97,20 @@ impl Scp {
                 None
             }
             State::Header => self.read_header(line, input, ended, out),
-            State::Data { name, length, mut left, mut hash } => {
+            State::Data { name, length, mut left, mut hash, place, mut kept } => {
                 let count = input.len().min(usize::try_from(left).unwrap_or(usize::MAX));
                 let part = input.take(count);
                 hash.update(&part);
+                let used = kept.len();
+                keep(&mut kept, &part, used);
                 left = left.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX));
                 if left > 0 && !ended {
-                    self.state = State::Data { name, length, left, hash };
+                    self.state = State::Data { name, length, left, hash, place, kept };
                     return None;
                 }
                 let came = length.saturating_sub(left);
                 let sha256 = (*hash).finalize().into();
+                self.files.keep(line, &place, &kept, came);
                 line.observe(Kind::File, Detail::File { name, length: came, sha256 });
                 self.state = State::Status;
                 (left > 0).then_some(1)
@@ -145,7 +155,8 @@ impl Scp {
             complain(out, &shown, refused.text());
             return None;
         }
-        self.state = State::Data { name: shown, length, left: length, hash: Box::new(Sha256::new()) };
+        let hash = Box::new(Sha256::new());
+        self.state = State::Data { name: shown, length, left: length, hash, place: path, kept: Vec::new() };
         out.push(0);
         None
     }

@@ -7,11 +7,19 @@ use super::{
     files::Files,
     input::Input,
     interpreter,
+    reading::Reading,
+    running::Running,
     scp::{self, Scp},
     sftp::Sftp,
-    typing::{Typing, told},
+    typing::{INTERRUPT, Typing, told},
 };
-use crate::shell::{cooked, cut};
+use crate::{
+    limits::shell::MAX_LINE,
+    shell::{Disk, Written, cooked, cut},
+};
+
+/// The status of what was ended by control-C.
+const INTERRUPTED: u8 = 130;
 
 /// A channel's program.
 #[derive(Default)]
@@ -23,12 +31,10 @@ pub(super) struct Session {
 enum Program {
     /// Lines.
     Shell(Box<Typing>),
-    /// A command that is done; what it wrote goes out first.
-    Command {
-        output: Vec<u8>,
-        errors: Vec<u8>,
-        status: u8,
-    },
+    /// A command that reads what is still to come.
+    Reading(Reading),
+    /// A command, and its status at its end.
+    Command(Running, u8),
     Scp(Box<Scp>),
     Sftp(Box<Sftp>),
 }
@@ -56,16 +62,27 @@ impl Session {
         self.program = Some(match (scp::parse(command), Files::of(line), refusal) {
             (Some(wanted), Some(files), _) => Program::Scp(Box::new(Scp::new(wanted, files))),
             (Some(_), None, Some(refusal)) => {
-                Program::Command { output: refusal.clone().into_bytes(), errors: Vec::new(), status: 1 }
+                let mut said = Written::default();
+                said.output(refusal.as_bytes());
+                Program::Command(Running::new(line.utc, said), 1)
             }
             _ if console.is_some_and(|console| console.ignores_commands) => {
                 self.has_terminal = true;
                 return self.start_shell(line);
             }
             _ => {
-                let (mut output, mut errors) = (Vec::new(), Vec::new());
-                let status = shell.exec(line.utc, cut(command), &mut output, &mut errors);
-                self.said(output, errors, status)
+                // It is tried on a disk of its own, since it may turn out that it reads what has not come.
+                let (mut said, mut disk) = (Written::default(), line.disk.clone());
+                shell.mount(&mut disk);
+                let status = shell.exec(line.utc, cut(command), None, &mut said);
+                shell.mount(&mut disk);
+                match status {
+                    Some(status) => {
+                        *line.disk = disk;
+                        Program::Command(Running::new(line.utc, said), status)
+                    }
+                    None => Program::Reading(Reading::new(cut(command))),
+                }
             }
         });
         true
@@ -76,10 +93,13 @@ impl Session {
         self.program.is_some()
     }
 
-    /// What has been said to its end, as the terminal gets it where there is one.
-    fn said(&self, output: Vec<u8>, errors: Vec<u8>, status: u8) -> Program {
-        let [output, errors] = [output, errors].map(|octets| if self.has_terminal { cooked(&octets) } else { octets });
-        Program::Command { output, errors, status }
+    /// When it has something to do without being told anything.
+    pub(super) fn due(&self) -> Option<u64> {
+        match self.program.as_ref()? {
+            Program::Command(running, _) => running.due(),
+            Program::Shell(typing) => typing.due(),
+            Program::Reading(_) | Program::Scp(_) | Program::Sftp(_) => None,
+        }
     }
 
     /// Takes some of the input and appends output; the status, when the program is over.
@@ -90,18 +110,56 @@ impl Session {
         ended: bool,
         output: &mut Vec<(bool, Vec<u8>)>,
     ) -> Option<u8> {
-        match self.program.as_mut()? {
-            Program::Command { output: written, errors, status } => {
-                for (is_error, octets) in [(false, core::mem::take(written)), (true, core::mem::take(errors))] {
-                    if !octets.is_empty() {
-                        output.push((is_error && !self.has_terminal, octets));
-                    }
+        if let Some(Program::Reading(reading)) = &mut self.program {
+            if self.has_terminal && input.contains(&INTERRUPT) {
+                output.push((false, b"^C".to_vec()));
+                return Some(INTERRUPTED);
+            }
+            reading.take(input);
+            let whole = ended || self.has_terminal && reading.is_ended();
+            if !whole {
+                return None;
+            }
+            let (said, status) = reading.run(line, self.has_terminal);
+            self.program = Some(Program::Command(Running::new(line.utc, said), status));
+        }
+        let program = self.program.as_mut()?;
+        program.mount(line.disk);
+        let status = match program {
+            Program::Reading(_) => None,
+            Program::Command(running, status) => {
+                for (is_error, octets) in running.take(line.utc) {
+                    let octets = if self.has_terminal { cooked(&octets) } else { octets };
+                    output.push((is_error && !self.has_terminal, octets));
                 }
-                Some(*status)
+                if running.is_over(line.utc) {
+                    Some(*status)
+                } else if self.has_terminal && running.yields() && input.contains(&INTERRUPT) {
+                    output.push((false, b"^C".to_vec()));
+                    Some(INTERRUPTED)
+                } else {
+                    // Nobody reads it.
+                    input.cut(if self.has_terminal { MAX_LINE } else { 0 });
+                    None
+                }
             }
             Program::Shell(typing) => said_by(output, |out| typing.advance(line, input, ended, out)),
             Program::Scp(scp) => said_by(output, |out| scp.advance(line, input, ended, out)),
             Program::Sftp(sftp) => said_by(output, |out| sftp.advance(line, input, ended, out)),
+        };
+        program.mount(line.disk);
+        status
+    }
+}
+
+impl Program {
+    /// Gives it the decoy's disk for a while, or takes it back.
+    fn mount(&mut self, disk: &mut Disk) {
+        match self {
+            Self::Command(..) | Self::Reading(_) => {}
+            Self::Shell(typing) => typing.mount(disk),
+            Self::Scp(scp) => scp.mount(disk),
+            Self::Sftp(sftp) => sftp.mount(disk),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! A server of SFTP, version 3 (draft-ietf-secsh-filexfer-02): what is sent to it is hashed and forgotten; what it shows
-//! are the files of the product.
+//! A server of SFTP, version 3 (draft-ietf-secsh-filexfer-02): what is sent to it is hashed, and kept as far as there is
+//! room; what it shows are the files of the product.
 
 use alloc::{boxed::Box, vec::Vec};
 
@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Line, Put, Reader,
-    files::{Files, Found, Refused},
+    files::{Files, Found, Refused, keep},
     input::Input,
 };
 use crate::{
     limits::files::{MAX_OPEN, MAX_READ},
-    shell::Look,
+    shell::{Disk, Look},
 };
 
 /// Octets of a message at most, as OpenSSH has it (SFTP_MAX_MSG_LENGTH).
@@ -75,7 +75,7 @@ pub(super) struct Sftp {
 
 enum Open {
     /// A file that comes in, hashed as far as it came in order.
-    Upload { path: Vec<u8>, length: u64, hash: Box<Sha256> },
+    Upload { path: Vec<u8>, length: u64, hash: Box<Sha256>, kept: Vec<u8> },
     /// A file that is read, and where it is.
     Text { path: Vec<u8>, text: Vec<u8> },
     /// A folder, where it is, and the names that are still to be told.
@@ -85,6 +85,10 @@ enum Open {
 impl Sftp {
     pub(super) fn new(files: Files) -> Self {
         Self { files, open: Vec::new(), next: 0 }
+    }
+
+    pub(super) fn mount(&mut self, disk: &mut Disk) {
+        self.files.mount(disk);
     }
 
     /// Takes one message; the status, when the client has ended or talks nonsense.
@@ -149,7 +153,8 @@ impl Sftp {
             }
             CLOSE => {
                 let status = match self.close(reader.string()?) {
-                    Some(Open::Upload { path, length, hash }) => {
+                    Some(Open::Upload { path, length, hash, kept }) => {
+                        self.files.keep(line, &path, &kept, length);
                         let detail = Detail::File { name: path, length, sha256: (*hash).finalize().into() };
                         line.observe(Kind::File, detail);
                         OK
@@ -161,9 +166,13 @@ impl Sftp {
             }
             WRITE => {
                 let (handle, _offset, data) = (reader.string()?, reader.u64()?, reader.string()?);
+                let others =
+                    self.open.iter().map(|(_, open)| if let Open::Upload { kept, .. } = open { kept.len() } else { 0 });
+                let used = others.sum();
                 let status = match self.opened(handle) {
-                    Some(Open::Upload { length, hash, .. }) => {
+                    Some(Open::Upload { length, hash, kept, .. }) => {
                         hash.update(data);
+                        keep(kept, data, used);
                         *length = length.saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
                         OK
                     }
@@ -245,7 +254,7 @@ impl Sftp {
                 return Err(FAILURE);
             }
             return match self.files.create(line, &path) {
-                Ok(()) => Ok(Open::Upload { path, length: 0, hash: Box::new(Sha256::new()) }),
+                Ok(()) => Ok(Open::Upload { path, length: 0, hash: Box::new(Sha256::new()), kept: Vec::new() }),
                 Err(Refused::Denied) => Err(DENIED),
                 Err(Refused::NotFound) => Err(NO_SUCH_FILE),
             };

@@ -127,7 +127,7 @@ impl Call<'_> {
                     };
                     assignments.push(assignment);
                 }
-                _ => match self.shell.files.read(&self.full(&lossy(value)), self.shell.asker()) {
+                _ => match self.shell.read(&self.full(&lossy(value))) {
                     Ok(text) => source = Some([source.unwrap_or_default(), text].concat()),
                     Err(refusal) => {
                         self.fail(&format!("cannot open {} ({})", lossy(value), refusal.text()));
@@ -175,4 +175,4 @@ fn assignment(word: &[u8]) -> Option<(String, Vec<u8>)> {
 }
 
 /// What it says when it is called without a program.
-const USAGE: &str = include_str!("usage/mawk.txt");
+const USAGE: &str = "Usage: mawk [Options] [Program] [file ...]\n";

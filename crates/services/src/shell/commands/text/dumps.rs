@@ -222,7 +222,7 @@ impl Call<'_> {
                         ("l", Some(value)) => length = value,
                         ("s", Some(value)) => skipped = value,
                         _ => {
-                            self.written.errors(include_bytes!("usage/xxd.txt"));
+                            self.written.errors(b"Usage:\n       xxd [options] [infile [outfile]]\n");
                             return 1;
                         }
                     }

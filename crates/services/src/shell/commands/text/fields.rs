@@ -200,7 +200,7 @@ impl Call<'_> {
             }
         }
         let squeezed = if !squeeze { None } else { Some(other.as_ref().unwrap_or(&one)) };
-        let input = core::mem::take(&mut self.input);
+        let input = self.input.take();
         let mut out: Vec<u8> = Vec::with_capacity(input.len());
         for octet in input {
             if delete && one.contains(&octet) {

@@ -7,10 +7,7 @@ use super::{
     regex::{Extent, Regex, Syntax},
     with_letter,
 };
-use crate::{
-    limits::shell::MAX_REGEX_WORK,
-    shell::{commands::fits, files::Refusal},
-};
+use crate::shell::{commands::fits, files::Refusal};
 
 /// `&` and `!` stand for `--include` and `--exclude`, `%` for what changes nothing here.
 const LETTERS: &str = "ivcqlLnowxEFGPrRhHsabyzZUTIe:f:m:A:B:C:&:!:%?";
@@ -139,7 +136,7 @@ impl Call<'_> {
         let names = (options.has('H') || recursive || options.rest.len() > 1) && !options.has('h');
         Ok(Search {
             regex,
-            budget: MAX_REGEX_WORK,
+            budget: self.shell.regex_work,
             most: if options.has('m') { most } else { usize::MAX },
             before: if options.has('B') { before } else { around },
             after: if options.has('A') { after } else { around },
@@ -166,11 +163,7 @@ impl Call<'_> {
                 inside.retain(|path| search.includes(path));
             }
             for path in inside {
-                let read = if path == "-" {
-                    Ok(core::mem::take(&mut self.input))
-                } else {
-                    self.shell.files.read(&self.full(&path), self.shell.asker())
-                };
+                let read = if path == "-" { Ok(self.input.take()) } else { self.shell.read(&self.full(&path)) };
                 match read {
                     Ok(text) => {
                         let shown = if path == "-" { "(standard input)" } else { path.as_str() };
@@ -194,6 +187,7 @@ impl Call<'_> {
                 }
             }
         }
+        self.shell.regex_work = search.budget;
         match (found, failed) {
             (true, true) if search.options.has('q') => 0,
             (_, true) => 2,

@@ -57,7 +57,7 @@ impl Call<'_> {
             Ok(options) => options,
             Err(status) => return status,
         };
-        let input = core::mem::take(&mut self.input);
+        let input = self.input.take();
         let mut status = 0;
         for path in options.paths() {
             let (full, asker) = (self.full(&path), self.shell.asker());

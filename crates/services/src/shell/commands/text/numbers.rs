@@ -14,7 +14,10 @@ use super::{
     lossy,
     regex::{Regex, Syntax},
 };
-use crate::limits::shell::{MAX_OUTPUT, MAX_REGEX_WORK, MAX_SCRIPT_NESTING};
+use crate::limits::shell::{MAX_OUTPUT, MAX_SCRIPT_NESTING};
+
+/// Steps in which one `expr` looks for a pattern: words of a line are short, and many may be run.
+const MAX_EXPR_WORK: u32 = 20_000;
 
 impl Call<'_> {
     pub(in super::super) fn seq(&mut self) -> u8 {
@@ -318,7 +321,7 @@ fn arithmetic(sign: &str, left: &str, right: &str) -> Read {
 fn matched(text: &str, pattern: &str) -> Read {
     let pattern = format!("^\\({pattern}\\)");
     let regex = Regex::new(pattern.as_bytes(), Syntax::Basic, false).map_err(ToOwned::to_owned)?;
-    let found = regex.find(text.as_bytes(), 0, &mut { MAX_REGEX_WORK });
+    let found = regex.find(text.as_bytes(), 0, &mut { MAX_EXPR_WORK });
     let has_group = regex.groups > 1;
     Ok(match found {
         Some(found) if has_group => {

@@ -99,7 +99,7 @@ impl Call<'_> {
         for (letter, value) in &options.given {
             match letter {
                 'e' => expressions.push(value.clone()),
-                'f' => match self.shell.files.read(&self.full(&lossy(value)), self.shell.asker()) {
+                'f' => match self.shell.read(&self.full(&lossy(value))) {
                     Ok(text) => expressions.push(text),
                     Err(refusal) => {
                         return self.fail(&format!("couldn't open file {}: {}", lossy(value), refusal.text()));
@@ -139,7 +139,7 @@ impl Call<'_> {
 }
 
 /// What it says when it is called without a script.
-pub(super) const USAGE: &str = include_str!("usage/sed.txt");
+pub(super) const USAGE: &str = "Usage: sed [OPTION]... {script-only-if-no-other-script} [input-file]...\n\n";
 
 impl Script {
     /// Finds where branches lead; else the label that is nowhere.

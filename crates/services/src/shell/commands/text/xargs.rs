@@ -4,8 +4,8 @@ use alloc::{format, vec::Vec};
 
 use super::{Call, count, lossy, run};
 use crate::{
-    limits::shell::{MAX_WORDS, MAX_XARGS_RUNS},
-    shell::Written,
+    limits::shell::{MAX_RUNS, MAX_WORDS},
+    shell::Stdin,
 };
 
 impl Call<'_> {
@@ -59,13 +59,13 @@ impl Call<'_> {
             None => None,
         };
         let input = match options.value('a') {
-            Some(path) => match self.shell.files.read(&self.full(&lossy(path)), self.shell.asker()) {
+            Some(path) => match self.shell.read(&self.full(&lossy(path))) {
                 Ok(text) => text,
                 Err(refusal) => {
                     return self.fail(&format!("Cannot open input file ‘{}’: {}", lossy(path), refusal.text()));
                 }
             },
-            None => core::mem::take(&mut self.input),
+            None => self.input.take(),
         };
         let by_line = replaced.is_some() || options.has('L');
         let read = match delimiter {
@@ -91,7 +91,7 @@ impl Call<'_> {
         }
         let mut status = 0;
         if let Some(mark) = replaced {
-            for word in words.iter().take(MAX_XARGS_RUNS) {
+            for word in &words {
                 let filled: Vec<Vec<u8>> = command.iter().map(|part| replace(part, mark, word)).collect();
                 if !self.run_for_xargs(&filled, options.has('t'), &mut status) {
                     break;
@@ -103,7 +103,7 @@ impl Call<'_> {
             self.run_for_xargs(&command, options.has('t'), &mut status);
         }
         let room = MAX_WORDS.saturating_sub(command.len()).max(1);
-        for words in words.chunks(per_run.min(room)).take(MAX_XARGS_RUNS) {
+        for words in words.chunks(per_run.min(room)) {
             let filled: Vec<Vec<u8>> = command.iter().chain(words).cloned().collect();
             if !self.run_for_xargs(&filled, options.has('t'), &mut status) {
                 break;
@@ -125,12 +125,17 @@ impl Call<'_> {
             *status = 1;
             return false;
         }
-        let mut own = Written { room: self.written.room, ..Written::default() };
+        self.shell.runs += 1;
+        if self.shell.runs > MAX_RUNS {
+            self.written.endless = true;
+            return false;
+        }
+        let mut own = self.written.part();
         let before = (self.shell.directory.clone(), self.shell.exit);
-        let ended = run(self.shell, self.utc, words, Vec::new(), &mut own, self.terminal);
+        let ended = run(self.shell, words, &mut Stdin::default(), &mut own, self.terminal);
         (self.shell.directory, self.shell.exit) = before;
         // What the shell says of a program that is not there, `xargs` says itself; it knows none of the shell's own.
-        let missing = ended == 127 && own.pieces.iter().all(|(errors, _)| *errors);
+        let missing = ended == 127 && own.pieces.iter().all(|piece| piece.errors);
         if missing {
             self.fail(&format!("{name}: No such file or directory"));
             *status = 127;

@@ -10,10 +10,7 @@ use alloc::{
 };
 
 use super::{Call, Expression, Program, Rule, Statement, Target, When, array::Array, assignment, lossy, values::Value};
-use crate::{
-    limits::shell::{MAX_REGEX_WORK, MAX_SCRIPT_STEPS},
-    shell::commands::text::{form::whole, regex::Regex},
-};
+use crate::shell::commands::text::{form::whole, regex::Regex};
 
 /// Variables that mean something, and where they are.
 pub(super) const SPECIAL: [&str; 11] =
@@ -77,6 +74,7 @@ impl<'r, 'c> Run<'r, 'c> {
             }
         }
         let seed = call.now;
+        let (steps, budget) = (call.shell.script_steps, call.shell.regex_work);
         Self {
             program,
             call,
@@ -85,8 +83,8 @@ impl<'r, 'c> Run<'r, 'c> {
             record: Rc::from([]),
             fields: Vec::new(),
             ranges: core::iter::repeat_n(false, program.ranges).collect(),
-            steps: MAX_SCRIPT_STEPS,
-            budget: MAX_REGEX_WORK,
+            steps,
+            budget,
             seed,
             kept: BTreeMap::new(),
             opened: BTreeSet::new(),
@@ -112,6 +110,7 @@ impl<'r, 'c> Run<'r, 'c> {
             Ok(()) | Err(Stop::Exit) => self.rules(|when| matches!(when, When::End)),
             other => other,
         };
+        (self.call.shell.script_steps, self.call.shell.regex_work) = (self.steps, self.budget);
         if let Err(Stop::Fault(text)) = done {
             if !text.is_empty() {
                 self.call.fail(&text);
@@ -139,9 +138,9 @@ impl<'r, 'c> Run<'r, 'c> {
             any = true;
             let path = lossy(operand).into_owned();
             let text = if path == "-" {
-                core::mem::take(&mut self.call.input)
+                self.call.input.take()
             } else {
-                let read = self.call.shell.files.read(&self.call.full(&path), self.call.shell.asker());
+                let read = self.call.shell.read(&self.call.full(&path));
                 read.map_err(|refusal| match refusal {
                     crate::shell::files::Refusal::IsADirectory => Stop::Fault("read error (Is a directory)".into()),
                     _ => Stop::Fault(format!("cannot open {path} ({})", refusal.text())),
@@ -152,7 +151,7 @@ impl<'r, 'c> Run<'r, 'c> {
         }
         if !any {
             self.set_variable(FILENAME, Value::Text(b"-".as_slice().into()))?;
-            let text = core::mem::take(&mut self.call.input);
+            let text = self.call.input.take();
             self.records(&text)?;
         }
         Ok(())

@@ -9,7 +9,7 @@ use alloc::{
 
 use super::{Address, Call, Command, Script, What};
 use crate::{
-    limits::shell::{MAX_OUTPUT, MAX_REGEX_WORK, MAX_SCRIPT_STEPS, MAX_SCRIPT_TEXT},
+    limits::shell::{MAX_OUTPUT, MAX_SCRIPT_TEXT},
     shell::{
         commands::text::{Options, regex::Found},
         files::Refusal,
@@ -75,11 +75,12 @@ impl Call<'_> {
         } else {
             Vec::from([texts.iter().collect()])
         };
-        let (mut steps, mut budget) = (MAX_SCRIPT_STEPS, MAX_REGEX_WORK);
+        let (mut steps, mut budget) = (self.shell.script_steps, self.shell.regex_work);
         for row in rows {
             let mut run = Run::new(&script, &row, options.has('n'), steps, budget);
             let (ended, ends) = run.all();
             (steps, budget) = (run.steps, run.budget);
+            (self.shell.script_steps, self.shell.regex_work) = (steps, budget);
             let out = core::mem::take(&mut run.out);
             if let Some(fault) = run.fault {
                 if in_place.is_none() {
@@ -119,7 +120,7 @@ impl Call<'_> {
         let mut status = 0;
         for path in paths.iter().take(crate::limits::shell::MAX_TEXTS) {
             let full = self.full(path);
-            match self.shell.files.read(&full, self.shell.asker()) {
+            match self.shell.read(&full) {
                 Ok(_) if full.starts_with("/dev/") => {
                     self.fail(&format!("couldn't edit {path}: not a regular file"));
                     status = 4;
