@@ -6,6 +6,7 @@ mod builtins;
 mod changing;
 mod conditions;
 mod filters;
+mod find;
 mod listing;
 mod machine;
 mod native;

@@ -146,12 +146,29 @@ impl Files {
     }
 
     fn set(&mut self, path: String, node: Node) {
+        if self.get(&path).is_none() {
+            self.touch_parent(&path, node.modified);
+        }
         self.disk.changes.insert(path, Some(node));
+    }
+
+    /// A folder is changed when something is made in it.
+    fn touch_parent(&mut self, path: &str, seconds: u64) {
+        let parent = parent_of(path);
+        if let Some(node) = self.get(parent).filter(|node| node.what == What::Directory) {
+            let node = Node { modified: seconds, ..node.clone() };
+            self.disk.changes.insert(parent.to_string(), Some(node));
+        }
     }
 
     /// Whether so many octets more, and perhaps a file, can be kept.
     fn has_room(&self, path: &str, octets: usize) -> bool {
-        let kept = self.disk.changes.iter().filter(|(other, _)| *other != path).filter_map(|(_, node)| node.as_ref());
+        // Folders of the product that were touched are not files that somebody made.
+        let kept = self.disk.changes.iter().filter(|(other, node)| {
+            let own = *other != path;
+            own && node.as_ref().is_some_and(|node| node.what != What::Directory || !self.nodes.contains_key(*other))
+        });
+        let kept = kept.filter_map(|(_, node)| node.as_ref());
         let (files, used) = kept.fold((1, octets), |(files, used), node| match &node.what {
             What::Text(text) => (files + 1, used + text.len()),
             _ => (files + 1, used),

@@ -101,6 +101,7 @@ impl Call<'_> {
                     let full = self.full(path);
                     let files = &mut self.shell.files;
                     let (result, what) = match name {
+                        "touch" if files.list(&full, asker).is_ok() => continue,
                         "touch" => (files.write(&full, asker, self.now, b"", true), "cannot touch"),
                         "mkdir" if files.find(&full, asker).is_ok() => {
                             if !letters.contains('p') {
@@ -108,7 +109,20 @@ impl Call<'_> {
                             }
                             continue;
                         }
-                        "mkdir" => (files.make_directory(&full, asker, self.now), "cannot create directory"),
+                        "mkdir" => {
+                            // With the folders above it, where that is asked for.
+                            for (at, _) in full.match_indices('/').skip(1).filter(|_| letters.contains('p')) {
+                                let above = full.get(..at).unwrap_or_default();
+                                if files.find(above, asker).is_err() {
+                                    let _ = files.make_directory(above, asker, self.now);
+                                }
+                            }
+                            (files.make_directory(&full, asker, self.now), "cannot create directory")
+                        }
+                        "rmdir" if files.list(&full, asker).is_ok_and(|names| !names.is_empty()) => {
+                            status = self.fail(&format!("failed to remove '{path}': Directory not empty"));
+                            continue;
+                        }
                         "rmdir" => (files.remove(&full, asker, true), "failed to remove"),
                         _ => (files.remove(&full, asker, letters.contains(['r', 'R'])), "cannot remove"),
                     };

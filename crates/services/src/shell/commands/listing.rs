@@ -7,7 +7,7 @@ use alloc::{
 };
 use core::fmt::Write;
 
-use super::{Call, lossy, name_of};
+use super::{Call, lossy};
 use crate::{
     calendar::Moment,
     limits::shell::MAX_FOUND,
@@ -199,59 +199,6 @@ impl Call<'_> {
         found
     }
 
-    pub(super) fn find(&mut self) -> u8 {
-        let args: Vec<String> = self.args.iter().map(|arg| lossy(arg).into_owned()).collect();
-        let roots: Vec<&str> = args.iter().map(String::as_str).take_while(|arg| !arg.starts_with('-')).collect();
-        let after = |option: &str| args.iter().skip_while(|arg| *arg != option).nth(1).cloned();
-        let (name, kind, perm) = (after("-name").or_else(|| after("-iname")), after("-type"), after("-perm"));
-        let asker = self.shell.asker();
-        let mut status = 0;
-        let mut shown = 0;
-        let mut waiting: Vec<String> = roots.iter().rev().map(|root| root.to_string()).collect();
-        if waiting.is_empty() {
-            waiting.push(".".into());
-        }
-        while let Some(path) = waiting.pop() {
-            let full = self.full(&path);
-            let (real, node) = match self.shell.files.find_link(&full, asker) {
-                Ok((real, node)) => (real, node.clone()),
-                Err(refusal) => {
-                    status = self.fail_at(&path, refusal, &format!("‘{path}’: {}", refusal.text()));
-                    continue;
-                }
-            };
-            let fits_name =
-                name.as_ref().is_none_or(|pattern| super::fits(pattern.as_bytes(), name_of(&real).as_bytes()));
-            let fits_kind = kind.as_deref().is_none_or(|kind| match node.what {
-                What::Directory => kind == "d",
-                What::Link(_) => kind == "l",
-                What::Text(_) | What::Program(_) => kind == "f",
-                What::Device(..) => kind == "c",
-            });
-            // Programs that run as their owner: none here can.
-            if fits_name && fits_kind && perm.is_none() {
-                self.line(&path);
-                shown += 1;
-            }
-            if shown >= MAX_FOUND || self.written.is_full() {
-                break;
-            }
-            if node.what == What::Directory {
-                match self.shell.files.list(&real, asker) {
-                    Ok(entries) => {
-                        let below =
-                            entries.iter().rev().map(|(name, _)| format!("{}/{name}", path.trim_end_matches('/')));
-                        waiting.extend(below.collect::<Vec<_>>());
-                    }
-                    Err(refusal) => {
-                        status = self.fail_at(&path, refusal, &format!("‘{path}’: {}", refusal.text()));
-                    }
-                }
-            }
-        }
-        status
-    }
-
     /// `stat`, `file` and `du`.
     pub(super) fn about(&mut self) -> u8 {
         let (letters, mut paths) = self.options();
@@ -364,9 +311,13 @@ pub(in crate::shell) fn permissions(node: &Node) -> String {
         };
         text.push(if node.mode >> place & 1 == 1 { letter } else { '-' });
     }
-    if node.mode & 0o1000 != 0 {
-        let last = text.pop();
-        text.push(if last == Some('x') { 't' } else { 'T' });
+    // The bits of who runs it stand where those of running are.
+    for (bit, place, letters) in [(0o4000, 3, ['s', 'S']), (0o2000, 6, ['s', 'S']), (0o1000, 9, ['t', 'T'])] {
+        if node.mode & bit != 0 {
+            let [set, alone] = letters;
+            let letter = if text.get(place..=place) == Some("x") { set } else { alone };
+            text.replace_range(place..=place, letter.encode_utf8(&mut [0; 4]));
+        }
     }
     text
 }

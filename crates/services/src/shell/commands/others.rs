@@ -73,14 +73,18 @@ impl Call<'_> {
         let _ = writeln!(text, "Tasks: {all:>3} total,   1 running, {:>3} sleeping,   0 stopped,   0 zombie", all - 1);
         text.push_str("%Cpu(s):  0.0 us,  0.3 sy,  0.0 ni, 99.7 id,  0.0 wa,  0.0 hi,  0.0 si,  0.0 st \n");
         let [total, free, used, cache, left] =
-            [m.total, m.free, m.total - m.free - m.cache, m.cache, m.available()].map(mib);
+            [m.total, m.free, m.total - m.available(), m.cache, m.available()].map(mib);
         let _ = writeln!(text, "MiB Mem :{total:>9} total,{free:>9} free,{used:>9} used,{cache:>9} buff/cache     ");
         let swap = mib(swap);
         let _ = writeln!(text, "MiB Swap:{swap:>9} total,{swap:>9} free,      0.0 used.{left:>9} avail Mem ");
         text.push_str("\n    PID USER      PR  NI    VIRT    RES    SHR S  %CPU  %MEM     TIME+ COMMAND\n");
         let most = if batch { usize::MAX } else { TOP_ROWS };
         for process in host.processes.iter().take(most) {
-            let name = process.command.split(['/', ' ']).rfind(|part| !part.is_empty()).unwrap_or("");
+            let command = process.command.split(' ').next().unwrap_or("");
+            let name = match command.strip_prefix('[') {
+                Some(thread) => thread.trim_end_matches(']'),
+                None => command.rsplit('/').next().unwrap_or(command).trim_end_matches(':'),
+            };
             let thousandths = process.rss * 1000 / m.total.max(1);
             let state = process.state.get(..1).unwrap_or("S");
             let _ = writeln!(

@@ -21,6 +21,9 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("/usr/sbin", "arp cron fdisk ifconfig init nologin route sshd useradd usermod visudo"),
 ];
 
+/// Programs that run as root whoever calls them.
+const AS_ROOT: [&str; 4] = ["mount", "passwd", "su", "sudo"];
+
 /// Folders of a server beside those of its files.
 const SERVER_FOLDERS: &[&str] = &[
     "/boot",
@@ -104,7 +107,11 @@ impl Host {
                     ShellKind::Ash => What::Program(BUSYBOX_OCTETS),
                     _ => What::Program(size & !7),
                 };
-                let mode = if matches!(node, What::Link(_)) { 0o777 } else { 0o755 };
+                let mode = match node {
+                    What::Link(_) => 0o777,
+                    _ if !own && AS_ROOT.contains(&name) => 0o4755,
+                    _ => 0o755,
+                };
                 files.plant(&format!("{place}/{name}"), Node::new(node, mode, root, installed));
             }
         }

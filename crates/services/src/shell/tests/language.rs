@@ -70,6 +70,7 @@ const BASH: &[&str] = &[
     "sleep; sleep x; sleep 0; echo $?",
     "printf 'a\nb\n' > /tmp/.c1; printf 'a\nc\n' > /tmp/.c2; diff /tmp/.c1 /tmp/.c2; cmp /tmp/.c1 /tmp/.c2; rm /tmp/.c1 /tmp/.c2",
     "tar xf /nothing; echo $?; gzip /nothing; echo $?; echo x > /tmp/.c3; tar xf /tmp/.c3; echo $?; gunzip -c /tmp/.c3; rm /tmp/.c3",
+    "mkdir -p /tmp/.f/a/b; echo x > /tmp/.f/a/c; echo 12345 > /tmp/.f/d; chmod 4755 /tmp/.f/d; find /tmp/.f | sort; find /tmp/.f -type f -name '*c'; find /tmp/.f -maxdepth 1 | sort; find /tmp/.f -perm -4000; find /tmp/.f -perm -u=s -type f; find /tmp/.f -empty; find /tmp/.f -type f -size -2 -exec cat {} + | sort; find /tmp/.f -type f ! -name c -exec basename {} \\;; ls -l /tmp/.f/d | cut -c1-10; find /tmp/.f -type f -print0 | wc -c; find /tmp/.f -foo; echo $?; mkdir /tmp/.f/a/q /tmp/.f/x/y; rmdir /tmp/.f/a; touch /tmp/.f; rm -r /tmp/.f; find /nothing; echo $?",
     "[ -c /dev/null ] && ls -l /dev/null /dev/zero | cut -d ' ' -f 1-6",
     "printf '#!/bin/sh\necho $1 $#; nothing\nexit 3\n' > /tmp/.c4; chmod +x /tmp/.c4; /tmp/.c4 a b; echo $?; rm /tmp/.c4",
     "printf 'echo $0; cd /nothing\n' > /tmp/.c5; bash /tmp/.c5; sh /tmp/.c5; . /tmp/.c5; /tmp/.c5; echo $?; rm /tmp/.c5",
@@ -160,6 +161,10 @@ fn what_is_there_is_not_missing() {
         top.contains("load average: ") && top.contains("MiB Mem : ") && top.contains("1 root      20   0 "),
         "{top}"
     );
+    let used = said("free -m | awk '/Mem/{print $3}'").trim().to_string();
+    assert!(top.contains(&format!(" {used}.")), "{used}: {top}");
+    assert_eq!(said("find / -perm -4000 2>/dev/null"), "/usr/bin/mount\n/usr/bin/passwd\n/usr/bin/su\n/usr/bin/sudo\n");
+    assert_eq!(said("ls -l /bin/su | cut -c 1-10; touch /tmp/x; ls -ld /tmp | grep -c 02:40"), "-rwsr-xr-x\n1\n");
     assert!(timed("top").2 && timed("top").0[0].1.starts_with("\x1b[H\x1b[2Jtop - 02:40:11 up "));
     assert!(
         said("ls -l /dev").contains("crw--w---- 1 deploy tty  136, 0 ")
