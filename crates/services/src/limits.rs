@@ -243,7 +243,7 @@ pub(crate) mod shell {
     /// times, and one that never ends must. What is written by then is all there is.
     pub(crate) const MAX_SCRIPT_STEPS: u32 = 200_000;
     /// Parts of an expression of `awk` or `expr`, or blocks, within each other: each is a call within a call.
-    pub(crate) const MAX_SCRIPT_NESTING: usize = 32;
+    pub(crate) const MAX_SCRIPT_NESTING: usize = 12;
     /// Operators in one statement of `awk`, which nest as well.
     pub(crate) const MAX_SCRIPT_OPERATORS: usize = 200;
     /// Octets of one text that `awk`, `sed` or `printf` puts together.

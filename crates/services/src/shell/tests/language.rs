@@ -228,3 +228,46 @@ fn no_line_runs_away() {
         assert!(begun.elapsed().as_secs() < 5, "{line}: {:?}", begun.elapsed());
     }
 }
+
+/// A node has 256 KiB of stack, of which a conversation needs some before it comes to its shell.
+#[test]
+fn what_is_nested_fits_a_small_stack() {
+    let nested = |open: &str, inner: &str, close: &str, times: usize| {
+        format!("{}{inner}{}", open.repeat(times), close.repeat(times))
+    };
+    let lines = [
+        nested("echo $(", "echo a", ")", 40),
+        nested("{ ", "echo a", "; }", 40),
+        nested("( ", "echo a", " )", 40),
+        nested("if :; then ", "echo a", "; fi", 40),
+        nested("for i in a; do ", "echo a", "; done", 40),
+        nested("case a in a) ", "echo a", ";; esac", 40),
+        nested("eval ", "echo a", "", 200),
+        nested("sudo ", "echo a", "", 200),
+        nested("nice ", "eval sh -c 'echo a'", "", 200),
+        nested("find /etc/hostname -exec ", "echo a", " +", 40),
+        nested("for i in a; do eval \"sh -c 'echo \\$(", "echo a", ")'\"; done", 8),
+        "echo 'sh /tmp/a; eval sh /tmp/a; . /tmp/a' > /tmp/a; sh /tmp/a; eval . /tmp/a".into(),
+        format!("echo $(({}))", nested("(1+", "1", ")", 200)),
+        format!("echo $(({}))", nested("1?", "1", ":1", 200)),
+        format!("echo $(({}))", nested("1**", "1", "", 500)),
+        nested("echo ${x:-", "a", "}", 100),
+        format!("[ {} ]", nested("( ", "a", " )", 100)),
+        format!("expr {}", nested("\\( ", "1", " \\)", 100)),
+        format!("awk 'BEGIN{{print {}}}'", nested("(1+", "1", ")", 100)),
+        nested("eval ", &format!("awk 'BEGIN{{print {}}}'", nested("(1+", "1", ")", 12)), "", 20),
+        nested("eval ", &format!("expr {}", nested("'(' ", "1", " ')'", 12)), "", 20),
+        format!("awk 'BEGIN{{{}}}'", nested("if(1){", "print 1", "}", 100)),
+        format!("awk 'BEGIN{{x={}}}'", nested("-", "1", "", 300)),
+        format!("grep -E '{}' /etc/passwd", nested("(a|", "b", ")*", 200)),
+        format!("sed '{}' /etc/passwd", nested("{", "p", "}", 200)),
+        format!("sed 's/{}/x/' /etc/passwd", nested("\\(", "a", "\\)*", 100)),
+    ];
+    let run = move || {
+        for line in lines {
+            let mut said = Written::default();
+            shell_of("root", true).handle_line(NOW, line.as_bytes(), &mut said);
+        }
+    };
+    std::thread::Builder::new().stack_size(128 * 1024).spawn(run).unwrap().join().unwrap();
+}
