@@ -10,13 +10,17 @@ use std::{
 use crate::root;
 
 /// A client: the program that proves that it is there, and its Debian package.
-const CLIENTS: [(&str, &str); 32] = [
+const CLIENTS: [(&str, &str); 35] = [
     ("nmap", "nmap"),
     ("arp-scan", "arp-scan"),
     ("masscan", "masscan"),
     ("hping3", "hping3"),
     ("curl", "curl"),
     ("busybox", "busybox"),
+    // Beside which the shells' text programs are held, with what every Debian has.
+    ("mawk", "mawk"),
+    ("hexdump", "bsdextrautils"),
+    ("xxd", "xxd"),
     ("hydra", "hydra"),
     ("tshark", "tshark"),
     ("ping", "iputils-ping"),
