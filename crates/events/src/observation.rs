@@ -362,9 +362,9 @@ pub enum Detail {
         /// The line.
         line: Vec<u8>,
     },
-    /// A file that was sent. Its octets are not kept.
+    /// A file that was sent. Its octets are no part of this.
     File {
-        /// Where it was to go.
+        /// Where it was to go, or the command that read it.
         name: Vec<u8>,
         /// Octets in all.
         length: u64,
