@@ -8,6 +8,7 @@
 mod arithmetic;
 mod braces;
 mod commands;
+mod escapes;
 mod execution;
 mod expansion;
 mod files;
@@ -36,8 +37,8 @@ use alloc::{
 use crate::{
     Identity,
     limits::shell::{
-        MAX_DEPTH, MAX_HISTORY, MAX_LINE, MAX_OUTPUT, MAX_REGEX_WORK, MAX_SCRIPT_STEPS, MAX_VARIABLE, MAX_VARIABLES,
-        MAX_WORDS, RUN_OCTETS,
+        MAX_DEPTH, MAX_HISTORY, MAX_LINE, MAX_OUTPUT, MAX_REGEX_WORK, MAX_RUNS, MAX_SCRIPT_STEPS, MAX_VARIABLE,
+        MAX_VARIABLES, MAX_WORDS, RUN_OCTETS,
     },
 };
 use execution::Jump;
@@ -187,6 +188,13 @@ impl Shell {
     fn begin(&mut self, utc: u64) {
         (self.begun, self.runs, self.aborted, self.jump, self.pinging) = (utc, 0, false, None, None);
         (self.regex_work, self.script_steps) = (MAX_REGEX_WORK, MAX_SCRIPT_STEPS);
+    }
+
+    /// Counts one command more; whether the line has run enough of them, so that it is taken for endless.
+    fn is_spent(&mut self, written: &mut Written) -> bool {
+        self.runs = self.runs.saturating_add(1);
+        written.endless |= self.runs > MAX_RUNS;
+        written.endless
     }
 
     /// Counts octets that were read or written as commands that were run.

@@ -209,12 +209,12 @@ impl Ssh {
                 Ok(Some(packet)) => packet,
                 Ok(None) => break,
                 Err(why) => {
-                    self.tell_rest();
+                    self.tell_rest(cx);
                     return self.transport.end_corrupt(&mut self.outbox, why);
                 }
             };
             if let Err(end) = self.handle_packet(cx, packet) {
-                self.tell_rest();
+                self.tell_rest(cx);
                 self.transport.end(&mut self.outbox, &end);
             }
             self.outbox.flush();
@@ -359,7 +359,7 @@ impl Ssh {
         }
         if !self.auth.is_admitted() && self.grace <= cx.now {
             self.door.leave(&self.spec, Outcome::TooLate);
-            self.finish();
+            self.finish(cx);
         }
         self.advance(cx);
         if self.ended
@@ -367,21 +367,26 @@ impl Ssh {
             && !self.transport.wants_key()
             && !matches!(self.phase, Phase::Greeting(_))
         {
-            self.finish();
+            self.finish(cx);
         }
         self.arm(cx.now);
     }
 
     /// Closes, if that was not done.
-    fn finish(&mut self) {
+    fn finish(&mut self, cx: &mut Context<'_>) {
         if !self.outbox.is_closing() {
-            self.tell_rest();
+            self.tell_rest(cx);
             self.outbox.close();
         }
     }
 
-    /// Tells of a client of which only the version line is known, or that did not answer, now that no more will come.
-    fn tell_rest(&mut self) {
+    /// Tells of a client of which only the version line is known, that did not answer, or that had begun to send a file,
+    /// now that no more will come.
+    fn tell_rest(&mut self, cx: &mut Context<'_>) {
+        if self.auth.is_admitted() {
+            let (channels, mut line) = self.channels(cx);
+            channels.end(&mut line);
+        }
         let (outbox, tool) = (&mut self.outbox, self.tool);
         self.auth.tell_unanswered(self.transport.client_version(), &mut |detail| {
             outbox.observe(Kind::Credential, tool, detail);

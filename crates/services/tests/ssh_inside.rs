@@ -210,6 +210,31 @@ fn what_is_sent_behind_a_command_is_read_and_kept() {
 }
 
 #[test]
+fn what_is_sent_by_halves_is_told_of() {
+    let door = Door::of("openssh-9.2-debian12");
+    for line in ["cat > /tmp/half", "scp -t /tmp/half"] {
+        let mut child =
+            door.program("ssh", "-p").args(["-l", USER, "127.0.0.1", line]).stdin(Stdio::piped()).spawn().unwrap();
+        let header: &[u8] = if line.starts_with("scp") { b"C0644 9000 half\n" } else { b"" };
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(&[header, [9; 4000].as_slice()].concat()).unwrap();
+        input.flush().unwrap();
+        let before = door.files().len();
+        std::thread::sleep(Duration::from_secs(2));
+        assert_eq!(door.files().len(), before, "it is not over");
+        // The client and what starts it.
+        let _ = Command::new("pkill").args(["-P", &child.id().to_string()]).status();
+        child.wait().unwrap();
+        let whole = <[u8; 32]>::from(Sha256::digest([9; 4000]));
+        let told = (0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            door.files().last() == Some(&whole)
+        });
+        assert!(told, "{line}");
+    }
+}
+
+#[test]
 fn what_takes_time_takes_it() {
     let door = Door::of("openssh-9.2-debian12");
     let begun = Instant::now();

@@ -26,6 +26,7 @@ use alloc::{
 
 use super::{
     MAX_DEPTH, NANOS, Shell, ShellKind, ShellSystem, Stdin, Written,
+    escapes::Escapes,
     files::{Node, Refusal, What, join, may, parent_of},
     lossy,
 };
@@ -354,10 +355,11 @@ impl Call<'_> {
             args = rest;
         }
         let mut text = args.join(&b' ');
+        let mut ended = false;
         if escapes {
-            text = crate::text::unescape(&lossy(&text));
+            (text, ended) = Escapes::Echo.read(&text);
         }
-        if newline {
+        if newline && !ended {
             text.push(b'\n');
         }
         self.written.output(&text);

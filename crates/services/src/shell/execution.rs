@@ -9,7 +9,6 @@ use super::{
     syntax::{Body, Channel, Command, Fault, Redirection, Step, When, Word, parse},
     written::{Written, lossy},
 };
-use crate::limits::shell::MAX_RUNS;
 
 /// Where a loop is left.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -118,7 +117,7 @@ impl Shell {
     }
 
     /// Runs something that `exit`, `cd` and assignments do not leave.
-    fn apart(&mut self, run: impl FnOnce(&mut Self)) {
+    pub(super) fn apart(&mut self, run: impl FnOnce(&mut Self)) {
         let before = (self.directory.clone(), self.variables.clone());
         run(self);
         (self.directory, self.variables) = before;
@@ -127,9 +126,7 @@ impl Shell {
     }
 
     fn run_command(&mut self, command: &Command, input: &mut Stdin, written: &mut Written, alone: bool) {
-        self.runs += 1;
-        if self.runs > MAX_RUNS {
-            written.endless = true;
+        if self.is_spent(written) {
             return;
         }
         let words = match &command.body {
@@ -260,8 +257,7 @@ impl Shell {
     /// One turn of a loop; whether it was the last.
     fn turn(&mut self, body: &[Step], input: &mut Stdin, written: &mut Written) -> bool {
         self.loops += 1;
-        self.runs += 1;
-        written.endless |= self.runs > MAX_RUNS;
+        self.is_spent(written);
         self.run_steps(body, input, written);
         self.loops -= 1;
         let Some(jump) = self.jump else { return self.is_over(written) };

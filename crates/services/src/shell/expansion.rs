@@ -280,11 +280,7 @@ impl Shell {
     /// What the commands of a line write, as a word has it.
     fn substitute(&mut self, line: &[u8], written: &mut Written) -> Vec<u8> {
         let mut own = written.part();
-        let before = (self.directory.clone(), self.variables.clone());
-        self.run(line, &mut Stdin::default(), &mut own);
-        (self.directory, self.variables) = before;
-        self.status = self.exit.take().unwrap_or(self.status);
-        self.jump = None;
+        self.apart(|shell| shell.run(line, &mut Stdin::default(), &mut own));
         self.substituted = true;
         let (mut output, mut errors) = (Vec::new(), Vec::new());
         own.split(&mut output, &mut errors);

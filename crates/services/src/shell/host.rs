@@ -337,6 +337,11 @@ impl Host {
         }
     }
 
+    /// The bits of an address that are those of its network.
+    pub(super) fn mask(&self) -> u32 {
+        u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0)
+    }
+
     pub(super) fn environment(&self, spec: &ShellSpec, terminal: bool) -> Vec<(String, String)> {
         let user = &self.user;
         let ash = self.kind == ShellKind::Ash;

@@ -121,6 +121,13 @@ impl Channels {
         }
     }
 
+    /// The client is gone.
+    pub(crate) fn end(&mut self, line: &mut Line<'_>) {
+        for channel in &mut self.list {
+            channel.session.end(line);
+        }
+    }
+
     /// The wall clock when a session has something to do without being told anything.
     pub(crate) fn due(&self) -> Option<u64> {
         self.list.iter().filter_map(Channel::due).min()
@@ -188,6 +195,7 @@ impl Channels {
             message::CHANNEL_EOF => channel.ended = true,
             message::CHANNEL_CLOSE => {
                 channel.advance(line);
+                channel.session.end(line);
                 channel.close(line);
                 self.list.remove(place);
                 return Some(());

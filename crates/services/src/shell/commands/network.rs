@@ -27,7 +27,7 @@ impl Call<'_> {
     pub(super) fn network(&self) -> (String, String, String) {
         let host = &self.shell.host;
         let IpAddr::V4(ip) = host.ip else { return ("::".into(), String::new(), String::new()) };
-        let mask = u32::MAX.checked_shl(32 - u32::from(host.prefix)).unwrap_or(0);
+        let mask = host.mask();
         let network = core::net::Ipv4Addr::from(ip.to_bits() & mask);
         let broadcast = core::net::Ipv4Addr::from(ip.to_bits() | !mask);
         (network.to_string(), broadcast.to_string(), core::net::Ipv4Addr::from(mask).to_string())

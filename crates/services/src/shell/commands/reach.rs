@@ -135,7 +135,7 @@ impl Call<'_> {
     /// Whether an address is in the network of the host.
     fn is_near(&self, ip: IpAddr) -> bool {
         let (IpAddr::V4(ip), IpAddr::V4(own)) = (ip, self.shell.host.ip) else { return false };
-        let mask = u32::MAX.checked_shl(32 - u32::from(self.shell.host.prefix)).unwrap_or(0);
+        let mask = self.shell.host.mask();
         ip.to_bits() & mask == own.to_bits() & mask
     }
 }

@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 use super::{Channel, Fault, Parser, Piece, Redirection, Word};
-use crate::limits::shell::MAX_DEPTH;
+use crate::{limits::shell::MAX_DEPTH, shell::escapes::Escapes};
 
 impl Parser<'_> {
     /// Takes a redirection, if one comes next.
@@ -132,8 +132,8 @@ impl Parser<'_> {
                 b'$' if rest.first() == Some(&b'\'') => {
                     let inner = rest.get(1..).unwrap_or_default();
                     let end = end_of_escaped(inner).ok_or(Fault::Open('\''))?;
-                    let text = String::from_utf8_lossy(inner.get(..end).unwrap_or_default());
-                    word.push(Piece::Text { text: crate::text::unescape(&text), quoted: true });
+                    let (text, _) = Escapes::Quoted.read(inner.get(..end).unwrap_or_default());
+                    word.push(Piece::Text { text, quoted: true });
                     self.rest = inner.get(end + 1..).unwrap_or_default();
                 }
                 b'$' | b'`' => {

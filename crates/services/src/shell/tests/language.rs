@@ -67,6 +67,7 @@ const BASH: &[&str] = &[
     "sh -c 'nothing-here'; sh -c 'echo a; cd /nothing'; sh -c 'if true'",
     "x=5 eval 'echo $x'; echo a &> /dev/null; echo b |& wc -l",
     "! false && echo on; echo ${UID} $EUID",
+    "echo -e '\\033[1m\\x41\\u00e9\\a\\101\\q\\c' x; echo $'\\x41\\101\\e\\'q\\u20ac'; printf '\\101\\n%b' '\\0101\\n'",
     "sleep; sleep x; sleep 0; echo $?",
     "printf 'a\nb\n' > /tmp/.c1; printf 'a\nc\n' > /tmp/.c2; diff /tmp/.c1 /tmp/.c2; cmp /tmp/.c1 /tmp/.c2; rm /tmp/.c1 /tmp/.c2",
     "tar xf /nothing; echo $?; gzip /nothing; echo $?; echo x > /tmp/.c3; tar xf /tmp/.c3; echo $?; gunzip -c /tmp/.c3; rm /tmp/.c3",

@@ -40,17 +40,24 @@ impl Reading {
         self.kept.last() == Some(&END)
     }
 
+    /// Tells of what has come, once.
+    pub(super) fn tell(&mut self, line: &mut Line<'_>) {
+        let length = core::mem::take(&mut self.length);
+        if length > 0 {
+            let (name, sha256) = (self.command.clone(), core::mem::take(&mut *self.hash).finalize().into());
+            line.observe(Kind::File, Detail::File { name, length, sha256 });
+        }
+        if is_shell(&self.command) {
+            self.kept.split(|octet| *octet == b'\n').take(MAX_TOLD).for_each(|typed| told(line, typed));
+        }
+    }
+
     /// Runs the command and tells of what it was sent: what it writes, and its status.
     pub(super) fn run(&mut self, line: &mut Line<'_>, has_terminal: bool) -> (Written, u8) {
-        if self.length > 0 {
-            let (name, sha256) = (self.command.clone(), core::mem::take(&mut *self.hash).finalize().into());
-            line.observe(Kind::File, Detail::File { name, length: self.length, sha256 });
-        }
-        let mut kept = core::mem::take(&mut self.kept);
-        kept.truncate(kept.len() - usize::from(has_terminal && kept.last() == Some(&END)));
-        if is_shell(&self.command) {
-            kept.split(|octet| *octet == b'\n').take(MAX_TOLD).for_each(|typed| told(line, typed));
-        }
+        let end = usize::from(has_terminal && self.is_ended());
+        self.kept.truncate(self.kept.len() - end);
+        self.tell(line);
+        let kept = core::mem::take(&mut self.kept);
         let mut said = Written::default();
         let Some(mut shell) = interpreter(line, has_terminal) else { return (said, 1) };
         shell.mount(line.disk);

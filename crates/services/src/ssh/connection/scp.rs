@@ -84,6 +84,16 @@ impl Scp {
         self.files.mount(disk);
     }
 
+    /// Nothing more comes: tells of the part of a file that did.
+    pub(super) fn end(&mut self, line: &mut Line<'_>) {
+        if let State::Data { name, length, left, hash, .. } = core::mem::replace(&mut self.state, State::Failed)
+            && length > left
+        {
+            let sha256 = (*hash).finalize().into();
+            line.observe(Kind::File, Detail::File { name, length: length.saturating_sub(left), sha256 });
+        }
+    }
+
     pub(super) fn advance(
         &mut self,
         line: &mut Line<'_>,

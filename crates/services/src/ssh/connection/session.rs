@@ -93,6 +93,17 @@ impl Session {
         self.program.is_some()
     }
 
+    /// The client is gone or wants no more: tells of what it had begun to send.
+    pub(super) fn end(&mut self, line: &mut Line<'_>) {
+        match &mut self.program {
+            Some(Program::Reading(reading)) => reading.tell(line),
+            Some(Program::Scp(scp)) => scp.end(line),
+            Some(Program::Sftp(sftp)) => sftp.end(line),
+            _ => return,
+        }
+        self.program = None;
+    }
+
     /// When it has something to do without being told anything.
     pub(super) fn due(&self) -> Option<u64> {
         match self.program.as_ref()? {

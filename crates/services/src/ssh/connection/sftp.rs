@@ -91,6 +91,15 @@ impl Sftp {
         self.files.mount(disk);
     }
 
+    /// Nothing more comes: tells of files that were not closed.
+    pub(super) fn end(&mut self, line: &mut Line<'_>) {
+        for (_, open) in self.open.drain(..) {
+            if let Open::Upload { path, length: length @ 1.., hash, .. } = open {
+                line.observe(Kind::File, Detail::File { name: path, length, sha256: (*hash).finalize().into() });
+            }
+        }
+    }
+
     /// Takes one message; the status, when the client has ended or talks nonsense.
     pub(super) fn advance(
         &mut self,

@@ -7,7 +7,10 @@ use alloc::{
 };
 
 use super::{Call, lossy};
-use crate::limits::shell::{MAX_OUTPUT, MAX_SCRIPT_TEXT};
+use crate::{
+    limits::shell::{MAX_OUTPUT, MAX_SCRIPT_TEXT},
+    shell::escapes::Escapes,
+};
 
 /// What `printf` says when it has nothing to print.
 const PRINTF_USAGE: &[u8] = b"printf: usage: printf [-v var] format [arguments]\n";
@@ -172,67 +175,6 @@ pub(super) fn whole(number: f64) -> i64 {
     number as i64
 }
 
-/// The escapes of `printf` and of `%b`: what they are, and whether `\c` ends all output.
-fn unescaped(text: &[u8], of_argument: bool) -> (Vec<u8>, bool) {
-    let mut out = Vec::with_capacity(text.len());
-    let mut at = 0;
-    while let Some(octet) = text.get(at) {
-        at += 1;
-        if *octet != b'\\' {
-            out.push(*octet);
-            continue;
-        }
-        let Some(letter) = text.get(at) else {
-            out.push(b'\\');
-            break;
-        };
-        at += 1;
-        let octet = match letter {
-            b'a' => 7,
-            b'b' => 8,
-            b'e' | b'E' => 27,
-            b'f' => 12,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            b'v' => 11,
-            b'\\' => b'\\',
-            b'"' => b'"',
-            b'c' if of_argument => return (out, true),
-            b'x' | b'u' | b'U' | b'0'..=b'7' => {
-                let (radix, most) = match letter {
-                    b'x' => (16, 2),
-                    b'u' => (16, 4),
-                    b'U' => (16, 8),
-                    // %b has a zero before the three digits.
-                    b'0' if of_argument => (8, 3),
-                    _ => (8, 3),
-                };
-                if radix == 8 && !(of_argument && *letter == b'0') {
-                    at -= 1;
-                }
-                let is_digit = |octet: &u8| char::from(*octet).is_digit(radix);
-                let digits = text.get(at..).unwrap_or_default().iter().take(most).take_while(|o| is_digit(o)).count();
-                let value = lossy(text.get(at..at + digits).unwrap_or_default()).into_owned();
-                at += digits;
-                let value = u32::from_str_radix(&value, radix).unwrap_or(0);
-                if matches!(letter, b'u' | b'U') {
-                    let letter = char::from_u32(value).unwrap_or('\u{fffd}');
-                    out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
-                    continue;
-                }
-                u8::try_from(value & 0xff).unwrap_or(0)
-            }
-            other => {
-                out.push(b'\\');
-                *other
-            }
-        };
-        out.push(octet);
-    }
-    (out, false)
-}
-
 impl Call<'_> {
     pub(in super::super) fn printf(&mut self) -> u8 {
         let args = match self.args.split_first() {
@@ -273,7 +215,7 @@ impl Call<'_> {
             while let Some(octet) = form.get(at) {
                 if *octet != b'%' {
                     let end = form.iter().skip(at).position(|octet| *octet == b'%').map_or(form.len(), |end| at + end);
-                    out.extend(unescaped(form.get(at..end).unwrap_or_default(), false).0);
+                    out.extend(Escapes::Format.read(form.get(at..end).unwrap_or_default()).0);
                     at = end;
                     continue;
                 }
@@ -289,7 +231,7 @@ impl Call<'_> {
                     b's' => one.text(rest.next().map(Vec::as_slice).unwrap_or_default(), out),
                     b'c' => one.text(rest.next().and_then(|arg| arg.get(..1)).unwrap_or_default(), out),
                     b'b' => {
-                        let (text, ends) = unescaped(rest.next().map(Vec::as_slice).unwrap_or_default(), true);
+                        let (text, ends) = Escapes::Argument.read(rest.next().map(Vec::as_slice).unwrap_or_default());
                         one.text(&text, out);
                         if ends {
                             return status;

@@ -3,10 +3,7 @@
 use alloc::{format, vec::Vec};
 
 use super::{Call, count, lossy, run};
-use crate::{
-    limits::shell::{MAX_RUNS, MAX_WORDS},
-    shell::Stdin,
-};
+use crate::{limits::shell::MAX_WORDS, shell::Stdin};
 
 impl Call<'_> {
     pub(in super::super) fn xargs(&mut self) -> u8 {
@@ -125,9 +122,7 @@ impl Call<'_> {
             *status = 1;
             return false;
         }
-        self.shell.runs += 1;
-        if self.shell.runs > MAX_RUNS {
-            self.written.endless = true;
+        if self.shell.is_spent(self.written) {
             return false;
         }
         let mut own = self.written.part();

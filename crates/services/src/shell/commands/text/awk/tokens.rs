@@ -7,7 +7,7 @@ use alloc::{
 };
 
 use super::values::number_of;
-use crate::shell::commands::text::lossy;
+use crate::shell::{commands::text::lossy, escapes::Escapes};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Token {
@@ -142,43 +142,5 @@ fn ends_operand(last: Option<&(Token, usize)>) -> bool {
 
 /// A text with its escapes resolved; what is no escape stays.
 pub(in super::super) fn unescaped(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut at = 0;
-    while let Some(octet) = text.get(at) {
-        at += 1;
-        if *octet != b'\\' {
-            out.push(*octet);
-            continue;
-        }
-        let Some(letter) = text.get(at) else {
-            out.push(b'\\');
-            break;
-        };
-        at += 1;
-        let octet = match letter {
-            b'n' => b'\n',
-            b't' => b'\t',
-            b'r' => b'\r',
-            b'a' => 7,
-            b'b' => 8,
-            b'f' => 12,
-            b'v' => 11,
-            b'"' | b'\\' => *letter,
-            b'0'..=b'7' => {
-                let mut value = u32::from(letter - b'0');
-                for _ in 0..2 {
-                    let Some(digit @ b'0'..=b'7') = text.get(at) else { break };
-                    value = value * 8 + u32::from(digit - b'0');
-                    at += 1;
-                }
-                u8::try_from(value & 0xff).unwrap_or(0)
-            }
-            other => {
-                out.push(b'\\');
-                *other
-            }
-        };
-        out.push(octet);
-    }
-    out
+    Escapes::Awk.read(text).0
 }
